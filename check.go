@@ -1,0 +1,74 @@
+package wardein
+
+import (
+	"context"
+	"io"
+	"iter"
+)
+
+// Check looks at one thing in a release: first at bytes, then at the tree.
+type Check struct {
+	Name string
+	// Version counts changes that can change results.
+	Version int
+	Doc     Doc
+	// Literals are strings that the engine looks for in every blob in one
+	// pass shared by all checks; Blob.Hits tells where they stand.
+	Literals []string
+	// Wants says whether Node applies to a blob, and if not, why not in a few
+	// words ("no literal found"). It sees bytes and format only, no path.
+	Wants func(Blob) (bool, string)
+	// Node states facts about one blob's bytes. Its result is cached by
+	// content. It may be nil.
+	Node func(ctx context.Context, b Blob, out func(Fact)) error
+	// Reads names the checks whose facts Tree reads, besides its own.
+	Reads []string
+	// Tree draws findings from facts, paths and modes. It is never cached and
+	// reads no bytes. It may be nil.
+	Tree func(ctx context.Context, t Tree, out func(Finding)) error
+	// Messages are the English sentences of this check's Texts by id;
+	// "{name}" stands for the argument of that name.
+	Messages map[string]string
+}
+
+// Blob is what Check.Node sees of a node: its bytes and their format.
+type Blob struct {
+	io.ReaderAt
+	Size   int64
+	Digest Digest
+	// Format is the format that opened the blob, "" for none; Class is the
+	// entropy class of an unopened blob ("text", "code-like", …).
+	Format, Class string
+	// Hits returns the offsets at which the check's i-th literal stands, in
+	// order, at most 4,096 of them.
+	Hits func(i int) []int64
+}
+
+// Fact is something a check saw in a blob's bytes.
+type Fact struct {
+	Kind     string
+	Off, Len int64
+	// Attrs are in the order the check gave them.
+	Attrs []Note
+}
+
+// Attr returns the value of the named attribute, "" when there is none.
+func (f Fact) Attr(name string) string {
+	for _, a := range f.Attrs {
+		if a.Name == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// Tree is the unpacked release as a Check.Tree sees it.
+type Tree interface {
+	// Nodes gives all nodes in tree order. A node is valid until the next.
+	Nodes() iter.Seq[*Node]
+	// Lookup returns the node at a path, nil when there is none.
+	Lookup(path string) *Node
+	// Facts gives the facts that a check stated, with the nodes whose bytes
+	// they are about, in tree order.
+	Facts(check string) iter.Seq2[*Node, Fact]
+}
