@@ -1,0 +1,2 @@
+// Part of Wardein's samples.
+document.title = "AN-2400 " + location.host;
