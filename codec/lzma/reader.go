@@ -63,6 +63,17 @@ func NewReader2(r io.Reader, dict uint32) (*Reader, error) {
 	return d, nil
 }
 
+// Reset2 makes d a reader of another LZMA2 stream and keeps its window.
+func (d *Reader) Reset2(r io.Reader, dict uint32) {
+	old := d.c
+	*d = *newReader(r, dict)
+	d.two, d.need = true, needDict
+	d.c.lit = old.lit
+	if int64(len(old.buf)) <= d.dict {
+		d.c.buf = old.buf
+	}
+}
+
 func newReader(r io.Reader, dict uint32) *Reader {
 	d := &Reader{dict: max(int64(dict), minDict)}
 	if br, ok := r.(*bufio.Reader); ok && br.Size() >= 2*symMax {
