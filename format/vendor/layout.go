@@ -30,6 +30,9 @@ type layout struct {
 	// further headers through h. An error other than ErrNotMine means damaged.
 	body func(h *header) (parts []part, end int64, err error)
 	sums []sum
+	// stripped: images may be written without their trailing padding, so that
+	// one that is shorter than its header says is whole where its sum fits.
+	stripped bool
 }
 
 // A field is a named run of the header.
@@ -58,8 +61,13 @@ type part struct {
 	why      string // for opaque parts: the Gap's words
 	xor      []byte // key that the payload is stored under, repeated
 	mtime    int64
-	// check returns a complaint about the payload's checksum, "" for none.
-	check func(h *header) (string, error)
+	extents  []wardein.Extent // payload of several pieces, in place of off and len
+	blocks   []wardein.Block  // payload of encoded pieces, in place of off and len
+	// want and sum are the payload's checksum in hexadecimal: as recorded, and
+	// as computed.
+	want string
+	sum  func(h *header) (string, error)
+	weak bool // the checksum fits by chance too often to prove anything alone
 }
 
 type as uint8
@@ -75,6 +83,7 @@ const (
 type sum struct {
 	name  string // "md5 with salt"
 	field string // field that holds the expected value
+	want  string // the expected value where it is a constant and no field
 	// calc computes the value in hexadecimal, as header.hex prints the field.
 	calc func(h *header) (string, error)
 	// late leaves the sum to Extract: a long payload under a header that has
@@ -82,6 +91,8 @@ type sum struct {
 	late bool
 	// must rejects the candidate on a mismatch: the magic alone is too weak.
 	must bool
+	// weak sums fit by chance too often to prove anything alone.
+	weak bool
 }
 
 // header is one container that is being looked at.
@@ -90,6 +101,8 @@ type header struct {
 	r     *io.SectionReader
 	raw   []byte
 	notes []wardein.Note
+	// end is where the container ends, at most the end of r.
+	end int64
 	// cut is set when the container is longer than r.
 	cut bool
 }
@@ -151,6 +164,13 @@ func (h *header) hex(name string) string {
 	return fmt.Sprintf("%0*x", 2*f.len, uint64Of(h.order, raw))
 }
 
+func (h *header) wanted(s sum) string {
+	if s.want != "" {
+		return s.want
+	}
+	return h.hex(s.field)
+}
+
 func (h *header) note(name, value string) {
 	h.notes = append(h.notes, wardein.Note{Name: name, Value: value})
 }
@@ -189,8 +209,8 @@ func (h *header) patched(off, n int64, patches ...patch) io.Reader {
 
 // digestOf returns a hash over a run of the container in hexadecimal.
 func (h *header) digestOf(sum hash.Hash, off, n int64, patches ...patch) (string, error) {
-	if off < 0 || n < 0 || off > h.r.Size() || n > h.r.Size()-off {
-		return "", fmt.Errorf("%d bytes at %#x are to be summed, %d are there", n, off, h.r.Size())
+	if off < 0 || n < 0 || off > h.end || n > h.end-off {
+		return "", fmt.Errorf("%d bytes at %#x are to be summed, the container ends at %#x", n, off, h.end)
 	}
 	if _, err := io.Copy(sum, h.patched(off, n, patches...)); err != nil {
 		return "", err
@@ -212,56 +232,84 @@ func (l *layout) read(r *io.SectionReader) (*header, error) {
 	return h, nil
 }
 
+// look reads the header and what body finds behind it.
+func (l *layout) look(r *io.SectionReader) (h *header, parts []part, want int64, err error) {
+	if h, err = l.read(r); err != nil {
+		return nil, nil, 0, err
+	}
+	parts, want, err = l.body(h)
+	if errors.Is(err, wardein.ErrNotMine) || want < l.size {
+		return nil, nil, 0, wardein.ErrNotMine
+	}
+	h.end, h.cut = min(want, r.Size()), want > r.Size()
+	return h, parts, want, err
+}
+
+// firstPart is the length up to which Measure sums the first payload of a
+// container whose header has no checksum.
+const firstPart = 16 << 20
+
 func (l *layout) measure(r *io.SectionReader) (wardein.Claim, error) {
-	h, err := l.read(r)
-	if err != nil {
+	h, parts, want, err := l.look(r)
+	if h == nil {
 		return wardein.Claim{}, err
 	}
-	_, end, err := l.body(h)
-	if errors.Is(err, wardein.ErrNotMine) || end < l.size {
-		return wardein.Claim{}, wardein.ErrNotMine
-	}
-	claim := wardein.Claim{End: min(end, r.Size()), Confidence: wardein.Likely, Evidence: "header fields fit each other"}
-	if end > r.Size() {
-		h.cut = true
-		err = errors.Join(err, fmt.Errorf("header at 0x0: %s of %d bytes expected, %d found", l.name, end, r.Size()))
-	}
+	claim := wardein.Claim{End: h.end, Confidence: wardein.Likely, Evidence: "header fields fit each other"}
+	whole := !h.cut
 	for _, s := range l.sums {
 		if s.late {
 			continue
 		}
 		got, calcErr := s.calc(h)
-		switch want := h.hex(s.field); {
+		switch want := h.wanted(s); {
 		case calcErr == nil && got == want:
-			claim.Confidence, claim.Evidence = wardein.Certain, s.name+" ok"
+			claim.Evidence = s.name + " ok"
+			if !s.weak {
+				claim.Confidence = wardein.Certain
+			}
+			whole = whole || l.stripped
 		case s.must:
 			return wardein.Claim{}, wardein.ErrNotMine
-		case calcErr == nil:
+		case calcErr == nil && (whole || !l.stripped):
 			f, _ := h.field(s.field)
-			claim.Confidence = min(claim.Confidence, wardein.Likely)
 			err = errors.Join(err, fmt.Errorf("%s at %#x: expected %s, found %s", s.name, f.off, want, got))
-		case !h.cut:
+		case whole:
 			err = errors.Join(err, fmt.Errorf("%s: %w", s.name, calcErr))
+		}
+	}
+	if !whole {
+		err = errors.Join(err, fmt.Errorf("header at 0x0: %s of %d bytes expected, %d found", l.name, want, r.Size()))
+	}
+	if len(l.sums) == 0 {
+		for _, p := range parts {
+			if p.sum == nil || p.len > firstPart {
+				continue
+			}
+			if got, sumErr := p.sum(h); sumErr == nil && got == p.want {
+				claim.Evidence = "checksum of " + p.name + " ok"
+				if !p.weak {
+					claim.Confidence = wardein.Certain
+				}
+			}
+			break
 		}
 	}
 	return claim, err
 }
 
 func (l *layout) extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int64, error) {
-	h, err := l.read(r)
-	if err != nil {
-		return 0, err
+	h, parts, _, bodyErr := l.look(r)
+	if h == nil {
+		return 0, bodyErr
 	}
-	parts, end, bodyErr := l.body(h)
-	h.cut = end > r.Size()
-	end = min(end, r.Size())
 	l.describe(h, out)
+	budget := 4*h.end + 1<<20 // bytes that may be summed: payloads that overlap are not summed without end
 	for _, p := range parts {
 		if err := ctx.Err(); err != nil {
-			return end, err
+			return h.end, err
 		}
-		if err := h.hand(p, end, out); err != nil {
-			return end, err
+		if err := h.hand(p, out, &budget); err != nil {
+			return h.end, err
 		}
 	}
 	for _, s := range l.sums {
@@ -271,12 +319,12 @@ func (l *layout) extract(ctx context.Context, r *io.SectionReader, out wardein.M
 		f, _ := h.field(s.field)
 		if got, err := s.calc(h); err != nil {
 			out.Gap(wardein.Gap{Kind: wardein.Damaged, Off: f.off, Len: f.len, Why: s.name + ": " + err.Error()})
-		} else if want := h.hex(s.field); got != want {
+		} else if want := h.wanted(s); got != want {
 			out.Gap(wardein.Gap{Kind: wardein.Damaged, Off: f.off, Len: f.len,
 				Why: fmt.Sprintf("%s: expected %s, found %s", s.name, want, got)})
 		}
 	}
-	return end, bodyErr
+	return h.end, bodyErr
 }
 
 // describe accounts for the header's fields and records them as notes.
@@ -314,21 +362,33 @@ func (l *layout) describe(h *header, out wardein.Members) {
 }
 
 // hand gives one part to the engine, cut to what is there.
-func (h *header) hand(p part, end int64, out wardein.Members) error {
+func (h *header) hand(p part, out wardein.Members, budget *int64) error {
 	damaged := func(format string, args ...any) {
-		out.Gap(wardein.Gap{Node: p.name, Kind: wardein.Damaged, Why: fmt.Sprintf(format, args...)})
+		off := max(0, min(p.off, h.end))
+		out.Gap(wardein.Gap{Node: p.name, Kind: wardein.Damaged, Off: off, Len: max(0, min(p.len, h.end-off)), Why: fmt.Sprintf(format, args...)})
 	}
-	if p.len == 0 {
+	entry := wardein.Entry{Name: p.name, Kind: wardein.Region, MTime: p.mtime}
+	switch {
+	case p.extents != nil:
+		for _, x := range p.extents {
+			if x.Off >= 0 && (x.Len < 0 || x.Off > h.end || x.Len > h.end-x.Off) {
+				damaged("%d bytes at %#x expected, the container ends at %#x", x.Len, x.Off, h.end)
+				return nil
+			}
+		}
+		return out.Extents(entry, p.extents)
+	case p.blocks != nil:
+		return out.Blocks(entry, p.blocks)
+	case p.len == 0:
 		return nil
-	}
-	if p.off < 0 || p.len < 0 || p.off > end {
-		damaged("%d bytes at %#x expected, the container ends at %#x", p.len, p.off, end)
+	case p.off < 0 || p.len < 0 || p.off > h.end:
+		damaged("%d bytes at %#x expected, the container ends at %#x", p.len, p.off, h.end)
 		return nil
 	}
 	whole := true
-	if p.len > end-p.off {
-		damaged("%d bytes at %#x expected, %d found", p.len, p.off, end-p.off)
-		p.len, whole = end-p.off, false
+	if p.len > h.end-p.off {
+		damaged("%d bytes at %#x expected, %d found", p.len, p.off, h.end-p.off)
+		p.len, whole = h.end-p.off, false
 	}
 	switch p.as {
 	case metadata:
@@ -343,23 +403,33 @@ func (h *header) hand(p part, end int64, out wardein.Members) error {
 		out.Gap(wardein.Gap{Kind: kind, Off: p.off, Len: p.len, Why: p.why})
 		return nil
 	}
-	entry := wardein.Entry{Name: p.name, Kind: wardein.Region, MTime: p.mtime}
 	if p.xor != nil {
 		out.Span(wardein.Span{Off: p.off, Len: p.len, What: wardein.Known, Is: p.name})
-		if err := out.Stream(entry, &xorReader{r: io.NewSectionReader(h.r, p.off, p.len), key: p.xor}); err != nil {
+		if err := out.Stream(entry, h.plain(p)); err != nil {
 			return err
 		}
 	} else if err := out.Extents(entry, []wardein.Extent{{Off: p.off, Len: p.len}}); err != nil {
 		return err
 	}
-	if p.check != nil && whole {
-		if complaint, err := p.check(h); err != nil {
-			damaged("%v", err)
-		} else if complaint != "" {
-			damaged("%s", complaint)
-		}
+	if p.sum == nil || !whole {
+		return nil
+	}
+	if *budget -= p.len; *budget < 0 {
+		out.Gap(wardein.Gap{Node: p.name, Kind: wardein.Limit, Off: p.off, Len: p.len,
+			Why: fmt.Sprintf("checksums read %d bytes more than the %d allowed", -*budget, 4*h.end+1<<20)})
+		return nil
+	}
+	if got, err := p.sum(h); err != nil {
+		damaged("checksum: %v", err)
+	} else if got != p.want {
+		damaged("checksum: expected %s, found %s", p.want, got)
 	}
 	return nil
+}
+
+// plain reads a payload without its key.
+func (h *header) plain(p part) io.Reader {
+	return &xorReader{r: io.NewSectionReader(h.r, p.off, p.len), key: p.xor}
 }
 
 // xorReader reads what is stored under a repeated key.
