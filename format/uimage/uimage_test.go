@@ -165,6 +165,16 @@ func TestCorpus(t *testing.T) {
 		t.Fatalf("%s", res)
 	}
 	t.Logf("file has %d bytes\n%s", len(b), res)
+
+	b, err = os.ReadFile(testkit.Corpus(t, "fact_extractor/uboot__uboot.dtb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res = testkit.Run(Format, b, 1<<20)
+	m = res.Find("payload")
+	if m == nil || len(m.Data) != len(b)-headerSize || res.Err == nil || res.End != int64(len(b)) || noted(res, "name") != "DD-XYZ" {
+		t.Fatalf("a file that was cut: %s", res)
+	}
 }
 
 // TestTable holds size tables that a hostile image may carry.
