@@ -123,10 +123,13 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 	if h.crc != h.hcrc {
 		// The data's checksum would tell, but a chance hit must not cost a
 		// pass over everything behind it: Extract looks.
-		if !h.inRange() || !whole || h.size == 0 {
+		if !h.inRange() || h.size == 0 || !whole && h.name == "" {
 			return wardein.Claim{}, wardein.ErrNotMine
 		}
 		claim.Confidence, claim.Evidence = wardein.Likely, "all header fields in range"
+		if !whole {
+			claim.Confidence = wardein.Possible
+		}
 		return claim, fmt.Errorf("header at 0x0: crc32 is %#08x, header says %#08x", h.crc, h.hcrc)
 	}
 	if !whole {
