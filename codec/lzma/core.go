@@ -32,7 +32,6 @@ const (
 	matchMin = 2
 
 	probInit = 1 << 10 // a probability of one half
-	states   = 12
 )
 
 // lenProbs are the probabilities of a match length.
@@ -45,14 +44,14 @@ type lenProbs struct {
 
 // probs are all probabilities except the literals'.
 type probs struct {
-	isMatch    [states * 16]uint16
+	isMatch    [16 * 16]uint16
 	isRep      [16]uint16
 	isRepG0    [16]uint16
 	isRepG1    [16]uint16
 	isRepG2    [16]uint16
-	isRep0Long [states * 16]uint16
+	isRep0Long [16 * 16]uint16
 	slot       [4 * 64]uint16
-	special    [128]uint16
+	special    [160]uint16
 	align      [16]uint16
 	length     lenProbs
 	repLength  lenProbs
@@ -67,6 +66,7 @@ type core struct {
 	pos     int
 	start   int
 	wrapped bool
+	dict    int // where wrapped: the farthest distance
 	// bias + pos is the position that chooses coders.
 	bias uint32
 
@@ -208,9 +208,8 @@ func (c *core) finish(src []byte) (int, status) {
 	}
 	var tail [2 * symMax]byte
 	left := copy(tail[:symMax], src[n:])
-	// A marker writes nothing, so no room tells it from all else.
-	k, st := c.symbols(tail[:], c.pos, 0)
-	if st != marker || k > left {
+	k := c.markerAt(tail[:])
+	if k == 0 || k > left {
 		return n, full
 	}
 	n += k

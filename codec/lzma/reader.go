@@ -32,7 +32,7 @@ type Reader struct {
 const (
 	inputSize   = 64 << 10
 	firstWindow = 64 << 10
-	step        = 64 << 10 // most output between two deliveries: stays in the cache
+	batch       = 64 << 10 // most output between two deliveries: stays in the cache
 	minDict     = 4096
 )
 
@@ -69,7 +69,7 @@ func (d *Reader) Reset2(r io.Reader, dict uint32) {
 	*d = *newReader(r, dict)
 	d.two, d.need = true, needDict
 	d.c.lit = old.lit
-	if int64(len(old.buf)) <= d.dict {
+	if int64(len(old.buf)) <= d.dict+slack {
 		d.c.buf = old.buf
 	}
 }
@@ -97,7 +97,7 @@ func (d *Reader) Read(p []byte) (int, error) {
 		if d.err != nil {
 			return 0, d.err
 		}
-		d.err = d.fill(min(len(p), step))
+		d.err = d.fill(min(len(p), batch))
 	}
 	n := copy(p, d.c.buf[d.out:d.c.pos])
 	d.out += n
@@ -122,7 +122,7 @@ func (d *Reader) WriteTo(w io.Writer) (int64, error) {
 		if d.err != nil {
 			return sum, d.err
 		}
-		d.err = d.fill(step)
+		d.err = d.fill(batch)
 	}
 }
 
@@ -295,19 +295,23 @@ func (d *Reader) decode(limit, most int) (status, error) {
 	}
 }
 
+// slack is how much longer than the dictionary a window is: a match is copied in
+// words, and what they overwrite beyond it must be out of reach already.
+const slack = 32
+
 // room makes place for up to n bytes after the window position and returns the
 // position up to which there is.
 func (d *Reader) room(n int) (int, error) {
 	c := &d.c
 	if c.pos == len(c.buf) {
 		switch size := int64(len(c.buf)); {
-		case size >= d.dict:
-			c.pos, d.out, c.wrapped = 0, 0, true
+		case size >= d.dict+slack:
+			c.pos, d.out, c.wrapped, c.dict = 0, 0, true, int(d.dict)
 			c.bias += uint32(size)
-		case size >= MaxWindow:
+		case size >= MaxWindow+slack:
 			return 0, fmt.Errorf("%w: dictionary of %d bytes, limit %d", ErrWindow, d.dict, MaxWindow)
 		default:
-			size = min(max(firstWindow, 2*size), d.dict, MaxWindow)
+			size = min(max(firstWindow, 2*size), d.dict+slack, MaxWindow+slack)
 			buf := make([]byte, size)
 			copy(buf, c.buf)
 			c.buf = buf

@@ -1,207 +1,345 @@
 package lzma
 
+import "encoding/binary"
+
+// The range decoder's state (range, code, input position) is passed by value
+// through the small functions here, all of which the compiler inlines, so that
+// it stays in registers from one symbol to the next.
+
+// norm takes a byte of input when the range became too small.
+func norm(rng, code uint32, in int, src []byte) (uint32, uint32, int) {
+	if rng < 1<<24 {
+		rng <<= 8
+		code = code<<8 | uint32(src[in])
+		in++
+	}
+	return rng, code, in
+}
+
+// step decodes one bit with the probability v/2048 of a 0, without a branch:
+// the bits of literals and distances cannot be foretold, and a branch guessed
+// wrong costs more than all of this. zero is all ones for a 0. v moves towards
+// 2048 by (2048-v)/32 for a 0 and towards 0 by v/32 for a 1.
+func step(rng, code, v uint32) (_, _ uint32, _ uint16, zero uint32) {
+	bound := rng >> 11 * v
+	diff := int64(uint64(code)) - int64(uint64(bound))
+	zero = uint32(diff >> 63)
+	rng -= bound
+	rng ^= (rng ^ bound) & zero
+	code = uint32(diff) + bound&zero
+	v -= uint32(int32(v+zero&(1<<32-2048+31)) >> 5)
+	return rng, code, uint16(v), zero
+}
+
 // symbols decodes symbols while the window position is below limit and the
 // input position at most stop. src must hold symMax bytes beyond stop.
 func (c *core) symbols(src []byte, limit, stop int) (int, status) {
-	d := bitReader{src: src, rng: c.rng, code: c.code}
-	defer func() { c.rng, c.code = d.rng, d.code }()
+	rng, code, in := c.rng, c.code, 0
+	buf, pos := c.buf, c.pos
+	state := c.state
 	p := &c.probs
-	first := true
-	for d.in <= stop && (c.pos < limit || first && limit == c.pos) {
-		first = false
-		at := uint32(c.pos) + c.bias
-		ps := at & (1<<c.pb - 1)
-		if d.bit(&p.isMatch[c.state*16+ps]) == 0 {
-			if c.pos >= limit {
-				return d.in, full
-			}
-			prev := uint32(0)
-			if c.pos > c.start || c.wrapped {
-				i := c.pos - 1
-				if i < 0 {
-					i += len(c.buf)
+	lit := c.lit
+	rep0 := c.rep0
+	lcShift, lc := (8-c.lc)&31, c.lc&31
+	lpMask, pbMask := uint32(1)<<c.lp-1, uint32(1)<<c.pb-1
+	bias := c.bias
+	prev := c.prev()
+	st := hungry
+	var zero uint32
+
+	for in <= stop && pos < limit {
+		at := uint32(pos) + bias
+		ps := at & pbMask
+
+		rng, code, in = norm(rng, code, in, src)
+		pm := &p.isMatch[(state<<4+ps)&0xFF]
+		v := uint32(*pm)
+		bound := rng >> 11 * v
+		if code < bound {
+			rng = bound
+			*pm = uint16(v + (2048-v)>>5)
+
+			t := (*[0x300]uint16)(lit[0x300*((at&lpMask)<<lc+prev>>lcShift):])
+			m := uint32(1)
+			if state < 7 {
+				for range 8 {
+					rng, code, in = norm(rng, code, in, src)
+					rng, code, t[m], zero = step(rng, code, uint32(t[m]))
+					m = m<<1 + 1 + zero
 				}
-				prev = uint32(c.buf[i])
-			}
-			o := 0x300 * ((at&(1<<c.lp-1))<<c.lc + prev>>(8-c.lc))
-			lit := c.lit[o : o+0x300]
-			sym := uint32(1)
-			if c.state >= 7 {
-				i := c.pos - int(c.rep0) - 1
-				if i < 0 {
-					i += len(c.buf)
+			} else {
+				from := pos - int(rep0) - 1
+				if from < 0 {
+					from += len(buf)
 				}
-				mb := uint32(c.buf[i])
-				for sym < 0x100 {
-					b := mb >> 7 & 1
-					mb <<= 1
-					x := d.bit(&lit[(1+b)<<8+sym])
-					sym = sym<<1 | x
-					if x != b {
+				match := uint32(buf[from])
+				half := uint32(0x100)
+				for range 8 {
+					match <<= 1
+					b := match & half
+					i := half + b + m
+					rng, code, in = norm(rng, code, in, src)
+					rng, code, t[i], zero = step(rng, code, uint32(t[i]))
+					m = m<<1 + 1 + zero
+					half &= b ^ zero
+				}
+			}
+			buf[pos] = byte(m)
+			prev = m & 0xFF
+			pos++
+			state = uint32(afterLiteral[state&15])
+			continue
+		}
+		rng -= bound
+		code -= bound
+		*pm = uint16(v - v>>5)
+
+		var n uint32
+		var lp *lenProbs
+		rng, code, in = norm(rng, code, in, src)
+		pm = &p.isRep[state&15]
+		v = uint32(*pm)
+		bound = rng >> 11 * v
+		rep := code >= bound
+		if !rep {
+			rng = bound
+			*pm = uint16(v + (2048-v)>>5)
+			lp = &p.length
+			state = afterMatch(state)
+		} else {
+			rng -= bound
+			code -= bound
+			*pm = uint16(v - v>>5)
+
+			rng, code, in = norm(rng, code, in, src)
+			pm = &p.isRepG0[state&15]
+			v = uint32(*pm)
+			bound = rng >> 11 * v
+			if code < bound {
+				rng = bound
+				*pm = uint16(v + (2048-v)>>5)
+
+				rng, code, in = norm(rng, code, in, src)
+				pm = &p.isRep0Long[(state<<4+ps)&0xFF]
+				v = uint32(*pm)
+				bound = rng >> 11 * v
+				if code < bound {
+					rng = bound
+					*pm = uint16(v + (2048-v)>>5)
+					if int(rep0) >= c.reach(pos) {
+						st = damaged
+						break
+					}
+					from := pos - int(rep0) - 1
+					if from < 0 {
+						from += len(buf)
+					}
+					prev = uint32(buf[from])
+					buf[pos] = byte(prev)
+					pos++
+					state = 9 + (6-state)>>31<<1
+					continue
+				}
+				rng -= bound
+				code -= bound
+				*pm = uint16(v - v>>5)
+			} else {
+				rng -= bound
+				code -= bound
+				*pm = uint16(v - v>>5)
+
+				rng, code, in = norm(rng, code, in, src)
+				pm = &p.isRepG1[state&15]
+				v = uint32(*pm)
+				bound = rng >> 11 * v
+				if code < bound {
+					rng = bound
+					*pm = uint16(v + (2048-v)>>5)
+					rep0, c.rep1 = c.rep1, rep0
+				} else {
+					rng -= bound
+					code -= bound
+					*pm = uint16(v - v>>5)
+
+					rng, code, in = norm(rng, code, in, src)
+					pm = &p.isRepG2[state&15]
+					v = uint32(*pm)
+					bound = rng >> 11 * v
+					if code < bound {
+						rng = bound
+						*pm = uint16(v + (2048-v)>>5)
+						rep0, c.rep1, c.rep2 = c.rep2, rep0, c.rep1
+					} else {
+						rng -= bound
+						code -= bound
+						*pm = uint16(v - v>>5)
+						rep0, c.rep1, c.rep2, c.rep3 = c.rep3, rep0, c.rep1, c.rep2
+					}
+				}
+			}
+			lp = &p.repLength
+			state = 8 + (6-state)>>31*3
+		}
+
+		// The length.
+		rng, code, in = norm(rng, code, in, src)
+		v = uint32(lp.choice[0])
+		bound = rng >> 11 * v
+		if code < bound {
+			rng = bound
+			lp.choice[0] = uint16(v + (2048-v)>>5)
+			t := (*[8]uint16)(lp.low[ps<<3&0x7F:])
+			n = 1
+			for range 3 {
+				rng, code, in = norm(rng, code, in, src)
+				rng, code, t[n&7], zero = step(rng, code, uint32(t[n&7]))
+				n = n<<1 + 1 + zero
+			}
+			n -= 8 - matchMin
+		} else {
+			rng -= bound
+			code -= bound
+			lp.choice[0] = uint16(v - v>>5)
+			rng, code, in = norm(rng, code, in, src)
+			v = uint32(lp.choice[1])
+			bound = rng >> 11 * v
+			if code < bound {
+				rng = bound
+				lp.choice[1] = uint16(v + (2048-v)>>5)
+				t := (*[8]uint16)(lp.mid[ps<<3&0x7F:])
+				n = 1
+				for range 3 {
+					rng, code, in = norm(rng, code, in, src)
+					rng, code, t[n&7], zero = step(rng, code, uint32(t[n&7]))
+					n = n<<1 + 1 + zero
+				}
+				n += matchMin
+			} else {
+				rng -= bound
+				code -= bound
+				lp.choice[1] = uint16(v - v>>5)
+				n = 1
+				for range 8 {
+					rng, code, in = norm(rng, code, in, src)
+					rng, code, lp.high[n&0xFF], zero = step(rng, code, uint32(lp.high[n&0xFF]))
+					n = n<<1 + 1 + zero
+				}
+				n -= 256 - 16 - matchMin
+			}
+		}
+
+		if !rep {
+			c.rep3, c.rep2, c.rep1 = c.rep2, c.rep1, rep0
+			t := (*[64]uint16)(p.slot[min(n-matchMin, 3)<<6&0xFF:])
+			m := uint32(1)
+			for range 6 {
+				rng, code, in = norm(rng, code, in, src)
+				rng, code, t[m&63], zero = step(rng, code, uint32(t[m&63]))
+				m = m<<1 + 1 + zero
+			}
+			slot := m - 64
+			rep0 = slot
+			if slot >= 4 {
+				k := slot>>1 - 1
+				rep0 = 2 | slot&1
+				if slot < 14 {
+					rep0 <<= k & 31
+					t := (*[32]uint16)(p.special[(rep0-slot)&127:])
+					m := uint32(1)
+					bit := uint32(1)
+					for range k {
+						rng, code, in = norm(rng, code, in, src)
+						rng, code, t[m&31], zero = step(rng, code, uint32(t[m&31]))
+						m = m<<1 + 1 + zero
+						rep0 += bit &^ zero
+						bit <<= 1
+					}
+				} else {
+					for range k - 4 {
+						rng, code, in = norm(rng, code, in, src)
+						rng >>= 1
+						diff := int64(uint64(code)) - int64(uint64(rng))
+						zero = uint32(diff >> 63)
+						code = uint32(diff) + rng&zero
+						rep0 = rep0<<1 + 1 + zero
+					}
+					m := uint32(1)
+					rep0 <<= 4
+					for bit := uint32(1); bit < 16; bit <<= 1 {
+						rng, code, in = norm(rng, code, in, src)
+						rng, code, p.align[m&15], zero = step(rng, code, uint32(p.align[m&15]))
+						m = m<<1 + 1 + zero
+						rep0 += bit &^ zero
+					}
+					if rep0 == 0xFFFFFFFF {
+						st = marker
 						break
 					}
 				}
 			}
-			for sym < 0x100 {
-				sym = sym<<1 | d.bit(&lit[sym])
-			}
-			c.buf[c.pos] = byte(sym)
-			c.pos++
-			switch {
-			case c.state < 4:
-				c.state = 0
-			case c.state < 10:
-				c.state -= 3
-			default:
-				c.state -= 6
-			}
-			continue
 		}
-		var n int
-		if d.bit(&p.isRep[c.state]) == 0 {
-			c.rep3, c.rep2, c.rep1 = c.rep2, c.rep1, c.rep0
-			n = d.length(&p.length, ps)
-			c.state = pick(c.state, 7, 10)
-			c.rep0 = d.distance(p, uint32(min(n, 3)))
-			if c.rep0 == 0xFFFFFFFF {
-				return d.in, marker
-			}
-			if !c.reach() {
-				return d.in, damaged
-			}
-		} else {
-			if !c.reach() {
-				return d.in, damaged
-			}
-			if d.bit(&p.isRepG0[c.state]) == 0 {
-				if d.bit(&p.isRep0Long[c.state*16+ps]) == 0 {
-					c.state = pick(c.state, 9, 11)
-					if c.pos >= limit {
-						return d.in, full
-					}
-					c.copyMatch(1)
-					continue
-				}
-			} else {
-				var r uint32
-				if d.bit(&p.isRepG1[c.state]) == 0 {
-					r = c.rep1
-				} else {
-					if d.bit(&p.isRepG2[c.state]) == 0 {
-						r = c.rep2
-					} else {
-						r = c.rep3
-						c.rep3 = c.rep2
-					}
-					c.rep2 = c.rep1
-				}
-				c.rep1, c.rep0 = c.rep0, r
-				if !c.reach() {
-					return d.in, damaged
-				}
-			}
-			n = d.length(&p.repLength, ps)
-			c.state = pick(c.state, 8, 11)
+		if int(rep0) >= c.reach(pos) {
+			st = damaged
+			break
 		}
-		n += matchMin
-		k := min(n, limit-c.pos)
-		c.pending = n - k
-		c.copyMatch(k)
-	}
-	if c.pos >= limit {
-		return d.in, full
-	}
-	return d.in, hungry
-}
 
-// reach says whether distance rep0+1 is inside the dictionary.
-func (c *core) reach() bool {
-	return c.rep0 < uint32(c.pos-c.start) || c.wrapped && int64(c.rep0) < int64(len(c.buf))
-}
-
-func pick(state, lit, match uint32) uint32 {
-	if state < 7 {
-		return lit
-	}
-	return match
-}
-
-type bitReader struct {
-	src       []byte
-	in        int
-	rng, code uint32
-}
-
-func (d *bitReader) normalise() {
-	if d.rng < 1<<24 {
-		d.rng <<= 8
-		d.code = d.code<<8 | uint32(d.src[d.in])
-		d.in++
-	}
-}
-
-func (d *bitReader) bit(p *uint16) uint32 {
-	d.normalise()
-	v := uint32(*p)
-	bound := d.rng >> 11 * v
-	if d.code < bound {
-		d.rng = bound
-		*p = uint16(v + (2048-v)>>5)
-		return 0
-	}
-	d.rng -= bound
-	d.code -= bound
-	*p = uint16(v - v>>5)
-	return 1
-}
-
-func (d *bitReader) tree(p []uint16) uint32 {
-	m := uint32(1)
-	for m < uint32(len(p)) {
-		m = m<<1 | d.bit(&p[m])
-	}
-	return m - uint32(len(p))
-}
-
-func (d *bitReader) reverse(p []uint16, n uint32) uint32 {
-	m, v := uint32(1), uint32(0)
-	for i := range n {
-		b := d.bit(&p[m])
-		m = m<<1 | b
-		v |= b << i
-	}
-	return v
-}
-
-func (d *bitReader) length(l *lenProbs, ps uint32) int {
-	if d.bit(&l.choice[0]) == 0 {
-		return int(d.tree(l.low[ps*8 : ps*8+8]))
-	}
-	if d.bit(&l.choice[1]) == 0 {
-		return 8 + int(d.tree(l.mid[ps*8:ps*8+8]))
-	}
-	return 16 + int(d.tree(l.high[:]))
-}
-
-func (d *bitReader) distance(p *probs, lenState uint32) uint32 {
-	slot := d.tree(p.slot[lenState*64 : lenState*64+64])
-	if slot < 4 {
-		return slot
-	}
-	n := slot>>1 - 1
-	dist := (2 | slot&1) << n
-	if slot < 14 {
-		return dist + d.reverse(p.special[dist-slot:], n)
-	}
-	v := uint32(0)
-	for range n - 4 {
-		d.normalise()
-		d.rng >>= 1
-		v <<= 1
-		if d.code >= d.rng {
-			d.code -= d.rng
-			v |= 1
+		// The copy.
+		from := pos - int(rep0) - 1
+		end := pos + int(n)
+		switch {
+		case from >= 0 && rep0 >= 7 && end <= limit && end+16 <= len(buf):
+			// At least 8 bytes apart: whole words, some bytes too many.
+			d, s := buf[pos:], buf[from:]
+			x := binary.LittleEndian.Uint64(s)
+			binary.LittleEndian.PutUint64(d, x)
+			x = binary.LittleEndian.Uint64(s[8:])
+			binary.LittleEndian.PutUint64(d[8:], x)
+			for k := 16; k < int(n); k += 8 {
+				x := binary.LittleEndian.Uint64(s[k:])
+				binary.LittleEndian.PutUint64(d[k:], x)
+			}
+			pos = end
+		case from >= 0 && end <= limit:
+			d, s := buf[pos:end], buf[from:]
+			s = s[:len(d)]
+			for i := range d {
+				d[i] = s[i]
+			}
+			pos = end
+		default:
+			c.pos, c.rep0, c.pending = pos, rep0, int(n)
+			c.flush(limit)
+			pos = c.pos
 		}
+		prev = uint32(buf[pos-1])
 	}
-	return dist + v<<4 + d.reverse(p.align[:], 4)
+	if st == hungry && pos >= limit {
+		st = full
+	}
+	c.rng, c.code, c.state, c.pos, c.rep0 = rng, code, state, pos, rep0
+	return in, st
+}
+
+var afterLiteral = [16]uint8{0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5}
+
+// afterMatch is 7 after a literal, 10 after a match.
+func afterMatch(state uint32) uint32 { return 7 + (6-state)>>31*3 }
+
+// prev is the byte before the window position.
+func (c *core) prev() uint32 {
+	switch {
+	case c.pos > c.start:
+		return uint32(c.buf[c.pos-1])
+	case c.wrapped:
+		return uint32(c.buf[len(c.buf)-1])
+	}
+	return 0
+}
+
+// reach is the length of the dictionary before the window position pos.
+func (c *core) reach(pos int) int {
+	if c.wrapped {
+		return c.dict
+	}
+	return pos - c.start
 }
