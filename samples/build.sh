@@ -7,6 +7,7 @@
 # What is planted, and why, stands in README.md.
 set -euo pipefail
 export LC_ALL=C TZ=UTC
+unset SOURCE_DATE_EPOCH
 umask 022
 src=$(cd "$(dirname "$0")/src" && pwd)
 out=$(mkdir -p "${1:-$(dirname "$src")}" && cd "${1:-$(dirname "$src")}" && pwd)
