@@ -39,6 +39,9 @@ type Blob struct {
 	// Format is the format that opened the blob, "" for none; Class is the
 	// entropy class of an unopened blob ("text", "code-like", …).
 	Format, Class string
+	// Members tells that the blob was opened as a container: its members, and
+	// the bytes it left over, are blobs of their own.
+	Members bool
 	// Hits returns the offsets at which the check's i-th literal stands, in
 	// order, at most 4,096 of them.
 	Hits func(i int) []int64
@@ -71,4 +74,27 @@ type Tree interface {
 	// Facts gives the facts that a check stated, with the nodes whose bytes
 	// they are about, in tree order.
 	Facts(check string) iter.Seq2[*Node, Fact]
+}
+
+// State is how one check ended on one node.
+type State uint8
+
+// The states of a (node, check) pair; there is no fourth.
+const (
+	NotApplicable State = iota
+	Done
+	Failed
+)
+
+var stateNames = [...]string{"not applicable", "done", "failed"}
+
+func (s State) String() string { return stateNames[min(int(s), len(stateNames)-1)] }
+
+// Outcome is how one check ended on one blob. Why is the reason when it is
+// not Done.
+type Outcome struct {
+	Check string
+	State State
+	Why   string
+	Facts []Fact
 }

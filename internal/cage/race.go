@@ -1,0 +1,6 @@
+//go:build race
+
+package cage
+
+// The race detector maps terabytes of shadow memory.
+const raceEnabled = true

@@ -1,0 +1,387 @@
+// Package disk keeps results in a folder of the local file system: one pack
+// of decoded bytes and one file of records for each run, and an SQLite index
+// over all finished runs.
+//
+//	index.db           result → run, offset; content → run, location
+//	run-00000001.pack  decoded bytes, append-only
+//	run-00000001.rec   records and facts, append-only
+//
+// Runs may work side by side. Each holds a lock on its own files, so that a
+// run that was killed is told from one at work; its files are removed by the
+// next one.
+package disk
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/store"
+	_ "modernc.org/sqlite" // the driver
+)
+
+// Store is an open store folder.
+type Store struct {
+	dir string
+	db  *sql.DB
+}
+
+const schema = `
+CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY AUTOINCREMENT, root BLOB, done INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS needs (run INTEGER, other INTEGER, PRIMARY KEY (run, other)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS result (name BLOB PRIMARY KEY, run INTEGER, off INTEGER, len INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS content (digest BLOB PRIMARY KEY, run INTEGER, loc BLOB, verified INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+`
+
+// Open opens the store in a folder, which is made when it is not there.
+func Open(dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "index.db")+"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec(schema); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("store %s: %w", dir, err)
+	}
+	return &Store{dir, db}, nil
+}
+
+// Close closes the store.
+func (s *Store) Close() error { return s.db.Close() }
+
+func (s *Store) path(id int64, kind string) string {
+	return filepath.Join(s.dir, fmt.Sprintf("run-%08d.%s", id, kind))
+}
+
+// run is one run on a Store.
+type run struct {
+	s         *Store
+	id        int64
+	empty     bool
+	pack, rec *os.File
+	out       *bufio.Writer
+	end       int64 // of rec
+	flushed   bool
+	results   map[store.Name]place
+	contents  []content
+	verified  map[wardein.Digest]bool
+	needs     map[int64]bool
+	others    map[int64]*os.File
+	committed bool
+}
+
+type place struct {
+	off int64
+	len int64
+}
+
+type content struct {
+	digest wardein.Digest
+	loc    store.Loc
+}
+
+// Begin starts a run over the input of that digest. Files of runs that were
+// killed are removed.
+func (s *Store) Begin(root wardein.Digest) (store.Run, error) {
+	// A run is visible before it holds the lock on its files: no other run may
+	// sweep in between.
+	gate, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer gate.Close()
+	if err := syscall.Flock(int(gate.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, err
+	}
+	if err := s.sweep(); err != nil {
+		return nil, err
+	}
+	res, err := s.db.Exec(`INSERT INTO run (root) VALUES (?)`, root[:])
+	if err != nil {
+		return nil, err
+	}
+	r := &run{s: s, results: map[store.Name]place{}, verified: map[wardein.Digest]bool{}, needs: map[int64]bool{}, others: map[int64]*os.File{}}
+	if r.id, err = res.LastInsertId(); err != nil {
+		return nil, err
+	}
+	var n int
+	if err := s.db.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM result LIMIT 1)`).Scan(&n); err != nil {
+		return nil, err
+	}
+	r.empty = n == 0
+	if r.rec, err = os.OpenFile(s.path(r.id, "rec"), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(r.rec.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", r.rec.Name(), err)
+	}
+	if r.pack, err = os.OpenFile(s.path(r.id, "pack"), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		r.rec.Close()
+		return nil, err
+	}
+	r.out = bufio.NewWriterSize(r.rec, 256<<10)
+	return r, nil
+}
+
+// sweep removes runs that ended without Commit.
+func (s *Store) sweep() error {
+	rows, err := s.db.Query(`SELECT id FROM run WHERE done = 0`)
+	if err != nil {
+		return err
+	}
+	ids, err := scanIDs(rows)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		f, err := os.Open(s.path(id, "rec"))
+		if err == nil {
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+			f.Close()
+			if err != nil {
+				continue // at work
+			}
+		}
+		if err := s.remove(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scanIDs(rows *sql.Rows) (ids []int64, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// remove forgets a run and deletes its files. The index goes first, so that
+// it never names bytes that are gone.
+func (s *Store) remove(id int64) error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for _, q := range []string{`DELETE FROM result WHERE run = ?`, `DELETE FROM content WHERE run = ?`, `DELETE FROM needs WHERE run = ?`, `DELETE FROM run WHERE id = ?`} {
+		if _, err := tx.Exec(q, id); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	for _, kind := range []string{"pack", "rec"} {
+		if err := os.Remove(s.path(id, kind)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) Pack() (int64, *os.File) { return r.id, r.pack }
+func (r *run) Empty() bool             { return r.empty }
+
+func (r *run) OpenPack(id int64) (*os.File, error) {
+	return os.Open(r.s.path(id, "pack"))
+}
+
+func (r *run) find(name store.Name) (id int64, p place, ok bool) {
+	if p, ok := r.results[name]; ok {
+		return r.id, p, true
+	}
+	if r.empty {
+		return 0, p, false
+	}
+	err := r.s.db.QueryRow(`SELECT run, off, len FROM result WHERE name = ?`, name[:]).Scan(&id, &p.off, &p.len)
+	return id, p, err == nil
+}
+
+func (r *run) Has(name store.Name) bool {
+	_, _, ok := r.find(name)
+	return ok
+}
+
+func (r *run) Result(name store.Name) (io.Reader, error) {
+	id, p, ok := r.find(name)
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	f := r.rec
+	if id == r.id {
+		if err := r.out.Flush(); err != nil {
+			return nil, err
+		}
+	} else if f = r.others[id]; f == nil {
+		var err error
+		if f, err = os.Open(r.s.path(id, "rec")); err != nil {
+			return nil, err
+		}
+		r.others[id] = f
+	}
+	return io.NewSectionReader(f, p.off, p.len), nil
+}
+
+func (r *run) Put(name store.Name, body io.Reader) error {
+	n, err := io.Copy(r.out, body)
+	p := place{r.end, n}
+	r.end += n
+	if err != nil {
+		return err // the bytes stay, nothing names them
+	}
+	r.results[name] = p
+	return nil
+}
+
+func (r *run) AddContent(d wardein.Digest, l store.Loc) {
+	r.contents = append(r.contents, content{d, l})
+}
+
+func (r *run) Content(d wardein.Digest) (store.Loc, bool) {
+	if r.empty {
+		return nil, false
+	}
+	var id int64
+	var raw []byte
+	var verified bool
+	if err := r.s.db.QueryRow(`SELECT run, loc, verified FROM content WHERE digest = ?`, d[:]).Scan(&id, &raw, &verified); err != nil {
+		return nil, false
+	}
+	l := decodeLoc(raw)
+	if !verified && !r.verified[d] {
+		if !r.verify(d, l) {
+			return nil, false
+		}
+		r.verified[d] = true
+	}
+	r.needs[id] = true
+	return l, true
+}
+
+// verify hashes content that a child process of an earlier run wrote.
+func (r *run) verify(d wardein.Digest, l store.Loc) bool {
+	h := sha256.New()
+	for _, s := range l {
+		f := r.others[-s.Source]
+		if f == nil {
+			var err error
+			if f, err = r.OpenPack(s.Source); err != nil {
+				return false
+			}
+			r.others[-s.Source] = f
+		}
+		if _, err := io.Copy(h, io.NewSectionReader(f, s.Off, s.Len)); err != nil {
+			return false
+		}
+	}
+	return bytes.Equal(h.Sum(nil), d[:])
+}
+
+func encodeLoc(l store.Loc) []byte {
+	var b []byte
+	for _, s := range l {
+		b = binary.AppendVarint(b, s.Source)
+		b = binary.AppendVarint(b, s.Off)
+		b = binary.AppendVarint(b, s.Len)
+	}
+	return b
+}
+
+func decodeLoc(b []byte) (l store.Loc) {
+	next := func() int64 {
+		v, n := binary.Varint(b)
+		b = b[max(n, 0):]
+		return v
+	}
+	for len(b) >= 3 {
+		l = append(l, store.Seg{Source: next(), Off: next(), Len: next()})
+	}
+	return l
+}
+
+func (r *run) Commit() error {
+	if r.committed {
+		return nil
+	}
+	if err := r.out.Flush(); err != nil {
+		return err
+	}
+	if err := errors.Join(r.rec.Sync(), r.pack.Sync()); err != nil {
+		return err
+	}
+	st, err := r.pack.Stat()
+	if err != nil {
+		return err
+	}
+	tx, err := r.s.db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	put, err := tx.Prepare(`INSERT OR IGNORE INTO result (name, run, off, len) VALUES (?, ?, ?, ?)`)
+	if err != nil {
+		return err
+	}
+	for name, p := range r.results {
+		if _, err := put.Exec(name[:], r.id, p.off, p.len); err != nil {
+			return err
+		}
+	}
+	if put, err = tx.Prepare(`INSERT OR IGNORE INTO content (digest, run, loc) VALUES (?, ?, ?)`); err != nil {
+		return err
+	}
+	for i := range r.contents {
+		c := &r.contents[i]
+		if _, err := put.Exec(c.digest[:], r.id, encodeLoc(c.loc)); err != nil {
+			return err
+		}
+	}
+	for d := range r.verified {
+		if _, err := tx.Exec(`UPDATE content SET verified = 1 WHERE digest = ?`, d[:]); err != nil {
+			return err
+		}
+	}
+	for id := range r.needs {
+		if _, err := tx.Exec(`INSERT OR IGNORE INTO needs (run, other) VALUES (?, ?)`, r.id, id); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(`UPDATE run SET done = 1, bytes = ? WHERE id = ?`, st.Size()+r.end, r.id); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	r.committed = true
+	return nil
+}
+
+func (r *run) Close() error {
+	for _, f := range r.others {
+		f.Close()
+	}
+	err := errors.Join(r.pack.Close(), r.rec.Close())
+	if !r.committed {
+		err = errors.Join(err, r.s.remove(r.id))
+	}
+	return err
+}

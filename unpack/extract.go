@@ -1,0 +1,272 @@
+package unpack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/wardein/wardein"
+)
+
+// extraction runs one format's Extract and collects what it hands out. It is
+// the engine's wardein.Members.
+type extraction struct {
+	w      *worker
+	ctx    context.Context
+	format *wardein.Format
+	r      *io.SectionReader // for the format, on this goroutine
+	view   *view             // for jobs, on any
+	here   *ancestors
+
+	members []Member
+	spans   []wardein.Span
+	notes   []wardein.Note
+	gaps    []wardein.Gap
+	budget  int64 // decoded bytes still allowed
+	decoded int64
+	said    error // the last error that is a Gap already
+
+	wg      sync.WaitGroup
+	jobsMu  sync.Mutex
+	results []result
+	shared  sharedBlocks
+	lists   map[int64][]blockList
+}
+
+// result is what a job made of member i.
+type result struct {
+	i    int
+	blob wardein.Digest
+	loc  Loc
+	gaps []wardein.Gap
+	err  error
+}
+
+func (w *worker) newExtraction(ctx context.Context, format int, r *io.SectionReader, v *view, here *ancestors) *extraction {
+	return &extraction{w: w, ctx: ctx, format: &w.Formats[format], r: r, view: v, here: here, budget: min(w.Limits.stream(v.size), w.total)}
+}
+
+// run extracts and waits for all jobs. The error is what the format said; it
+// is recorded as a Gap unless it is ErrNotMine or ends the run.
+func (x *extraction) run() (end int64, err error) {
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				end, err = x.view.size, &crash{v}
+			}
+		}()
+		if x.format.Extract == nil {
+			x.Span(wardein.Span{Len: x.view.size, What: wardein.Opaque, Is: "not opened"})
+			x.Gap(wardein.Gap{Kind: wardein.Unsupported, Len: x.view.size, Why: "recognised; there is no reader for this format"})
+			end = x.view.size
+			return
+		}
+		end, err = x.format.Extract(x.ctx, x.r, x)
+	}()
+	x.wg.Wait()
+	for _, r := range x.results {
+		if r.err != nil {
+			return end, r.err
+		}
+		x.members[r.i].Blob, x.gaps = r.blob, append(x.gaps, r.gaps...)
+		if x.members[r.i].Derived != "" {
+			x.members[r.i].Loc = r.loc
+		}
+	}
+	sortGaps(x.gaps)
+	if stop := x.w.stopped(x.ctx); stop != nil {
+		return end, stop
+	}
+	var c *crash
+	switch {
+	case err == nil, errors.Is(err, wardein.ErrNotMine), isFatal(err):
+	case errors.As(err, &c):
+		x.Gap(wardein.Gap{Kind: wardein.Crashed, Why: err.Error()})
+	case errors.Is(err, errOutput), errors.Is(err, errEntries), x.said != nil && errors.Is(err, x.said):
+	default:
+		x.Gap(wardein.Gap{Kind: wardein.Damaged, Why: err.Error()})
+	}
+	return end, err
+}
+
+// admit checks a new member against the limits.
+func (x *extraction) admit(e *wardein.Entry) error {
+	if err := x.w.stopped(x.ctx); err != nil {
+		return err
+	}
+	if int64(len(x.members)) >= x.w.Limits.Entries {
+		if !errors.Is(x.said, errEntries) {
+			x.Gap(wardein.Gap{Kind: wardein.Limit, Why: fmt.Sprintf("%d members were read, the limit is %d; there are more", len(x.members), x.w.Limits.Entries)})
+			x.said = errEntries
+		}
+		return errEntries
+	}
+	if n := len(e.Name); n > x.w.Limits.Name {
+		x.Gap(wardein.Gap{Node: e.Name[:64], Kind: wardein.Limit, Why: fmt.Sprintf("name of %d bytes was cut, the limit is %d", n, x.w.Limits.Name)})
+		e.Name = e.Name[:x.w.Limits.Name]
+	}
+	return nil
+}
+
+// charge takes n bytes from the container's budget.
+func (x *extraction) charge(e *wardein.Entry, n int64) error {
+	if n < 0 || n > x.budget {
+		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("holds %d bytes; the container may give %d more of %d",
+			n, x.budget, min(x.w.Limits.stream(x.view.size), x.w.total))})
+		return errOutput
+	}
+	x.budget -= n
+	x.decoded += n
+	return nil
+}
+
+func (x *extraction) Entry(e wardein.Entry) error {
+	if err := x.admit(&e); err != nil {
+		return err
+	}
+	x.members = append(x.members, Member{Entry: e})
+	return nil
+}
+
+func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
+	if err := x.admit(&e); err != nil {
+		return err
+	}
+	m := Member{Entry: e, Extents: append([]wardein.Extent(nil), ext...)}
+	for i, r := range m.Extents {
+		if err := x.inside(r); err != nil {
+			return fmt.Errorf("member %q extent %d: %w", e.Name, i, err)
+		}
+		m.Size += r.Len
+		if m.Size < 0 {
+			return fmt.Errorf("member %q: extents overflow", e.Name)
+		}
+	}
+	if err := x.charge(&e, m.Size); err != nil {
+		return x.skip(e, m.Size)
+	}
+	i := x.add(m)
+	loc := x.view.loc(m.Extents)
+	x.w.spawn(&x.wg, func() {
+		b, err := x.w.hashed(loc, nil)
+		x.settle(i, b, nil, err)
+	})
+	return nil
+}
+
+// skip keeps an entry whose content was not taken: the Gap is recorded.
+func (x *extraction) skip(e wardein.Entry, size int64) error {
+	e.Kind = wardein.File
+	x.members = append(x.members, Member{Entry: e, Size: size, Derived: "not read"})
+	return nil
+}
+
+func (x *extraction) inside(r wardein.Extent) error {
+	if r.Len < 0 || r.Off < wardein.Ones || r.Off >= 0 && (r.Off > x.view.size || r.Len > x.view.size-r.Off) {
+		return fmt.Errorf("%d+%d lies outside the claim's %d bytes", r.Off, r.Len, x.view.size)
+	}
+	return nil
+}
+
+func (x *extraction) add(m Member) int {
+	x.members = append(x.members, m)
+	return len(x.members) - 1
+}
+
+// settle records what a job made of member i and goes on into it.
+func (x *extraction) settle(i int, b *blob, gaps []wardein.Gap, err error) {
+	r := result{i: i, gaps: gaps, err: err}
+	if b != nil {
+		r.blob, r.loc = b.digest, b.loc
+	}
+	x.jobsMu.Lock()
+	x.results = append(x.results, r)
+	x.jobsMu.Unlock()
+	if b != nil && err == nil {
+		x.w.unpack(x.ctx, b, "", x.here, false)
+		b.done()
+	}
+}
+
+func (x *extraction) Stream(e wardein.Entry, r io.Reader) error {
+	if err := x.admit(&e); err != nil {
+		return err
+	}
+	s := x.w.newSink(x.budget)
+	buf := (*copyBuffers.Get().(*[]byte))[:copySize]
+	defer copyBuffers.Put(&buf)
+	var failed error
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			x.w.up.progress(int64(n), 0, "")
+			if _, werr := s.Write(buf[:n]); werr != nil {
+				failed = werr
+				break
+			}
+		}
+		if err != nil {
+			if err != io.EOF {
+				failed = err
+			}
+			break
+		}
+		if err := x.w.stopped(x.ctx); err != nil {
+			return err
+		}
+	}
+	var f *fatal
+	switch {
+	case errors.As(failed, &f):
+		return failed
+	case errors.Is(failed, errOutput):
+		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("cut after %d bytes, the limit for a container of %d bytes; there is more",
+			s.size, x.view.size)})
+	case failed != nil:
+		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Damaged, Why: fmt.Sprintf("after %d decoded bytes: %v", s.size, failed)})
+		x.said = failed
+	}
+	x.budget -= s.size
+	x.decoded += s.size
+	b, err := s.finish()
+	if err != nil {
+		return err
+	}
+	i := x.add(Member{Entry: e, Size: b.size, Derived: x.format.Name})
+	x.w.spawn(&x.wg, func() { x.settle(i, b, nil, nil) })
+	return failed
+}
+
+const copySize = 128 << 10
+
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, copySize); return &b }}
+
+func (x *extraction) Span(s wardein.Span) {
+	if s.Len > 0 {
+		x.spans = append(x.spans, s)
+	}
+}
+
+func (x *extraction) Note(name, value string) {
+	if len(x.notes) < maxNotes {
+		x.notes = append(x.notes, wardein.Note{Name: name, Value: value[:min(len(value), 4096)]})
+	}
+}
+
+// maxNotes and maxGaps bound what a hostile container may make a record hold.
+const (
+	maxNotes = 1000
+	maxGaps  = 10000
+)
+
+func (x *extraction) Gap(g wardein.Gap) {
+	g.Who = x.format.Name
+	if len(x.gaps) < maxGaps {
+		x.gaps = append(x.gaps, g)
+		return
+	}
+	last := &x.gaps[maxGaps-1]
+	last.Kind, last.Who, last.Why = wardein.Limit, x.format.Name, fmt.Sprintf("more than %d gaps in one container; the rest is not listed", maxGaps)
+}

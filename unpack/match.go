@@ -1,0 +1,298 @@
+package unpack
+
+import (
+	"encoding/binary"
+	"sort"
+
+	"github.com/wardein/wardein"
+)
+
+// matcher finds every occurrence of a fixed set of byte strings in one pass.
+// A table over byte pairs rejects almost every position with one load; the
+// few that pass are compared in full. Each string is keyed by the pair in it
+// that is rarest in firmware, so that text and zero runs cost little.
+type matcher struct {
+	table    [1 << 16]uint8 // pair → 1 + index into buckets; several pairs may share 255
+	buckets  [256][]pattern
+	longest  int
+	anchored []pattern // tried at the first byte of a node only
+}
+
+// pattern is one string to find. at is the offset of its key pair.
+type pattern struct {
+	bytes, mask string
+	at          int
+	id          int
+}
+
+// magicID and literalID share one id space: ids below formats' magics are
+// magics, in list order; literals follow.
+type magicRef struct {
+	format int
+	back   int64
+}
+
+func (m *matcher) add(p pattern) {
+	p.at = rarestPair(p.bytes, p.mask)
+	key := uint16(p.bytes[p.at]) | uint16(p.bytes[p.at+1])<<8
+	slot := m.table[key]
+	if slot == 0 {
+		// Buckets are dealt out one per pair while they last; when they are
+		// used up the pairs share them, which only costs comparisons.
+		slot = uint8(1 + int(key)%255)
+		for try := range 255 {
+			s := uint8(1 + (int(key)+try)%255)
+			if len(m.buckets[s]) == 0 {
+				slot = s
+				break
+			}
+		}
+		m.table[key] = slot
+	}
+	m.buckets[slot] = append(m.buckets[slot], p)
+	m.longest = max(m.longest, len(p.bytes))
+}
+
+// rarestPair picks the offset of the adjacent byte pair that occurs least in
+// firmware images. The weights are coarse: zero and 0xFF fill, spaces and
+// small letters are common, the rest is not.
+func rarestPair(s, mask string) int {
+	if mask != "" {
+		return 0 // the first two mask bytes are 0xFF by contract
+	}
+	weight := func(b byte) int {
+		switch {
+		case b == 0:
+			return 40
+		case b == 0xFF, b == ' ':
+			return 20
+		case b >= 'a' && b <= 'z':
+			return 12
+		case b < 0x10, b >= '0' && b <= '9':
+			return 8
+		case b >= 'A' && b <= 'Z', b == '_', b == '.', b == '/':
+			return 5
+		}
+		return 3
+	}
+	best, at := 1<<30, 0
+	for i := 0; i+1 < len(s); i++ {
+		w := weight(s[i]) * weight(s[i+1])
+		if s[i] == s[i+1] {
+			w *= 2
+		}
+		if w < best {
+			best, at = w, i
+		}
+	}
+	return at
+}
+
+// scan calls hit for every pattern whose key pair begins in p[from:to]. p may
+// reach further on both sides; a pattern that does not fit in p is not hit.
+func (m *matcher) scan(p []byte, from, to int, hit func(id, off int)) {
+	to = min(to, len(p)-1)
+	t := &m.table
+	i := from
+	for ; i+8 <= to && i+9 <= len(p); i += 8 {
+		w := binary.LittleEndian.Uint64(p[i:])
+		last := uint16(w>>56) | uint16(p[i+8])<<8
+		if t[uint16(w)]|t[uint16(w>>8)]|t[uint16(w>>16)]|t[uint16(w>>24)]|
+			t[uint16(w>>32)]|t[uint16(w>>40)]|t[uint16(w>>48)]|t[last] != 0 {
+			for k := i; k < i+8; k++ {
+				if slot := t[uint16(p[k])|uint16(p[k+1])<<8]; slot != 0 {
+					m.compare(p, k, slot, hit)
+				}
+			}
+		}
+	}
+	for ; i < to; i++ {
+		if slot := t[uint16(p[i])|uint16(p[i+1])<<8]; slot != 0 {
+			m.compare(p, i, slot, hit)
+		}
+	}
+}
+
+func (m *matcher) compare(p []byte, k int, slot uint8, hit func(id, off int)) {
+	for i := range m.buckets[slot] {
+		q := &m.buckets[slot][i]
+		off := k - q.at
+		if off >= 0 && off+len(q.bytes) <= len(p) && q.match(p[off:]) {
+			hit(q.id, off)
+		}
+	}
+}
+
+func (q *pattern) match(p []byte) bool {
+	if len(p) < len(q.bytes) {
+		return false
+	}
+	if q.mask == "" {
+		return string(p[:len(q.bytes)]) == q.bytes
+	}
+	for i := range len(q.bytes) {
+		if (p[i]^q.bytes[i])&q.mask[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// patterns is the matcher of one engine with what its ids mean.
+type patterns struct {
+	matcher
+	magics   []magicRef // by id
+	literals int        // ids from len(magics) on
+}
+
+func newPatterns(formats []wardein.Format, literals []string) *patterns {
+	ps := &patterns{literals: len(literals)}
+	for i, f := range formats {
+		for _, mg := range f.Magic {
+			p := pattern{bytes: mg.Bytes, mask: mg.Mask, id: len(ps.magics)}
+			ps.magics = append(ps.magics, magicRef{i, mg.Back})
+			if mg.Anchored {
+				ps.anchored = append(ps.anchored, p)
+			} else {
+				ps.add(p)
+			}
+		}
+	}
+	for i, s := range literals {
+		ps.add(pattern{bytes: s, id: len(ps.magics) + i})
+	}
+	return ps
+}
+
+// maxHits bounds what one blob may give the engine to look at: 16 MB.
+const maxHits = 1 << 20
+
+// maxLiteralHits is what Blob.Hits promises.
+const maxLiteralHits = 4096
+
+// hits is what one pass over a blob found.
+type hits struct {
+	magics   []hit
+	dropped  int // beyond maxHits
+	literals [][]int64
+}
+
+type hit struct {
+	start  int64 // where the format would begin
+	format int
+}
+
+// sortHits orders candidates by start, then by the formats' list order, and
+// drops repetitions.
+func (h *hits) sort() {
+	sort.Slice(h.magics, func(i, j int) bool {
+		a, b := h.magics[i], h.magics[j]
+		return a.start < b.start || a.start == b.start && a.format < b.format
+	})
+	out := h.magics[:0]
+	for i, x := range h.magics {
+		if i == 0 || x != h.magics[i-1] {
+			out = append(out, x)
+		}
+	}
+	h.magics = out
+}
+
+// pass is the fused pass over one blob's bytes: signatures and literals.
+// Bytes are given in order through write.
+type pass struct {
+	ps   *patterns
+	buf  []byte // bytes not yet scanned, with up to keep bytes before them
+	seen int    // length of the scanned prefix of buf
+	base int64  // blob offset of buf[0]
+	hits hits
+}
+
+const passWindow = 64 << 10
+
+func (a *pass) reset(ps *patterns) {
+	*a = pass{ps: ps, buf: a.buf[:0]}
+	if ps.literals > 0 {
+		a.hits.literals = make([][]int64, ps.literals)
+	}
+}
+
+func (a *pass) write(p []byte) {
+	for len(p) > 0 {
+		if cap(a.buf) == 0 {
+			a.buf = make([]byte, 0, passWindow)
+		}
+		n := min(len(p), cap(a.buf)-len(a.buf))
+		a.buf = append(a.buf, p[:n]...)
+		p = p[n:]
+		if len(a.buf) == cap(a.buf) {
+			a.advance(false)
+		}
+	}
+}
+
+// whole scans a blob that is in memory, without copying it.
+func (a *pass) whole(p []byte) *hits {
+	a.ps.scan(p, 0, len(p), a.hit)
+	return a.finish(p)
+}
+
+// advance scans what has arrived. A pattern is found at its key pair, so the
+// last longest bytes wait for what follows them.
+func (a *pass) advance(last bool) {
+	to := len(a.buf) - a.ps.longest
+	if last {
+		to = len(a.buf)
+	}
+	if to > a.seen {
+		a.ps.scan(a.buf, a.seen, to, a.hit)
+		a.seen = to
+	}
+	keep := max(0, a.seen-a.ps.longest)
+	a.base += int64(keep)
+	a.seen -= keep
+	a.buf = append(a.buf[:0], a.buf[keep:]...)
+}
+
+func (a *pass) hit(id, off int) {
+	at := a.base + int64(off)
+	if id >= len(a.ps.magics) {
+		i := id - len(a.ps.magics)
+		if len(a.hits.literals[i]) < maxLiteralHits {
+			a.hits.literals[i] = append(a.hits.literals[i], at)
+		}
+		return
+	}
+	ref := a.ps.magics[id]
+	if at < ref.back {
+		return
+	}
+	if len(a.hits.magics) == maxHits {
+		a.hits.dropped++
+		return
+	}
+	a.hits.magics = append(a.hits.magics, hit{at - ref.back, ref.format})
+}
+
+// end returns the hits once all bytes were written; head is the blob's
+// beginning, long enough for the anchored magics.
+func (a *pass) end(head []byte) *hits {
+	a.advance(true)
+	return a.finish(head)
+}
+
+func (a *pass) finish(head []byte) *hits {
+	for i := range a.ps.anchored {
+		q := &a.ps.anchored[i]
+		ref := a.ps.magics[q.id]
+		if ref.back < int64(len(head)) && q.match(head[ref.back:]) {
+			a.hits.magics = append(a.hits.magics, hit{0, ref.format})
+		}
+	}
+	a.hits.sort()
+	for _, l := range a.hits.literals {
+		sort.Slice(l, func(i, j int) bool { return l[i] < l[j] })
+	}
+	h := a.hits
+	return &h
+}

@@ -1,0 +1,321 @@
+package unpack
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sort"
+	"sync"
+
+	"github.com/wardein/wardein"
+)
+
+// asUnknown marks a region that was looked through and that no format
+// claimed: it is classified, not scanned again.
+const asUnknown = "unknown"
+
+// leastUnknown is the shortest run of unknown bytes of a container that gets
+// a node of its own; shorter ones are spans only.
+const leastUnknown = 32
+
+// open makes the record of one blob.
+func (w *worker) open(ctx context.Context, b *blob, as string, here *ancestors) (*Record, error) {
+	o := w.opening(ctx, b, as, here)
+	if b.size == 0 {
+		return o.rec, nil
+	}
+	if as == asUnknown {
+		o.classifyWhole()
+		return o.rec, nil
+	}
+	if as != "" {
+		f, ok := w.byName[as]
+		if !ok {
+			return nil, fmt.Errorf("no format %q", as)
+		}
+		x := w.newExtraction(ctx, f, io.NewSectionReader(o.r, 0, b.size), o.base, here)
+		end, err := x.run()
+		if isFatal(err) {
+			return nil, err
+		}
+		return o.finish(x, end)
+	}
+	claims := o.resolve(0, b.size)
+	if err := w.stopped(ctx); err != nil {
+		return nil, err
+	}
+	if len(claims) == 0 {
+		o.leftOut()
+		o.classifyWhole()
+		return o.rec, nil
+	}
+	if c := claims[0]; len(claims) == 1 && c.start == 0 && (c.end == b.size || o.fill(c.end, b.size) >= 0) {
+		return o.whole(c)
+	}
+	var g gather
+	if err := o.regions(&g, claims, 0, b.size, true); err != nil {
+		return nil, err
+	}
+	o.rec.Class = "parts"
+	return o.seal(&g)
+}
+
+func (w *worker) opening(ctx context.Context, b *blob, as string, here *ancestors) *opening {
+	reg := newRegion(w.sources, b.loc)
+	o := &opening{w: w, ctx: ctx, b: b, here: here,
+		rec: &Record{Key: Key{b.digest, as}, Size: b.size}}
+	o.base = &view{ReaderAt: w.reader(b), reg: reg, size: b.size}
+	o.r = &pageReader{r: o.base.ReaderAt, size: b.size}
+	return o
+}
+
+// whole opens a blob that one claim covers but for padding behind it.
+func (o *opening) whole(c *claim) (*Record, error) {
+	o.rec.Evidence = c.Confidence.String() + ": " + c.Evidence
+	if c.damage != nil {
+		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Who: o.name(c), Kind: wardein.Damaged, Why: c.damage.Error()})
+	}
+	x, end := c.staged, c.end
+	if x == nil {
+		x = o.w.newExtraction(o.ctx, c.format, io.NewSectionReader(o.r, 0, c.end), o.base.part(0, c.end), o.here)
+		if _, err := x.run(); isFatal(err) {
+			return nil, err
+		}
+	}
+	return o.finish(x, end)
+}
+
+// gather collects what tiles a blob while its record is made.
+type gather struct {
+	spans   []wardein.Span
+	regions []*regionMember
+	wg      sync.WaitGroup
+}
+
+type regionMember struct {
+	Member
+	err error
+}
+
+// finish turns an extraction into the blob's record: what the format named is
+// known, what it left is looked through for other claims and classified.
+func (o *opening) finish(x *extraction, end int64) (*Record, error) {
+	rec := o.rec
+	rec.Format = x.format.Name
+	rec.Notes = x.notes
+	rec.Gaps = append(rec.Gaps, x.gaps...)
+	rec.Decoded += x.decoded
+	rec.Members = x.members
+	var g gather
+	var free []wardein.Extent
+	pos := int64(0)
+	for _, s := range tile(x, min(end, o.b.size)) {
+		if s.Off > pos {
+			free = append(free, wardein.Extent{Off: pos, Len: s.Off - pos})
+		}
+		pos = s.Off + s.Len
+		if !s.Carve {
+			g.spans = append(g.spans, s)
+			continue
+		}
+		if err := o.carve(&g, s); err != nil {
+			return nil, err
+		}
+	}
+	if pos < o.b.size {
+		free = append(free, wardein.Extent{Off: pos, Len: o.b.size - pos})
+	}
+	o.leftOut()
+	container := len(rec.Members) > 0
+	for _, f := range free {
+		if o.fill(f.Off, f.Off+f.Len) >= 0 {
+			g.spans = append(g.spans, wardein.Span{Off: f.Off, Len: f.Len, What: wardein.Padding})
+			continue
+		}
+		if err := o.regions(&g, o.resolve(f.Off, f.Off+f.Len), f.Off, f.Off+f.Len, container); err != nil {
+			return nil, err
+		}
+	}
+	return o.seal(&g)
+}
+
+// leftOut records that more signatures were met than the engine looks at.
+func (o *opening) leftOut() {
+	if n := o.b.hits; n != nil && n.dropped > 0 {
+		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Who: "scan", Kind: wardein.Limit,
+			Why: fmt.Sprintf("%d signature matches were not looked at, the limit is %d", n.dropped, maxHits)})
+		n.dropped = 0
+	}
+}
+
+// tile puts what a format named, and what its members are made of, in order
+// without overlap. Bytes that two name belong to the first.
+func tile(x *extraction, end int64) []wardein.Span {
+	spans := make([]wardein.Span, 0, len(x.spans)+len(x.members))
+	for _, s := range x.spans {
+		s.Format = x.format.Name
+		spans = append(spans, s)
+	}
+	for i := range x.members {
+		m := &x.members[i]
+		if m.Derived == "not read" {
+			continue
+		}
+		is := "member"
+		if m.Derived != "" {
+			is = "encoded member"
+		}
+		for _, e := range m.Extents {
+			if e.Off >= 0 && e.Len > 0 {
+				spans = append(spans, wardein.Span{Off: e.Off, Len: e.Len, What: wardein.Known, Is: is, Format: x.format.Name})
+			}
+		}
+	}
+	sort.SliceStable(spans, func(i, j int) bool { return spans[i].Off < spans[j].Off })
+	out := spans[:0]
+	pos := int64(0)
+	for _, s := range spans {
+		if s.Off < 0 || s.Len <= 0 || s.Off >= end || s.Len > end-s.Off && s.Off+end < 0 {
+			continue
+		}
+		stop := s.Off + min(s.Len, end-s.Off)
+		s.Off = max(s.Off, pos)
+		if s.Off >= stop {
+			continue
+		}
+		s.Len = stop - s.Off
+		pos = stop
+		if k := len(out) - 1; k >= 0 && out[k].Off+out[k].Len == s.Off && out[k].What == s.What && out[k].Is == s.Is && out[k].Code == s.Code && out[k].Carve == s.Carve {
+			out[k].Len += s.Len
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// carve looks for claims inside bytes that a format knows but that may carry
+// others; what no claim covers stays known.
+func (o *opening) carve(g *gather, s wardein.Span) error {
+	pos, end := s.Off, s.Off+s.Len
+	s.Carve = false
+	for _, c := range o.resolve(pos, end) {
+		if c.start > pos {
+			k := s
+			k.Off, k.Len = pos, c.start-pos
+			g.spans = append(g.spans, k)
+		}
+		o.region(g, c)
+		pos = c.end
+	}
+	if pos < end {
+		s.Off, s.Len = pos, end-pos
+		g.spans = append(g.spans, s)
+	}
+	return nil
+}
+
+// regions makes a node of each claim in [from, to) and classifies the rest.
+func (o *opening) regions(g *gather, claims []*claim, from, to int64, container bool) error {
+	pos := from
+	rest := func(end int64) {
+		for _, s := range o.classify(pos, end) {
+			if s.What == wardein.Unknown && s.Len >= leastUnknown && (container || len(claims) > 0) {
+				o.region(g, &claim{start: s.Off, end: s.Off + s.Len, format: -1})
+			} else {
+				g.spans = append(g.spans, s)
+			}
+		}
+	}
+	for _, c := range claims {
+		if c.start > pos {
+			rest(c.start)
+		}
+		o.region(g, c)
+		pos = c.end
+	}
+	if pos < to {
+		rest(to)
+	}
+	return o.w.stopped(o.ctx)
+}
+
+// region adds a node for a claim inside the blob, or for unknown bytes
+// (format −1), and opens it.
+func (o *opening) region(g *gather, c *claim) {
+	as := asUnknown
+	if c.format >= 0 {
+		as = o.name(c)
+	}
+	ext := []wardein.Extent{{Off: c.start, Len: c.end - c.start}}
+	m := &regionMember{Member: Member{
+		Entry: wardein.Entry{Name: fmt.Sprintf("%08x.%s", c.start, as), Kind: wardein.Region},
+		Size:  c.end - c.start, As: as, Extents: ext}}
+	g.regions = append(g.regions, m)
+	g.spans = append(g.spans, wardein.Span{Off: c.start, Len: m.Size, What: wardein.Known, Is: "member"})
+	if c.damage != nil {
+		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Node: m.Name, Who: as, Kind: wardein.Damaged, Off: c.start, Len: m.Size, Why: c.damage.Error()})
+	}
+	loc := o.base.loc(ext)
+	o.w.spawn(&g.wg, func() {
+		b, err := o.w.hashed(loc, nil)
+		if err != nil {
+			m.err = err
+			return
+		}
+		m.Blob = b.digest
+		if c.staged == nil {
+			o.w.unpack(o.ctx, b, as, o.here, false)
+			return
+		}
+		// Decoded while its end was looked for: the record is made of that.
+		key := Key{b.digest, as}
+		o.w.mu.Lock()
+		begun := o.w.begun[key]
+		o.w.begun[key] = true
+		o.w.mu.Unlock()
+		if begun {
+			return
+		}
+		o.w.up.begin(key)
+		in := o.w.opening(o.ctx, b, as, o.here)
+		in.rec.Evidence = c.Confidence.String() + ": " + c.Evidence
+		rec, err := in.finish(c.staged, b.size)
+		if err == nil {
+			err = o.w.report(o.ctx, b, rec)
+		}
+		m.err = err
+	})
+}
+
+// seal completes the record: spans sorted, regions appended in order.
+func (o *opening) seal(g *gather) (*Record, error) {
+	g.wg.Wait()
+	sort.Slice(g.regions, func(i, j int) bool { return g.regions[i].Extents[0].Off < g.regions[j].Extents[0].Off })
+	for _, m := range g.regions {
+		if m.err != nil {
+			return nil, m.err
+		}
+		o.rec.Members = append(o.rec.Members, m.Member)
+	}
+	sort.Slice(g.spans, func(i, j int) bool { return g.spans[i].Off < g.spans[j].Off })
+	o.rec.Spans = g.spans
+	sortGaps(o.rec.Gaps)
+	return o.rec, o.w.stopped(o.ctx)
+}
+
+// sortGaps puts gaps in an order that does not depend on scheduling.
+func sortGaps(g []wardein.Gap) {
+	sort.SliceStable(g, func(i, j int) bool {
+		a, b := &g[i], &g[j]
+		switch {
+		case a.Off != b.Off:
+			return a.Off < b.Off
+		case a.Node != b.Node:
+			return a.Node < b.Node
+		case a.Kind != b.Kind:
+			return a.Kind < b.Kind
+		}
+		return a.Why < b.Why
+	})
+}

@@ -1,0 +1,272 @@
+package unpack
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/wardein/wardein"
+)
+
+// Visit is one node of the tree, as the walk meets it.
+type Visit struct {
+	Node     *wardein.Node
+	Outcomes []wardein.Outcome // what the checks said; nil without content
+	Loc      Loc               // where the content stands
+	Rejected []Rejected
+	Evidence string
+	// Opened tells that Node's record was read: its spans tile the content.
+	Opened bool
+}
+
+// walk goes through the tree in order, has the child unpack what the store
+// does not hold, and keeps the run's budgets. What it decides depends on the
+// records alone, so that cold and warm runs, and any number of workers, give
+// the same tree.
+type walk struct {
+	e       *Engine
+	ctx     context.Context
+	visit   func(*Visit) error
+	total   int64 // budget of decoded bytes
+	charged int64
+	entries int64
+	noted   bool // the limit of entries was reported
+}
+
+// Run unpacks the input and gives each node to visit, containers before their
+// members, in tree order. An error ends the run; everything else is a Gap.
+func (e *Engine) Run(ctx context.Context, in *Input, visit func(*Visit) error) error {
+	e.input = in.Size
+	w := &walk{e: e, ctx: ctx, visit: visit, total: e.Limits.total(in.Size)}
+	if in.File != nil {
+		loc := Loc{{Source: -1, Len: in.Size}}
+		if in.Size == 0 {
+			loc = Loc{}
+		}
+		n := &wardein.Node{Entry: wardein.Entry{Kind: wardein.File}, Size: in.Size, Blob: in.Digest}
+		return w.blob(n, "", loc, in.File, nil)
+	}
+	return w.directory(in)
+}
+
+// directory walks an input directory: its entries sorted by name bytes.
+func (w *walk) directory(in *Input) error {
+	if err := w.visit(&Visit{Node: &wardein.Node{Entry: wardein.Entry{Kind: wardein.Directory}, Blob: in.Digest}, Opened: true}); err != nil {
+		return err
+	}
+	for i, d := range in.entries {
+		n := &wardein.Node{Path: d.Name, Entry: d.Entry, Size: d.size, Blob: d.digest}
+		w.entries++
+		if d.Kind != wardein.File {
+			if err := w.visit(&Visit{Node: n, Opened: true}); err != nil {
+				return err
+			}
+			continue
+		}
+		f, err := openRegular(in.Dir, d.Name)
+		if err != nil {
+			return err
+		}
+		loc := Loc{{Source: int64(-1 - i), Len: d.size}}
+		if d.size == 0 {
+			loc = Loc{}
+		}
+		err = w.blob(n, "", loc, f, nil)
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blob visits a node with content and goes on into its members. input is set
+// while the bytes stand in an input file.
+func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around *ancestors) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	key := Key{n.Blob, as}
+	depth := 1
+	if around != nil {
+		depth = around.depth + 1
+	}
+	switch {
+	case depth > w.e.Limits.Depth:
+		return w.closed(n, loc, fmt.Sprintf("at depth %d, the limit is %d", depth, w.e.Limits.Depth))
+	case around.holds(key):
+		return w.closed(n, loc, "contains itself: the same bytes are being opened around it")
+	}
+	rec, err := w.record(key, loc, input)
+	if err != nil {
+		return err
+	}
+	if w.charged+rec.Decoded > w.total {
+		return w.closed(n, loc, fmt.Sprintf("needs %d more decoded bytes; %d of the run's %d are used", rec.Decoded, w.charged, w.total))
+	}
+	w.charged += rec.Decoded
+	n.Format, n.Notes, n.Spans = rec.Format, rec.Notes, rec.Spans
+	n.Gaps = append(n.Gaps, rec.Gaps...)
+	v := &Visit{Node: n, Loc: loc, Rejected: rec.Rejected, Evidence: rec.Evidence, Opened: true}
+	if rec.volatile {
+		n.Spans = opaque(n.Size)
+	} else if w.e.Look != nil {
+		if v.Outcomes, err = w.outcomes(key); err != nil {
+			return err
+		}
+	}
+	if len(n.Spans) == 0 && n.Size > 0 {
+		return fmt.Errorf("%q: the record of %s has no spans", n.Path, key.Blob)
+	}
+	if err := w.visit(v); err != nil {
+		return err
+	}
+	if rec.Members == 0 {
+		return nil
+	}
+	return w.members(n, key, rec, loc, input, &ancestors{around, key, depth})
+}
+
+func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input *os.File, here *ancestors) error {
+	reg := newRegion(nil, loc)
+	seen := map[uint64]uint32{}
+	for {
+		m, err := rec.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("record of %s: %w", key.Blob, err)
+		}
+		if w.entries >= w.e.Limits.Entries {
+			if !w.noted {
+				w.noted = true
+				return w.visit(&Visit{Node: &wardein.Node{Path: childPath(n.Path, "…", 1), Entry: wardein.Entry{Name: "…", Kind: wardein.Directory},
+					Gaps: []wardein.Gap{{Who: "engine", Kind: wardein.Limit, Why: fmt.Sprintf("%d entries were listed, the limit is %d; there are more", w.entries, w.e.Limits.Entries)}}}, Opened: true})
+			}
+			return nil
+		}
+		w.entries++
+		name := cleanName(m.Name)
+		h := fnv.New64a()
+		io.WriteString(h, name)
+		sum := h.Sum64()
+		seen[sum]++
+		c := &wardein.Node{Path: childPath(n.Path, name, seen[sum]), Entry: m.Entry, Size: m.Size, Blob: m.Blob, Extents: m.Extents, Derived: m.Derived}
+		if !hasContent(m.Kind) {
+			if err := w.visit(&Visit{Node: c, Opened: true}); err != nil {
+				return err
+			}
+			continue
+		}
+		if m.Derived == "not read" {
+			c.Gaps = []wardein.Gap{{Who: "engine", Kind: wardein.Limit, Len: m.Size, Why: "content was not read: see the container's gaps"}}
+			c.Spans = opaque(c.Size)
+			if err := w.visit(&Visit{Node: c}); err != nil {
+				return err
+			}
+			continue
+		}
+		at, in := m.Loc, (*os.File)(nil)
+		if m.Derived == "" {
+			at = reg.slice(m.Extents)
+			in = input
+		}
+		if err := w.blob(c, m.As, at, in, here); err != nil {
+			return err
+		}
+	}
+}
+
+// closed visits a node whose content is not opened.
+func (w *walk) closed(n *wardein.Node, loc Loc, why string) error {
+	n.Spans = opaque(n.Size)
+	n.Gaps = append(n.Gaps, wardein.Gap{Who: "engine", Kind: wardein.Limit, Len: n.Size, Why: why})
+	return w.visit(&Visit{Node: n, Loc: loc})
+}
+
+func opaque(size int64) []wardein.Span {
+	if size == 0 {
+		return nil
+	}
+	return []wardein.Span{{Len: size, What: wardein.Opaque, Is: "not opened"}}
+}
+
+// openRecord is a record that is being read.
+type openRecord struct {
+	*RecordReader
+	volatile bool // of a blob that killed the child
+}
+
+func (w *walk) record(k Key, loc Loc, input *os.File) (*openRecord, error) {
+	e := w.e
+	if r := e.volatile[k]; r != nil {
+		return &openRecord{&RecordReader{Record: *r}, true}, nil
+	}
+	e.storeMu.Lock()
+	has := e.has(k)
+	e.storeMu.Unlock()
+	if !has {
+		if err := e.ask(w.ctx, k, true, loc, input); err != nil {
+			return nil, err
+		}
+		if r := e.volatile[k]; r != nil {
+			return &openRecord{&RecordReader{Record: *r}, true}, nil
+		}
+	}
+	e.storeMu.Lock()
+	r, err := e.Store.Result(e.resultName(frameRecord, k))
+	e.storeMu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("record of %s: %w", k.Blob, err)
+	}
+	rr, err := ReadRecord(bufio.NewReaderSize(r, 8<<10))
+	if err == nil && rr.Key != k {
+		err = fmt.Errorf("is of %s as %q", rr.Key.Blob, rr.Key.As)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record of %s as %q: %w", k.Blob, k.As, err)
+	}
+	return &openRecord{rr, false}, nil
+}
+
+func (w *walk) outcomes(k Key) ([]wardein.Outcome, error) {
+	w.e.storeMu.Lock()
+	r, err := w.e.Store.Result(w.e.resultName(frameOutcomes, k))
+	w.e.storeMu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("facts about %s: %w", k.Blob, err)
+	}
+	return ReadOutcomes(bufio.NewReaderSize(r, 4<<10))
+}
+
+// cleanName is the form of a member's name that stands in a path: without the
+// leading "/" and "./" that archives write. The name itself stays as found.
+func cleanName(name string) string {
+	for {
+		switch {
+		case strings.HasPrefix(name, "/"):
+			name = name[1:]
+		case strings.HasPrefix(name, "./"):
+			name = name[2:]
+		case name == "." || name == "":
+			return "."
+		default:
+			return strings.TrimRight(name, "/")
+		}
+	}
+}
+
+func childPath(parent, name string, n uint32) string {
+	if n > 1 {
+		name = fmt.Sprintf("%s#%d", name, n)
+	}
+	if parent == "" {
+		return name
+	}
+	return parent + "/" + name
+}
