@@ -13,6 +13,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/testkit"
+	"github.com/wardein/wardein/internal/testkit/srctree"
 )
 
 func TestGolden(t *testing.T) { testkit.Golden(t, Format) }
@@ -265,9 +266,5 @@ func TestCorpus(t *testing.T) {
 
 func Benchmark(b *testing.B) {
 	img := ubinize(b, random(20<<20, 1), random(10<<20, 2), "-p", "131072", "-m", "2048")
-	b.SetBytes(int64(len(img)))
-	b.ReportAllocs()
-	for b.Loop() {
-		testkit.Run(Format, img, 128<<20)
-	}
+	srctree.Bench(b, Format, img, 30<<20)
 }

@@ -127,11 +127,11 @@ func checkHeader(h []byte, off int64, kind byte, length int64) (int64, error) {
 	return n, nil
 }
 
-// known accounts for a metadata node, with the zeros up to the next 8-byte
-// boundary.
+// known accounts for a metadata node, with the 0x00 or 0xFF up to the next
+// 8-byte boundary.
 func (fs *fileSystem) known(off, n int64, is string) {
 	if pad := align8(n) - n; pad > 0 {
-		if b := fs.pad.bytes(fs.r, off+n, pad); b != nil && b[0] == 0 && same(b) {
+		if b := fs.pad.bytes(fs.r, off+n, pad); b != nil && (b[0] == 0 || b[0] == 0xFF) && same(b) {
 			n += pad
 		}
 	}
@@ -176,9 +176,8 @@ func (fs *fileSystem) scan(off int64, each func(off int64, node []byte)) (end in
 		}
 		n := align8(int64(len(b)))
 		if b[20] == padNode {
-			fs.known(off, padSize, "padding node")
-			n += int64(le.Uint32(b[24:]))
-			off = min(off+align8(n), stop)
+			fs.used = append(fs.used, run{off, padSize})
+			off = fs.padded(off, b)
 			end = off
 			continue
 		}
@@ -224,8 +223,34 @@ func (fs *fileSystem) padding() {
 				}
 				break
 			}
-			fs.out.Span(wardein.Span{Off: off, Len: padSize, What: wardein.Known, Is: "padding node"})
-			off += align8(padSize + int64(le.Uint32(b[24:])))
+			off = fs.padded(off, b)
 		}
 	}
+}
+
+// padded accounts for a padding node and, where they are of one value, for the
+// bytes that it says are unused. It returns the offset behind them.
+func (fs *fileSystem) padded(off int64, node []byte) int64 {
+	fs.out.Span(wardein.Span{Off: off, Len: padSize, What: wardein.Known, Is: "padding node"})
+	stop := min(off-off%fs.lebSize+fs.lebSize, fs.end)
+	from := off + padSize
+	to := min(off+align8(padSize+int64(le.Uint32(node[24:]))), stop)
+	var value byte
+	for at := from; at < to; {
+		b := fs.pad.bytes(fs.r, at, min(to-at, 4096))
+		if b == nil {
+			return to
+		}
+		if at == from {
+			value = b[0]
+		}
+		if b[0] != value || !same(b) {
+			return to // not empty: left unreferenced
+		}
+		at += int64(len(b))
+	}
+	if to > from {
+		fs.out.Span(wardein.Span{Off: from, Len: to - from, What: wardein.Padding, Is: "padding"})
+	}
+	return to
 }
