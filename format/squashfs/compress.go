@@ -129,12 +129,19 @@ func lzmaAlone(dst, src []byte) (int, error) {
 	return lzmaBlock(dst, src[13:], p)
 }
 
+// lzmaSlack is how many bytes may follow a raw stream in its block: an end
+// marker and what the range coder flushes.
+const lzmaSlack = 16
+
 // lzmaBlock decodes a raw stream whose decoded size may be less than dst: the
 // stream then just ends.
 func lzmaBlock(dst, src []byte, p lzma.Props) (int, error) {
-	n, _, err := lzma.Decode(dst, src, p)
+	n, used, err := lzma.Decode(dst, src, p)
 	if err == io.ErrUnexpectedEOF && n > 0 {
-		err = nil
+		return n, nil
+	}
+	if err == nil && used < len(src)-lzmaSlack {
+		return n, fmt.Errorf("%w: lzma stream ends after %d of %d bytes", errLong, used, len(src))
 	}
 	return n, err
 }

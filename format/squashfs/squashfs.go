@@ -102,6 +102,8 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 type volume struct {
 	superblock
 	coding     coding
+	certain    bool    // metadata was coded, so that coding was tried
+	data       decoder // of data blocks, once the first was looked at
 	r          *io.SectionReader
 	meta       *metadata
 	out        wardein.Members

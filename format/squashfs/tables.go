@@ -72,14 +72,18 @@ func (v *volume) plainIDs(at int64, n int) ([]uint32, error) {
 	return ids, nil
 }
 
-// id returns the owner that an inode's index means. What the table does not
-// hold becomes a Gap once.
+// id returns the owner that an inode's index means.
 func (v *volume) id(i uint32) uint32 {
 	if int64(i) < int64(len(v.idList)) {
 		return v.idList[i]
 	}
-	v.once("id", wardein.Gap{Kind: wardein.Damaged, Why: fmt.Sprintf("owner index %d, id table has %d", i, len(v.idList))})
+	v.badOwner("user", i, len(v.idList))
 	return 0
+}
+
+// badOwner reports an index that the table does not hold, the first time.
+func (v *volume) badOwner(what string, i uint32, n int) {
+	v.once(what, wardein.Gap{Kind: wardein.Damaged, Why: fmt.Sprintf("%s index %d, the id table has %d", what, i, n)})
 }
 
 // fragment reads entry i of the fragment table: where the fragment block

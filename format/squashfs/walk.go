@@ -204,7 +204,7 @@ func (v *volume) block(pos uint64, stored uint32, encoded bool, n uint64) (warde
 	}
 	b := wardein.Block{Src: wardein.Extent{Off: int64(pos), Len: int64(stored)}, Size: int64(n)}
 	if encoded {
-		b.Decode = v.coding.decode
+		b.Decode = v.dataDecoder(b.Src, b.Size)
 		return b, nil
 	}
 	b.Size = min(b.Size, b.Src.Len)
