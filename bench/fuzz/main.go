@@ -1,0 +1,298 @@
+// Command fuzz runs every fuzz target of the tree and keeps count.
+//
+//	go run ./bench/fuzz -n 1000000        each target to a million executions in total
+//	go run ./bench/fuzz -time 100s        all targets together for that long, no counts kept
+//
+// It may be ended at any time and goes on where it stopped: the executions of
+// each target stand in bench/fuzz-counts.tsv with the day and the commit of its
+// last run. What breaks a target is kept by Go in the package's
+// testdata/fuzz; the other targets still run, and the exit code is 1.
+package main
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const countsFile = "bench/fuzz-counts.tsv"
+
+// A target is one fuzz function, a count what is known of its runs.
+type target struct{ dir, name string }
+type count struct {
+	execs       int64
+	day, commit string
+}
+
+func main() {
+	n := flag.Int64("n", 0, "run each target until it has this many executions in total")
+	total := flag.Duration("time", 0, "run all targets together for this long")
+	only := flag.String("only", "", "only targets whose folder and name contain this")
+	parallel := flag.Int("parallel", 0, "workers per target (default: GOMAXPROCS)")
+	slice := flag.Duration("slice", 2*time.Minute, "with -n: go on to the next target after this long")
+	flag.Parse()
+	if (*n > 0) == (*total > 0) {
+		fmt.Fprintln(os.Stderr, "fuzz: want either -n or -time")
+		os.Exit(2)
+	}
+	broken, err := run(*n, *total, *slice, *only, *parallel)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fuzz: error:", err)
+		os.Exit(2)
+	}
+	if broken > 0 {
+		fmt.Printf("fuzz: %d targets failed\n", broken)
+		os.Exit(1)
+	}
+}
+
+func run(n int64, total, slice time.Duration, only string, parallel int) (broken int, err error) {
+	all, err := targets(".")
+	if err != nil {
+		return 0, err
+	}
+	var list []target
+	for _, t := range all {
+		if strings.Contains(t.dir+" "+t.name, only) {
+			list = append(list, t)
+		}
+	}
+	if len(list) == 0 {
+		return 0, errors.New("no fuzz target found")
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	bin, err := os.MkdirTemp("", "fuzz")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(bin)
+
+	if total > 0 {
+		var execs int64
+		for _, t := range list {
+			each := max(total/time.Duration(len(list)), 500*time.Millisecond)
+			got, ended, err := fuzz(t, bin, each.String(), parallel, stop)
+			execs += got
+			if err != nil {
+				fmt.Printf("FAIL\t%s %s: %v\n", t.dir, t.name, err)
+				broken++
+			}
+			if ended {
+				break
+			}
+		}
+		fmt.Printf("fuzz: %d targets, %d executions\n", len(list), execs)
+		return broken, nil
+	}
+
+	counts, err := readCounts()
+	if err != nil {
+		return 0, err
+	}
+	head, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	failed := map[target]bool{}
+	for open := true; open; {
+		open = false
+		for _, t := range list {
+			left := n - counts[t].execs
+			if left <= 0 || failed[t] {
+				continue
+			}
+			open = true
+			got, ended, err := fuzzFor(t, bin, left, slice, parallel, stop)
+			counts[t] = count{counts[t].execs + got, time.Now().UTC().Format("2006-01-02"), strings.TrimSpace(string(head))}
+			if werr := writeCounts(counts); werr != nil {
+				return broken, werr
+			}
+			if err != nil {
+				fmt.Printf("FAIL\t%s %s: %v\n", t.dir, t.name, err)
+				failed[t] = true
+			} else {
+				fmt.Printf("ok\t%s %s\t%d of %d\n", t.dir, t.name, counts[t].execs, n)
+			}
+			if ended {
+				return len(failed), nil
+			}
+		}
+	}
+	return len(failed), nil
+}
+
+// targets finds every function FuzzX(f *testing.F) below root.
+func targets(root string) ([]target, error) {
+	var list []target
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != root && (d.Name() == "testdata" || d.Name() == "work" || strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Fuzz") && len(f.Type.Params.List) == 1 {
+				list = append(list, target{filepath.ToSlash(filepath.Dir(path)), f.Name.Name})
+			}
+		}
+		return nil
+	})
+	sort.Slice(list, func(i, j int) bool {
+		return list[i].dir < list[j].dir || list[i].dir == list[j].dir && list[i].name < list[j].name
+	})
+	return list, err
+}
+
+// fuzzFor runs a target for at most left executions and at most about slice.
+func fuzzFor(t target, bin string, left int64, slice time.Duration, parallel int, stop chan os.Signal) (int64, bool, error) {
+	limit := make(chan os.Signal, 1)
+	timer := time.AfterFunc(slice, func() { limit <- os.Interrupt })
+	defer timer.Stop()
+	done := make(chan bool)
+	defer close(done)
+	var ended atomic.Bool
+	go func() {
+		select {
+		case s := <-stop:
+			ended.Store(true)
+			limit <- s
+		case <-done:
+		}
+	}()
+	got, _, err := fuzz(t, bin, strconv.FormatInt(left, 10)+"x", parallel, limit)
+	return got, ended.Load(), err
+}
+
+var execs = regexp.MustCompile(`execs: (\d+)`)
+
+// fuzz builds a target once and runs it; it returns how often it was executed
+// and whether stop ended it.
+func fuzz(t target, bin, fuzztime string, parallel int, stop chan os.Signal) (n int64, ended bool, err error) {
+	exe := filepath.Join(bin, strings.ReplaceAll(t.dir, "/", "_")+".test")
+	if _, err := os.Stat(exe); err != nil {
+		out, err := exec.Command("go", "test", "-c", "-fuzz", ".", "-o", exe, "./"+t.dir).CombinedOutput()
+		if err != nil {
+			return 0, false, fmt.Errorf("build: %w\n%s", err, out)
+		}
+	}
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		return 0, false, err
+	}
+	args := []string{"-test.run=^$", "-test.fuzz=^" + t.name + "$", "-test.fuzztime=" + fuzztime,
+		"-test.fuzzcachedir=" + filepath.Join(strings.TrimSpace(string(cache)), "fuzz", "github.com/wardein/wardein", t.dir, t.name)}
+	if parallel > 0 {
+		args = append(args, "-test.parallel="+strconv.Itoa(parallel))
+	}
+	cmd := exec.Command(exe, args...)
+	cmd.Dir = t.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, false, err
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		return 0, false, err
+	}
+	done := make(chan bool)
+	defer close(done)
+	stopped := make(chan bool, 1)
+	go func() {
+		select {
+		case <-stop:
+			stopped <- true
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+			select {
+			case <-time.After(20 * time.Second):
+				syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			case <-done:
+			}
+		case <-done:
+		}
+	}()
+	var tail []string
+	for lines := bufio.NewScanner(pipe); lines.Scan(); {
+		if m := execs.FindStringSubmatch(lines.Text()); m != nil {
+			n, _ = strconv.ParseInt(m[1], 10, 64)
+			continue
+		}
+		if tail = append(tail, lines.Text()); len(tail) > 60 {
+			tail = tail[1:]
+		}
+	}
+	err = cmd.Wait()
+	select {
+	case <-stopped:
+		// an interrupted run ends with an error that says nothing, unless a
+		// failing input stands in the output
+		if !strings.Contains(strings.Join(tail, "\n"), "Failing input") {
+			return n, true, nil
+		}
+		ended = true
+	default:
+	}
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, strings.Join(tail, "\n"))
+	}
+	return n, ended, err
+}
+
+// readCounts reads target, executions, day and commit, one target a line.
+func readCounts() (map[target]count, error) {
+	counts := map[target]count{}
+	data, err := os.ReadFile(countsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return counts, nil
+	}
+	for i, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+		if i == 0 || line == "" {
+			continue
+		}
+		col := strings.Split(line, "\t")
+		if len(col) != 5 {
+			return nil, fmt.Errorf("%s:%d: want 5 columns", countsFile, i+1)
+		}
+		n, err := strconv.ParseInt(col[2], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", countsFile, i+1, err)
+		}
+		counts[target{col[0], col[1]}] = count{n, col[3], col[4]}
+	}
+	return counts, err
+}
+
+func writeCounts(counts map[target]count) error {
+	var lines []string
+	for t, c := range counts {
+		lines = append(lines, fmt.Sprintf("%s\t%s\t%d\t%s\t%s\n", t.dir, t.name, c.execs, c.day, c.commit))
+	}
+	sort.Strings(lines)
+	text := "folder\ttarget\texecutions\tlast run\tcommit\n" + strings.Join(lines, "")
+	if err := os.WriteFile(countsFile+".new", []byte(text), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(countsFile+".new", countsFile)
+}
