@@ -276,7 +276,12 @@ func (m *mapper) extents(node []byte, depth int, at int64) error {
 // inline returns the runs of content that stands in the inode: in i_block,
 // then in the value of the attribute system.data.
 func (m *mapper) inline(in *inode, data wardein.Extent) []wardein.Extent {
-	runs := []wardein.Extent{{Off: in.off + 0x28, Len: min(in.size, 60)}}
+	runs := []wardein.Extent{{Off: in.off + 0x28, Len: max(0, min(in.size, 60))}}
+	if in.size < 0 || in.size > m.w.fs.blockSize {
+		m.w.gap(wardein.Gap{Node: m.who, Kind: wardein.Damaged, Off: in.off, Len: m.w.fs.inodeSize,
+			Why: fmt.Sprintf("inode %d: inline size %d", in.num, uint64(in.size))})
+		return runs
+	}
 	if rest := in.size - 60; rest > 0 {
 		have := min(rest, data.Len)
 		if have > 0 {

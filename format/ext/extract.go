@@ -24,15 +24,16 @@ var errWork = errors.New("work limit reached")
 
 // walker holds what one extraction needs.
 type walker struct {
-	ctx    context.Context
-	fs     *volume
-	out    wardein.Members
-	m      mapper
-	budget int64
-	work   int64 // the budget at the beginning
-	gaps   int
-	last   wardein.Span
-	mute   bool // known reports nothing
+	ctx     context.Context
+	fs      *volume
+	out     wardein.Members
+	m       mapper
+	budget  int64
+	work    int64 // the budget at the beginning
+	gaps    int
+	lastGap string
+	last    wardein.Span
+	mute    bool // known reports nothing
 
 	seen  map[uint32]*[64]uint64 // inodes reached, a page for 4096
 	first map[uint32]string      // path by which an inode was first reached
@@ -102,8 +103,12 @@ func (w *walker) spend(n int64) error {
 	return nil
 }
 
-// gap reports at most maxGaps.
+// gap reports at most maxGaps, and the same one in a row once.
 func (w *walker) gap(g wardein.Gap) {
+	if g.Why == w.lastGap {
+		return
+	}
+	w.lastGap = g.Why
 	if w.gaps++; w.gaps > maxGaps {
 		return
 	}
