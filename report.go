@@ -51,3 +51,94 @@ func (c *Coverage) Accounted() int64 {
 
 // Opened is the share of bytes that were opened: see Accounted.
 func (c *Coverage) Opened() int64 { return Share(c.Known, c.Known+c.Opaque+c.Unknown) }
+
+// Report is the result of an inspection. It holds no time, host, path or name
+// of the input: the same release, tool and data give the same bytes.
+type Report struct {
+	Release  Release
+	Recipe   Recipe
+	Coverage Coverage
+	Findings []Finding
+	Gaps     []Gap // sorted by node in tree order
+	Counts   []CheckCount
+	Nodes    int64
+	// Tree is the SHA-256 of the tree file that belongs to the report.
+	Tree Digest
+	// Incidents counts how often reading the release killed the reading
+	// process; a report with any is not repeatable.
+	Incidents int
+	// Partial tells that the inspection was interrupted.
+	Partial bool
+}
+
+// Release is what was inspected.
+type Release struct {
+	Digest Digest
+	Kind   Kind // File or Directory
+	Size   int64
+	Parts  []Part
+}
+
+// Part is one file of a release that came as several.
+type Part struct {
+	Path   string
+	Digest Digest
+	Size   int64
+	// Role is what the part is for ("main card", "ONT"), as the user said.
+	Role string
+	// Delivered says how the part stands to the vendor's list.
+	Delivered Delivery
+}
+
+// Delivery is how a file stands to the vendor's signed or published list.
+type Delivery string
+
+// The states of a delivered file.
+const (
+	Matches    Delivery = "matches"
+	Differs    Delivery = "differs"
+	NotListed  Delivery = "not on the list"
+	Missing    Delivery = "missing"
+	NotChecked Delivery = "not checked"
+)
+
+// Recipe is all that a report depends on beside the release: whoever has the
+// same recipe and the same release gets the same report.
+type Recipe struct {
+	Module  string // version of this module
+	GoSum   Digest // of the go.sum that the build used
+	Go      string // version of the compiler
+	Formats []Ingredient
+	Checks  []Ingredient
+	Data    []Source
+	Options []Note // options of the run that can change results, sorted
+	// AsOf is the date that time-dependent rules are judged at (YYYY-MM-DD).
+	AsOf string
+}
+
+// Ingredient is a format or check by name and version.
+type Ingredient struct {
+	Name    string
+	Version int
+}
+
+// Source is loaded data by name, digest and date (YYYY-MM-DD).
+type Source struct {
+	Name   string
+	Digest Digest
+	Date   string
+}
+
+// CheckCount says how one check ended on the nodes of a release. The counts
+// add up to the number of nodes.
+type CheckCount struct {
+	Check         string
+	Done, Failed  int64
+	NotApplicable []ReasonCount // by reason, sorted
+}
+
+// ReasonCount is a number of nodes for one reason.
+type ReasonCount struct {
+	Why   string
+	Nodes int64
+}

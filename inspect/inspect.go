@@ -1,0 +1,207 @@
+// Package inspect runs checks over an unpacked release: first over each
+// distinct blob (Look, in the caged child, cached by content), then over the
+// tree (Judge). It keeps the second law: every pair of node and check ends
+// done, failed or not applicable, and the counts add up.
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/wardein/wardein"
+)
+
+// Runner runs a list of checks.
+type Runner struct {
+	Checks []wardein.Check
+	first  []int // index of each check's first literal in Literals
+	lits   []string
+}
+
+// New makes a runner.
+func New(checks []wardein.Check) *Runner {
+	r := &Runner{Checks: checks}
+	for _, c := range checks {
+		r.first = append(r.first, len(r.lits))
+		r.lits = append(r.lits, c.Literals...)
+	}
+	return r
+}
+
+// Literals are all checks' literals, for the engine's shared pass.
+func (r *Runner) Literals() []string { return r.lits }
+
+// Reasons why a check does not apply to a node.
+const (
+	whyMembers   = "opened: its members are checked"
+	whyNoContent = "has no content"
+	whyTreeOnly  = "reads the tree, no bytes"
+	whyNotRead   = "content was not read"
+)
+
+// maxFacts bounds what one check may state about one blob.
+const maxFacts = 10_000
+
+// Look runs every check over one blob.
+func (r *Runner) Look(ctx context.Context, b wardein.Blob, hits func(i int) []int64) []wardein.Outcome {
+	out := make([]wardein.Outcome, len(r.Checks))
+	for i := range r.Checks {
+		c := &r.Checks[i]
+		o := &out[i]
+		o.Check = c.Name
+		switch {
+		case c.Node == nil:
+			o.Why = whyTreeOnly
+			continue
+		case b.Members:
+			o.Why = whyMembers
+			continue
+		}
+		b.Hits = func(k int) []int64 { return hits(r.first[i] + k) }
+		r.look(ctx, c, b, o)
+	}
+	return out
+}
+
+// look runs one check over one blob. What it stated before it failed is kept.
+func (r *Runner) look(ctx context.Context, c *wardein.Check, b wardein.Blob, o *wardein.Outcome) {
+	defer func() {
+		if v := recover(); v != nil {
+			o.State, o.Why = wardein.Failed, fmt.Sprintf("check failed: %v", v)
+		}
+	}()
+	if c.Wants != nil {
+		if ok, why := c.Wants(b); !ok {
+			o.Why = why
+			return
+		}
+	}
+	dropped := 0
+	err := c.Node(ctx, b, func(f wardein.Fact) {
+		if len(o.Facts) < maxFacts {
+			o.Facts = append(o.Facts, f)
+		} else {
+			dropped++
+		}
+	})
+	switch {
+	case err != nil:
+		o.State, o.Why = wardein.Failed, err.Error()
+	case dropped > 0:
+		o.State, o.Why = wardein.Failed, fmt.Sprintf("%d facts, the limit is %d", len(o.Facts)+dropped, maxFacts)
+	default:
+		o.State = wardein.Done
+	}
+}
+
+// Tally counts outcomes node by node while the tree is walked.
+type Tally struct {
+	r      *Runner
+	counts []count
+	nodes  int64
+}
+
+type count struct {
+	done, failed int64
+	na           map[string]int64
+}
+
+// NewTally starts a count.
+func (r *Runner) NewTally() *Tally {
+	t := &Tally{r: r, counts: make([]count, len(r.Checks))}
+	for i := range t.counts {
+		t.counts[i].na = map[string]int64{}
+	}
+	return t
+}
+
+// Add counts one node and returns a Gap for each check that failed on it.
+// outcomes is nil for a node without content or whose content was not read.
+func (t *Tally) Add(n *wardein.Node, outcomes []wardein.Outcome) (gaps []wardein.Gap) {
+	t.nodes++
+	for i := range t.counts {
+		c := &t.counts[i]
+		if i >= len(outcomes) {
+			why := whyNoContent
+			if n.Kind == wardein.File || n.Kind == wardein.Region {
+				why = whyNotRead
+			}
+			c.na[why]++
+			continue
+		}
+		switch o := &outcomes[i]; o.State {
+		case wardein.Done:
+			c.done++
+		case wardein.Failed:
+			c.failed++
+			kind := wardein.Damaged
+			if strings.HasPrefix(o.Why, "check failed: ") {
+				kind = wardein.Crashed
+			}
+			gaps = append(gaps, wardein.Gap{Node: n.Path, Who: o.Check, Kind: kind, Why: o.Why})
+		default:
+			c.na[o.Why]++
+		}
+	}
+	return gaps
+}
+
+// Counts returns the counts, one for each check in list order.
+func (t *Tally) Counts() []wardein.CheckCount {
+	out := make([]wardein.CheckCount, len(t.counts))
+	for i, c := range t.counts {
+		out[i] = wardein.CheckCount{Check: t.r.Checks[i].Name, Done: c.done, Failed: c.failed}
+		for why, n := range c.na {
+			out[i].NotApplicable = append(out[i].NotApplicable, wardein.ReasonCount{Why: why, Nodes: n})
+		}
+		slices.SortFunc(out[i].NotApplicable, func(a, b wardein.ReasonCount) int { return strings.Compare(a.Why, b.Why) })
+	}
+	return out
+}
+
+// Judge runs every check's Tree part and returns the findings in the order of
+// a report: reach, then severity, then confidence, then ID. A check that
+// fails is a Gap; what it found before stays.
+func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []wardein.Finding, gaps []wardein.Gap, err error) {
+	for i := range r.Checks {
+		c := &r.Checks[i]
+		if c.Tree == nil {
+			continue
+		}
+		err := func() (err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					err = fmt.Errorf("check failed: %v", v)
+				}
+			}()
+			return c.Tree(ctx, tree, func(f wardein.Finding) {
+				f.Check = c.Name
+				findings = append(findings, f)
+			})
+		}()
+		if cerr := ctx.Err(); cerr != nil {
+			return nil, nil, cerr
+		}
+		if err != nil {
+			gaps = append(gaps, wardein.Gap{Who: c.Name, Kind: wardein.Crashed, Why: err.Error()})
+		}
+	}
+	sort.SliceStable(findings, func(i, j int) bool {
+		a, b := &findings[i], &findings[j]
+		switch {
+		case a.Reach != b.Reach:
+			return a.Reach > b.Reach
+		case a.Severity != b.Severity:
+			return a.Severity > b.Severity
+		case a.Confidence != b.Confidence:
+			return a.Confidence > b.Confidence
+		case a.ID != b.ID:
+			return a.ID < b.ID
+		}
+		return a.Node < b.Node
+	})
+	return findings, gaps, nil
+}

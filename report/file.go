@@ -1,0 +1,167 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"hash"
+	"io"
+	"iter"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/canon"
+)
+
+func digest(b []byte) wardein.Digest { return sha256.Sum256(b) }
+
+// TreeWriter writes a tree file node by node.
+type TreeWriter struct {
+	out *bufio.Writer
+	h   hash.Hash
+	w   canon.Writer
+	off int64
+}
+
+// NewTreeWriter writes to w.
+func NewTreeWriter(w io.Writer) *TreeWriter {
+	h := sha256.New()
+	return &TreeWriter{out: bufio.NewWriterSize(io.MultiWriter(w, h), 256<<10), h: h}
+}
+
+// Write appends one node and returns the offset of its line.
+func (t *TreeWriter) Write(n *wardein.Node) (off int64, err error) {
+	t.w.Reset()
+	AppendNode(&t.w, n)
+	off = t.off
+	t.off += int64(len(t.w.B))
+	_, err = t.out.Write(t.w.B)
+	return off, err
+}
+
+// Close ends the file and returns its digest.
+func (t *TreeWriter) Close() (d wardein.Digest, err error) {
+	err = t.out.Flush()
+	t.h.Sum(d[:0])
+	return d, err
+}
+
+// Facts are what checks stated, in tree order: for each check the lines of
+// the tree file that they are about.
+type Facts map[string][]NodeFact
+
+// NodeFact is one fact and where the line of its node begins.
+type NodeFact struct {
+	Line int64
+	wardein.Fact
+}
+
+// File is a tree file as a wardein.Tree: nodes are read when they are asked
+// for, so that a release of a million nodes is never held in memory.
+type File struct {
+	r     io.ReaderAt
+	size  int64
+	lines map[uint64]int64 // hash of a path → offset of its line
+	facts Facts
+	err   error
+}
+
+// OpenTree makes a Tree of a tree file. lines maps PathHash of each node's
+// path to its line's offset; facts may be nil.
+func OpenTree(r io.ReaderAt, size int64, lines map[uint64]int64, facts Facts) *File {
+	return &File{r: r, size: size, lines: lines, facts: facts}
+}
+
+// PathHash is the 64-bit FNV-1a hash of a path.
+func PathHash(path string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := 0; i < len(path); i++ {
+		h = (h ^ uint64(path[i])) * 1099511628211
+	}
+	return h
+}
+
+// Err returns the first error that reading the file met.
+func (f *File) Err() error { return f.err }
+
+// Nodes gives all nodes in tree order.
+func (f *File) Nodes() iter.Seq[*wardein.Node] {
+	return func(yield func(*wardein.Node) bool) {
+		in := bufio.NewReaderSize(io.NewSectionReader(f.r, 0, f.size), 256<<10)
+		for {
+			line, err := in.ReadBytes('\n')
+			if err == io.EOF && len(line) == 0 {
+				return
+			}
+			n, perr := ParseNode(line)
+			if perr != nil {
+				f.fail(perr)
+				return
+			}
+			if !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+func (f *File) fail(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+// Lookup returns the node at a path.
+func (f *File) Lookup(path string) *wardein.Node {
+	off, ok := f.lines[PathHash(path)]
+	if !ok {
+		return nil
+	}
+	if n := f.at(off); n != nil && n.Path == path {
+		return n
+	}
+	return nil
+}
+
+// at reads the node whose line begins at off.
+func (f *File) at(off int64) *wardein.Node {
+	var line []byte
+	for size := int64(4 << 10); ; size *= 4 {
+		line = make([]byte, min(size, f.size-off))
+		if _, err := f.r.ReadAt(line, off); err != nil && err != io.EOF {
+			f.fail(err)
+			return nil
+		}
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+			break
+		}
+		if int64(len(line)) == f.size-off {
+			break
+		}
+	}
+	n, err := ParseNode(line)
+	if err != nil {
+		f.fail(err)
+		return nil
+	}
+	return n
+}
+
+// Facts gives the facts of one check with their nodes.
+func (f *File) Facts(check string) iter.Seq2[*wardein.Node, wardein.Fact] {
+	return func(yield func(*wardein.Node, wardein.Fact) bool) {
+		last := int64(-1)
+		var n *wardein.Node
+		for _, nf := range f.facts[check] {
+			if nf.Line != last {
+				if n = f.at(nf.Line); n == nil {
+					return
+				}
+				last = nf.Line
+			}
+			if !yield(n, nf.Fact) {
+				return
+			}
+		}
+	}
+}

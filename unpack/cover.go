@@ -1,0 +1,69 @@
+package unpack
+
+import (
+	"sort"
+
+	"github.com/wardein/wardein"
+)
+
+// Cover adds up coverage while the tree is walked.
+type Cover struct {
+	sum     wardein.Coverage
+	unknown map[string]int64
+	code    map[string]*wardein.CodeCount
+}
+
+// Add counts one node. read tells that every check that applies to the node
+// could read it.
+func (c *Cover) Add(n *wardein.Node, read bool) {
+	if c.code == nil {
+		c.unknown, c.code = map[string]int64{}, map[string]*wardein.CodeCount{}
+	}
+	for i := range n.Spans {
+		s := &n.Spans[i]
+		if s.Is == "member" {
+			continue // counts with the member
+		}
+		switch s.What {
+		case wardein.Known:
+			c.sum.Known += s.Len
+		case wardein.Opaque:
+			c.sum.Opaque += s.Len
+		case wardein.Padding:
+			c.sum.Padding += s.Len
+		default:
+			c.sum.Unknown += s.Len
+			c.unknown[s.Is] += s.Len
+		}
+		arch := s.Code
+		if s.What == wardein.Unknown && s.Is == classCode {
+			arch = "unknown"
+		}
+		if arch == "" {
+			continue
+		}
+		k := c.code[arch]
+		if k == nil {
+			k = &wardein.CodeCount{Arch: arch}
+			c.code[arch] = k
+		}
+		k.Bytes += s.Len
+		if read && s.What == wardein.Known {
+			k.Read += s.Len
+		}
+	}
+}
+
+// Sum returns what was counted.
+func (c *Cover) Sum() wardein.Coverage {
+	out := c.sum
+	for class, n := range c.unknown {
+		out.UnknownBy = append(out.UnknownBy, wardein.ClassCount{Class: class, Bytes: n})
+	}
+	sort.Slice(out.UnknownBy, func(i, j int) bool { return out.UnknownBy[i].Class < out.UnknownBy[j].Class })
+	for _, k := range c.code {
+		out.Code = append(out.Code, *k)
+	}
+	sort.Slice(out.Code, func(i, j int) bool { return out.Code[i].Arch < out.Code[j].Arch })
+	return out
+}
