@@ -24,8 +24,17 @@ func TestGoldenFIT(t *testing.T) { t.Chdir("fit"); testkit.Golden(t, FormatFIT) 
 func TestDamageFIT(t *testing.T) { t.Chdir("fit"); testkit.Damage(t, FormatFIT) }
 
 func FuzzFIT(f *testing.F) {
-	f.Chdir("fit")
-	testkit.Fuzz(f, FormatFIT)
+	if err := os.Chdir("fit"); err != nil {
+		f.Fatal(err)
+	}
+	samples := testkit.Samples(f)
+	if err := os.Chdir(".."); err != nil { // fuzz workers start in this folder
+		f.Fatal(err)
+	}
+	for _, s := range samples {
+		f.Add(s.Data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { testkit.Probe(t, FormatFIT, data) })
 }
 
 func run(t testing.TB, dir, name string, args ...string) []byte {
