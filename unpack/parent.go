@@ -43,6 +43,8 @@ type Engine struct {
 	volatile  map[Key]*Record // of blobs that killed the child
 	input     int64
 	done      Progress // of children that are gone
+	reading   *os.File // the input file that the walk is in
+	packs     map[int64]*os.File
 }
 
 // child is one run of the child process.
@@ -96,6 +98,10 @@ func (e *Engine) Close() {
 		<-c.gone
 		e.child = nil
 	}
+	for _, f := range e.packs {
+		f.Close()
+	}
+	e.packs = nil
 }
 
 // start makes a child, caged unless NoCage.

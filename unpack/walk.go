@@ -48,6 +48,7 @@ func (e *Engine) Run(ctx context.Context, in *Input, visit func(*Visit) error) e
 			loc = Loc{}
 		}
 		n := &wardein.Node{Entry: wardein.Entry{Kind: wardein.File}, Size: in.Size, Blob: in.Digest}
+		e.reading = in.File
 		return w.blob(n, "", loc, in.File, nil)
 	}
 	return w.directory(in)
@@ -75,6 +76,7 @@ func (w *walk) directory(in *Input) error {
 		if d.size == 0 {
 			loc = Loc{}
 		}
+		w.e.reading = f
 		err = w.blob(n, "", loc, f, nil)
 		f.Close()
 		if err != nil {

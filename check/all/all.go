@@ -1,0 +1,14 @@
+// Package all is the list of checks, in the order in which they run and are
+// counted. A new check is one folder and one line here.
+package all
+
+import "github.com/wardein/wardein"
+
+// DataDate is the date of the newest data that is built in: the day that
+// time-dependent rules are judged at unless the user says otherwise.
+const DataDate = "2026-11-22"
+
+// Checks returns all checks.
+func Checks() []wardein.Check {
+	return []wardein.Check{}
+}

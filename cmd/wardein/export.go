@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/term"
+	"github.com/wardein/wardein/unpack"
+)
+
+func exportCmd() *cobra.Command {
+	var flags labFlags
+	var maxSize int64
+	cmd := &cobra.Command{
+		Use:   "export FILE DIR [PATH…]",
+		Short: "Copy what is inside a release out to a folder, safely",
+		Long: `Export writes files and folders below PATH (or all) into DIR. Names can't leave
+DIR: components that are "..", too long or not allowed on the host are written
+in an escaped form. No link is followed. Symbolic links are written as small
+text files NAME.symlink unless --links; devices, FIFOs and sockets are never
+made. Files that were opened become NAME, and what is inside them NAME.d/.
+Nothing that exists is overwritten.`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[1], 0o755); err != nil {
+				return err
+			}
+			root, err := os.OpenRoot(args[1])
+			if err != nil {
+				return err
+			}
+			defer root.Close()
+			x := &exporter{root: root, left: maxSize << 20, opened: map[string]bool{}}
+			var starts []string
+			for _, a := range args[2:] {
+				starts = append(starts, strings.Trim(a, "/"))
+			}
+			err = walkRelease(cmd.Context(), args[0], flags, func(l *lab, v *unpack.Visit) error {
+				if !wanted(v.Node.Path, starts) {
+					return nil
+				}
+				return x.node(l, v)
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "wardein: %d files, %d folders written; %d nodes listed only\n", x.files, x.dirs, x.skipped)
+			return nil
+		},
+	}
+	addLabFlags(cmd, &flags)
+	cmd.Flags().Int64Var(&maxSize, "max-size", 16<<10, "write at most this many `MB`")
+	return cmd
+}
+
+func wanted(p string, starts []string) bool {
+	for _, s := range starts {
+		if below(p, s) {
+			return true
+		}
+	}
+	return len(starts) == 0
+}
+
+type exporter struct {
+	root                 *os.Root
+	left                 int64
+	files, dirs, skipped int
+	opened               map[string]bool // paths of nodes with content, whose members go to NAME.d
+}
+
+// node writes one node.
+func (x *exporter) node(l *lab, v *unpack.Visit) error {
+	n := v.Node
+	name := x.hostName(n.Path)
+	switch n.Kind {
+	case wardein.Directory:
+		if n.Path == "" {
+			return nil
+		}
+		x.dirs++
+		return x.root.MkdirAll(name, 0o755)
+	case wardein.File, wardein.Region:
+		x.opened[n.Path] = true
+		if n.Path == "" {
+			return nil // the input itself
+		}
+		return x.file(l, v, name)
+	case wardein.Symlink, wardein.HardLink:
+		x.files++
+		return x.write(name+"."+n.Kind.String(), strings.NewReader(n.Target), int64(len(n.Target)), 0o644)
+	}
+	x.skipped++
+	return nil
+}
+
+func (x *exporter) file(l *lab, v *unpack.Visit, name string) error {
+	r, err := l.Content(v)
+	if err != nil {
+		x.skipped++
+		return nil
+	}
+	mode := fs.FileMode(0o644)
+	if v.Node.Mode&0o111 != 0 {
+		mode = 0o755
+	}
+	x.files++
+	return x.write(name, r, v.Node.Size, mode)
+}
+
+func (x *exporter) write(name string, r io.Reader, size int64, mode fs.FileMode) error {
+	if size > x.left {
+		return &hinted{fmt.Errorf("size limit reached: %s", term.Clean(name)), "--max-size raises it"}
+	}
+	x.left -= size
+	if dir := path.Dir(name); dir != "." {
+		if err := x.root.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return &hinted{fmt.Errorf("exists already: %s", term.Clean(name)), "export into an empty folder"}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Close())
+}
+
+// hostName is the path below DIR for a node's path: the members of a node
+// with content go to NAME.d, and components that a host might misread are
+// escaped.
+func (x *exporter) hostName(p string) string {
+	if p == "" {
+		return "."
+	}
+	parts := strings.Split(p, "/")
+	at := ""
+	for i, part := range parts {
+		at = joinPath(at, part)
+		parts[i] = safeName(part)
+		if i < len(parts)-1 && x.opened[at] {
+			parts[i] += ".d"
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// safeName escapes a component so that it is one plain file name on the host.
+func safeName(s string) string {
+	if s == "" || s == "." || s == ".." {
+		return strings.Repeat("%2E", len(s)) + "_"
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c == 0x7f || c == '%' || c == '\\' || c == ':' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	out := b.String()
+	if len(out) > 200 {
+		out = fmt.Sprintf("%s~%d", out[:190], len(s))
+	}
+	return out
+}

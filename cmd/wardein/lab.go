@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"github.com/wardein/wardein"
+	checks "github.com/wardein/wardein/check/all"
+	formats "github.com/wardein/wardein/format/all"
+	"github.com/wardein/wardein/inspect"
+	"github.com/wardein/wardein/report"
+	"github.com/wardein/wardein/store"
+	"github.com/wardein/wardein/store/disk"
+	"github.com/wardein/wardein/unpack"
+)
+
+var runner = inspect.New(checks.Checks())
+
+// config is what the engine and its child are made of.
+func config() unpack.Config {
+	return unpack.Config{Formats: formats.Formats(), Literals: runner.Literals(), Look: runner.Look, Limits: unpack.DefaultLimits}
+}
+
+// labFlags are the flags that verbs which unpack have in common.
+type labFlags struct {
+	store  string
+	noCage bool
+	asOf   string
+	quiet  bool
+}
+
+// lab is an open store with an engine over one input.
+type lab struct {
+	*unpack.Engine
+	in    *unpack.Input
+	disk  *disk.Store
+	run   store.Run
+	flags labFlags
+}
+
+// defaultStore is the store folder below the user's cache folder.
+func defaultStore() string {
+	if dir := os.Getenv("WARDEIN_STORE"); dir != "" {
+		return dir
+	}
+	if dir, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(dir, "wardein", "store")
+	}
+	return filepath.Join(os.TempDir(), "wardein-store")
+}
+
+func openLab(ctx context.Context, path string, flags labFlags) (*lab, error) {
+	in, err := unpack.OpenInput(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{in: in, flags: flags}
+	if l.disk, err = disk.Open(flags.store); err != nil {
+		in.Close()
+		return nil, err
+	}
+	if l.run, err = l.disk.Begin(in.Digest); err != nil {
+		l.disk.Close()
+		in.Close()
+		return nil, err
+	}
+	cfg := config()
+	r := recipe(flags)
+	l.Engine = &unpack.Engine{Config: cfg, Store: l.run, NoCage: flags.noCage,
+		Recipe: cacheKey(r.Formats), Looks: cacheKey(r.Checks)}
+	return l, nil
+}
+
+func (l *lab) close() error {
+	l.Engine.Close()
+	return errors.Join(l.run.Close(), l.disk.Close(), l.in.Close())
+}
+
+// recipe is all that a report depends on beside the release.
+func recipe(flags labFlags) wardein.Recipe {
+	r := wardein.Recipe{Module: version, GoSum: wardein.GoSum(), Go: runtime.Version(), AsOf: flags.asOf}
+	for _, f := range formats.Formats() {
+		r.Formats = append(r.Formats, wardein.Ingredient{Name: f.Name, Version: f.Version})
+	}
+	for _, c := range checks.Checks() {
+		r.Checks = append(r.Checks, wardein.Ingredient{Name: c.Name, Version: c.Version})
+	}
+	l := unpack.DefaultLimits
+	for name, v := range map[string]int64{"depth": int64(l.Depth), "max_total": l.MaxTotal, "min_total": l.MinTotal, "total_ratio": l.TotalRatio,
+		"stream_ratio": l.StreamRatio, "stream_floor": l.StreamFloor, "entries": l.Entries, "name": int64(l.Name)} {
+		r.Options = append(r.Options, wardein.Note{Name: "limit." + name, Value: strconv.FormatInt(v, 10)})
+	}
+	if flags.noCage {
+		r.Options = append(r.Options, wardein.Note{Name: "sandbox", Value: "off"})
+	}
+	report.SortNotes(r.Options)
+	return r
+}
+
+// cacheKey is the digest that cached results of these formats or checks are
+// kept under. Builds that are no release also count themselves in, since
+// their versions say nothing.
+func cacheKey(list []wardein.Ingredient) wardein.Digest {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %+v", version, list)
+	if version == "devel" {
+		if exe, err := os.Executable(); err == nil {
+			if st, err := os.Stat(exe); err == nil {
+				fmt.Fprintf(h, " %d %d", st.Size(), st.ModTime().UnixNano())
+			}
+		}
+	}
+	return wardein.Digest(h.Sum(nil))
+}
+
+// advise adds what a user can do to errors that have a known way out.
+func advise(err error) error {
+	if errors.Is(err, unpack.ErrCage) {
+		return &hinted{err, "the kernel offers no landlock or seccomp here; --no-sandbox reads without protection, and the report says so"}
+	}
+	return err
+}

@@ -1,0 +1,42 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Saved is a report file as it was written, for verbs that show parts of it.
+type Saved struct {
+	Version  string
+	Release  struct{ Digest, Kind, Size string }
+	Recipe   struct{ As_of, Module string }
+	Findings []SavedFinding
+	Gaps     []SavedGap
+	Partial  bool
+}
+
+// SavedText is a sentence of a report file.
+type SavedText struct{ ID, Text string }
+
+// SavedFinding is a finding of a report file.
+type SavedFinding struct {
+	ID, Check, Rule, Node, Severity, Confidence, Reach string
+	Says, Fix, Meanwhile                               SavedText
+	Quotes                                             []struct{ Node, Off, Len, Bytes string }
+}
+
+// SavedGap is a gap of a report file.
+type SavedGap struct{ Node, Who, Kind, Off, Len, Why string }
+
+// Read reads a report file. Names stay in their escaped form.
+func Read(r io.Reader) (*Saved, error) {
+	s := new(Saved)
+	if err := json.NewDecoder(r).Decode(s); err != nil {
+		return nil, fmt.Errorf("not a report: %w", err)
+	}
+	if s.Version == "" {
+		return nil, fmt.Errorf("not a report: no version")
+	}
+	return s, nil
+}
