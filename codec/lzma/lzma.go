@@ -66,8 +66,13 @@ var cores = sync.Pool{New: func() any { return new(core) }}
 // case n may be less than len(dst). The error is io.ErrUnexpectedEOF where src
 // ends first; what was decoded until then is in dst.
 func Decode(dst, src []byte, p Props) (n, used int, err error) {
+	n, used, _, err = decode(dst, src, p)
+	return n, used, err
+}
+
+func decode(dst, src []byte, p Props) (n, used int, clean bool, err error) {
 	if err := p.check(); err != nil {
-		return 0, 0, err
+		return 0, 0, false, err
 	}
 	c := cores.Get().(*core)
 	defer func() { c.buf = nil; cores.Put(c) }()
@@ -75,19 +80,21 @@ func Decode(dst, src []byte, p Props) (n, used int, err error) {
 	c.resetState()
 	c.setWindow(dst)
 	if len(src) < initLen {
-		return 0, len(src), io.ErrUnexpectedEOF
+		return 0, len(src), false, io.ErrUnexpectedEOF
 	}
 	if err := c.initRange(src); err != nil {
-		return 0, 0, err
+		return 0, 0, false, err
 	}
 	used = initLen
 	k, st := c.run(src[used:], len(dst), true)
 	used += k
+	clean = st == marker
 	if st == full {
 		k, st = c.finish(src[used:])
 		used += k
+		clean = st == marker || c.code == 0 && c.pending == 0
 	}
-	return c.pos, used, st.err(int64(c.pos))
+	return c.pos, used, clean, st.err(int64(c.pos))
 }
 
 // DecodeLZMA2 decodes a whole LZMA2 stream from src into dst and returns how
@@ -229,4 +236,10 @@ func parseChunk(b []byte, need int) (chunk, error) {
 		h.props = p
 	}
 	return h, nil
+}
+
+// Try is Decode for guessing whether src is LZMA1 data at all: clean says that
+// the data ended as an encoder ends it (see Reader.Clean).
+func Try(dst, src []byte, p Props) (n, used int, clean bool, err error) {
+	return decode(dst, src, p)
 }

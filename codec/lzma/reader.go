@@ -22,6 +22,7 @@ type Reader struct {
 	two   bool
 	left  int64 // LZMA1: output still to come, -1: until the end marker
 	begun bool
+	clean bool
 
 	need     int // LZMA2
 	chunk    chunk
@@ -87,6 +88,11 @@ func newReader(r io.Reader, dict uint32) *Reader {
 // Consumed is how many bytes of input were decoded. After Read returned io.EOF
 // it is the length of the stream.
 func (d *Reader) Consumed() int64 { return d.consumed }
+
+// Clean says, after io.EOF, that the stream ended as an encoder ends it: with
+// an end marker or with nothing left in the range coder. A change of any bit
+// of LZMA1 data without an end marker shows here at the latest, almost always.
+func (d *Reader) Clean() bool { return d.clean }
 
 // Read implements io.Reader.
 func (d *Reader) Read(p []byte) (int, error) {
@@ -176,6 +182,7 @@ func (d *Reader) fill1(n int) error {
 		if d.left > 0 {
 			return fmt.Errorf("%w: end marker at input byte %d, %d bytes of output missing", ErrDamaged, d.consumed, d.left)
 		}
+		d.clean = true
 		return io.EOF
 	}
 	return nil
@@ -187,8 +194,9 @@ func (d *Reader) end1() error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	k, _ := d.c.finish(b)
+	k, st := d.c.finish(b)
 	d.discard(k)
+	d.clean = st == marker || d.c.code == 0 && d.c.pending == 0
 	return io.EOF
 }
 
@@ -291,7 +299,7 @@ func (d *Reader) decode(limit, most int) (status, error) {
 		case hungry:
 			continue
 		}
-		return st, fmt.Errorf("input byte %d: %w", d.consumed, st.err(d.made+int64(d.c.pos)))
+		return st, fmt.Errorf("input byte %d: %w", d.consumed, st.err(d.made+int64(d.c.pos-d.out)))
 	}
 }
 
