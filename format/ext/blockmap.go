@@ -279,7 +279,7 @@ func (m *mapper) inline(in *inode, data wardein.Extent) []wardein.Extent {
 	runs := []wardein.Extent{{Off: in.off + 0x28, Len: max(0, min(in.size, 60))}}
 	if in.size < 0 || in.size > m.w.fs.blockSize {
 		m.w.gap(wardein.Gap{Node: m.who, Kind: wardein.Damaged, Off: in.off, Len: m.w.fs.inodeSize,
-			Why: fmt.Sprintf("inode %d: inline size %d", in.num, uint64(in.size))})
+			Why: fmt.Sprintf("inode %d: inline size %d, a block has %d", in.num, uint64(in.size), m.w.fs.blockSize)})
 		return runs
 	}
 	if rest := in.size - 60; rest > 0 {
