@@ -29,7 +29,7 @@ type coding struct {
 // codings are the compressors of version 4 by number (squashfs_fs.h, *_COMPRESSION).
 var codings = [...]coding{
 	1: {"zlib", inflate},
-	2: {"lzma", lzmaAlone},
+	2: {"lzma", orZlib(lzmaAlone)},
 	3: {"lzo", lzo.Decode},
 	4: {"xz", xz.Decode},
 	5: {"lz4", unlz4},

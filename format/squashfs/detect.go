@@ -13,8 +13,8 @@ import (
 var errCompressor = errors.New("unknown compressor")
 
 // detect finds out how metadata and data are coded: it sets v.coding and what
-// v.meta needs.
-func (v *volume) detect() error {
+// v.meta needs. With guess, parameters that stand nowhere are tried out.
+func (v *volume) detect(guess bool) error {
 	orders := []binary.ByteOrder{binary.LittleEndian, binary.BigEndian}
 	if v.be {
 		orders[0], orders[1] = orders[1], orders[0]
@@ -28,7 +28,7 @@ func (v *volume) detect() error {
 			}
 			continue
 		}
-		for _, c := range v.candidates(src) {
+		for _, c := range v.candidates(src, guess) {
 			err := v.try(order, c)
 			if err == nil {
 				return nil
@@ -72,17 +72,19 @@ func (v *volume) newMetadata(order binary.ByteOrder, decode decoder) {
 
 // candidates lists the codings to try, what the superblock says first. src is
 // a stored metadata block, nil when it is not encoded.
-func (v *volume) candidates(src []byte) []coding {
+func (v *volume) candidates(src []byte, guess bool) []coding {
 	var list []coding
 	if v.major < 4 {
 		list = append(list, codings[1])
 	} else if v.compressor > 0 && int(v.compressor) < len(codings) {
 		list = append(list, codings[v.compressor])
+		// Vendors' LZMA came before the mainline's other compressors.
+		guess = guess && v.compressor < 3
 	}
 	if src == nil {
 		return list
 	}
-	return append(list, vendorCodings(src, true)...)
+	return append(list, vendorCodings(src, guess)...)
 }
 
 // try reads the root directory under one coding.
@@ -117,7 +119,7 @@ func (v *volume) dataDecoder(b wardein.Extent, n int64) decoder {
 		return v.data
 	}
 	v.data = v.coding.decode
-	if v.major == 4 && v.certain {
+	if v.major == 4 && v.certain && v.coding.name == codings[v.compressor%uint16(len(codings))].name && v.compressor != 2 {
 		return v.data
 	}
 	src, dst := make([]byte, b.Len), make([]byte, n)

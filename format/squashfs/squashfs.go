@@ -88,11 +88,11 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 		claim.End = r.Size()
 		return claim, fmt.Errorf("superblock at 0x28: image ends at %d, found %d bytes", s.used, r.Size())
 	}
+	// Guessing at parameters is left to extract: a hostile input could have
+	// many superblocks.
 	v := newVolume(s, r)
-	if err := v.detect(); errors.Is(err, errCompressor) {
+	if v.detect(false) != nil {
 		return claim, nil
-	} else if err != nil {
-		return claim, err
 	}
 	claim.Confidence, claim.Evidence = wardein.Certain, "superblock consistent, root directory read"
 	return claim, nil
@@ -131,7 +131,7 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 	}
 	end := min(s.used, r.Size())
 	v := newVolume(s, io.NewSectionReader(r, 0, end))
-	detected := v.detect()
+	detected := v.detect(true)
 	v.out = out
 	out.Span(wardein.Span{Len: min(int64(s.size), end), What: wardein.Known, Is: "superblock"})
 	v.notes()

@@ -184,11 +184,11 @@ func (v *volume) content(in *inode, path string) []wardein.Block {
 // that says that the block is stored as it is.
 func (v *volume) blockSizeField(f *fields) (stored uint32, encoded bool) {
 	if v.major == 1 {
-		n := f.u16()
-		if n&0x7FFF == 0 && n != 0 {
-			return 0x8000, false
+		n := f.u16() // as of a metadata block; there are no holes
+		if stored = uint32(n & 0x7FFF); stored == 0 {
+			stored = 0x8000
 		}
-		return uint32(n & 0x7FFF), n&0x8000 == 0
+		return stored, n&0x8000 == 0
 	}
 	n := f.u32()
 	return n &^ (1 << 24), n>>24&1 == 0
