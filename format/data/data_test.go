@@ -150,7 +150,7 @@ func TestCorpus(t *testing.T) {
 		{"binwalk-v3-inputs/jpeg.bin", "jpeg", 89022, false}, // a second picture stands behind it
 		{"binwalk-v3-inputs/pdf.bin", "pdf", 0, false},
 		{"binwalk-v3-inputs/png_malformed.bin", "png", 0, true}, // ends without IEND
-		{"binwalk-v3-inputs/riff.bin", "riff", 30320, false}, // a WebP and two bytes
+		{"binwalk-v3-inputs/riff.bin", "riff", 30320, false},    // a WebP and two bytes
 		{"fact_extractor/maxlinear__maxlinear-puma-8-vendor-image.bin", "der", 0xb7b, false},
 	} {
 		data, err := os.ReadFile(testkit.Corpus(t, c.file))
