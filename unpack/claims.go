@@ -126,6 +126,12 @@ func (o *opening) measure(h hit, to int64) (c *claim) {
 			Why: fmt.Sprintf("claims %d bytes of %d", m.End, to-h.start)})
 		return nil
 	}
+	if err != nil && f.Name == o.rec.Format {
+		// A file system keeps copies of its own superblock; cut off from the
+		// volume they are no volume of their own.
+		o.reject(&claim{start: h.start, format: h.format}, "damaged, and inside bytes of the same format: "+err.Error())
+		return nil
+	}
 	c = &claim{start: h.start, end: wardein.EndUnknown, format: h.format, Claim: m, damage: err}
 	if m.End != wardein.EndUnknown {
 		c.end = h.start + m.End
