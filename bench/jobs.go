@@ -148,7 +148,7 @@ func (b *bench) wardeinJobs() ([]job, error) {
 	commit, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
 	make := func(name, out string, keep bool, env ...string) job {
 		return job{name: name, group: "wardein", version: strings.TrimSpace(string(commit)), out: out, keep: keep, steps: func(v string) []step {
-			return []step{{name: "inspect", line: bin + " inspect -q --store store -o json=report.json " + imagePath(v) + " > table.txt", env: env, ok: []int{1, 3}}}
+			return []step{{name: "inspect", line: bin + " inspect -q --store store " + imagePath(v) + " > table.txt", env: env, ok: []int{1, 3}}}
 		}}
 	}
 	return []job{
@@ -160,7 +160,11 @@ func (b *bench) wardeinJobs() ([]job, error) {
 
 // coverage takes the figures that wardein's report states.
 func coverage(dir string) string {
-	data, err := os.ReadFile(filepath.Join(dir, "report.json"))
+	reports, _ := filepath.Glob(filepath.Join(dir, "*.wardein.json"))
+	if len(reports) == 0 {
+		return ""
+	}
+	data, err := os.ReadFile(reports[0])
 	if err != nil {
 		return ""
 	}
