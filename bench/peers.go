@@ -85,7 +85,7 @@ func peers() ([]job, error) {
 	unblob := filepath.Join(work, "venv/bin/unblob")
 	one := func(name, line string, env []string) func(string) []step {
 		return func(v string) []step {
-			return []step{{name: name, line: strings.ReplaceAll(line, "IMAGE", imagePath(v)), env: env, ok: []int{1, 2, 3}}}
+			return []step{{name: name, line: strings.ReplaceAll(line, "IMAGE", imagePath(v)), env: env, ok: []int{1}}}
 		}
 	}
 	wrapped := "sasquatch is a wrapper around unsquashfs; "
@@ -93,7 +93,7 @@ func peers() ([]job, error) {
 		{name: "binwalk 2.3.4 scan", group: "peers", version: "2.3.4+dfsg1-1", steps: one("scan", "/usr/bin/binwalk IMAGE > scan.txt", []string{"PATH=" + plain}), note: "looks for signatures, extracts nothing"},
 		{name: "binwalk 2.3.4 -Me", group: "peers", version: "2.3.4+dfsg1-1", steps: one("extract", "/usr/bin/binwalk -q -Me --run-as=root -C . IMAGE", []string{"PATH=" + plain}), note: missing(plain, "sasquatch", "unsquashfs", "7z", "jefferson", "ubireader_extract_files", "cabextract", "unrar", "cramfsck", "unstuff", "yaffshiv")},
 		{name: "binwalk 3 -Me", group: "peers", version: firstLine(binwalk3, "--version"), steps: one("extract", binwalk3+" -q -Me -C . IMAGE", env), note: wrapped + missing(full, "7z", "7zzs", "cabextract", "dmg2img", "dtc", "dumpifs", "jefferson", "lz4", "lzfse", "lzop", "sasquatch", "sasquatch-v4be", "srec2bin", "tar", "tsk_recover", "ubireader_extract_files", "uefi-firmware-parser", "unrar", "unyaffs", "vmlinux-to-elf", "zstd")},
-		{name: "unblob", group: "peers", version: "unblob " + firstLine(unblob, "--version"), steps: one("extract", unblob+" -q -e . IMAGE", env), note: wrapped + missing(full, "7z", "debugfs", "fsck.erofs", "jefferson", "lz4", "lziprecover", "lzop", "partclone.restore", "sasquatch", "sasquatch-v4be", "simg2img", "ubireader_extract_files", "ubireader_extract_images", "unar", "zstd")},
+		{name: "unblob", group: "peers", version: "unblob " + firstLine(unblob, "--version"), steps: one("extract", unblob+" -e out IMAGE", env), note: wrapped + missing(full, "7z", "debugfs", "fsck.erofs", "jefferson", "lz4", "lziprecover", "lzop", "partclone.restore", "sasquatch", "sasquatch-v4be", "simg2img", "ubireader_extract_files", "ubireader_extract_images", "unar", "zstd")},
 		{name: "7z x", group: "peers", version: firstLine("/usr/bin/7z", "i"), steps: one("extract", "7z x -y -bd -oout IMAGE > log.txt", []string{"PATH=" + plain}), note: "opens one container, does not recurse"},
 	}, nil
 }
