@@ -188,3 +188,41 @@ func TestVendors(t *testing.T) {
 		}
 	}
 }
+
+// tiny is the tree of the samples v1-*, v2-* and v3-*.
+func tiny() *member {
+	return &member{kind: wardein.Directory, mode: 0o755, kids: []*member{
+		{name: "etc", kind: wardein.Directory, mode: 0o755, kids: []*member{
+			{name: "node.conf", kind: wardein.File, mode: 0o640, uid: 7, gid: 9, data: strings.Repeat("name = node-7\n", 400)},
+			{name: "hostname", kind: wardein.File, mode: 0o644, data: "node-7\n"},
+		}},
+		{name: "link", kind: wardein.Symlink, mode: 0o777, data: "etc/hostname"},
+		{name: "null", kind: wardein.CharDevice, mode: 0o666, dev: 1<<8 | 3},
+		{name: "pipe", kind: wardein.FIFO, mode: 0o600},
+	}}
+}
+
+// TestSamples compares the samples that no tool can make with the tree that
+// they were made of; WARDEIN_WRITE_SAMPLES makes them anew.
+func TestSamples(t *testing.T) {
+	usual := rawLZMA(t, 3, 0, 2)
+	props := prefixed(usual, func(int) string { return "\x5D\x00\x00\x01\x00" })
+	wrt := prefixed(usual, func(int) string { return "\x02\x03\x00\x80" })
+	for name, w := range map[string]writer{
+		"v1-le":        {major: 1, magic: "hsqs", block: 4096, meta: deflate, data: deflate},
+		"v2-be-mixed":  {major: 2, minor: 0, be: true, magic: "sqsh", block: 4096, meta: deflate, data: props},
+		"v2-le-raw":    {major: 2, minor: 1, magic: "hsqs", block: 4096, fragments: true, meta: usual, data: usual},
+		"v3-be":        {major: 3, minor: 1, be: true, magic: "sqsh", block: 4096, fragments: true, meta: deflate, data: deflate},
+		"v3-le-ddwrt":  {major: 3, minor: 0, magic: "hsqt", block: 4096, fragments: true, check: true, meta: wrt, data: wrt},
+		"v4-be-metale": {major: 4, be: true, metaLE: true, magic: "sqsh", compressor: 1, block: 4096, fragments: true, meta: deflate, data: deflate},
+	} {
+		file := filepath.Join("testdata", name+".bin")
+		root := tiny()
+		if data := w.write(root); os.Getenv("WARDEIN_WRITE_SAMPLES") != "" {
+			must(t, os.WriteFile(file, data, 0o644))
+		}
+		res := read(t, file)
+		perfect(t, res)
+		expect(t, root, res)
+	}
+}
