@@ -2,6 +2,7 @@ package unpack
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -61,6 +62,21 @@ type child struct {
 	begun   []Key // announced and not yet recorded (serial)
 	gone    chan struct{}
 	err     error
+	words   words // what the child said on standard error
+}
+
+// words keeps the beginning of what is written to it.
+type words struct{ b []byte }
+
+func (w *words) Write(p []byte) (int, error) {
+	w.b = append(w.b, p[:min(len(p), 64<<10-len(w.b))]...)
+	return len(p), nil
+}
+
+// first is the first line.
+func (w *words) first() string {
+	line, _, _ := bytes.Cut(w.b, []byte("\n"))
+	return string(line)
 }
 
 // errChildGone is the answer to requests of a child that died.
@@ -135,11 +151,8 @@ func (e *Engine) start(serial bool) (*child, error) {
 		}
 		c.cmd = exec.Command(exe, ChildArg)
 		c.cmd.Env = []string{}
-		if os.Getenv("GOCOVERDIR") != "" || os.Getenv("WARDEIN_DEBUG") != "" {
-			c.cmd.Env = append(c.cmd.Env, "GOTRACEBACK=all")
-		}
 		c.cmd.ExtraFiles = []*os.File{ctlDown, filesDown}
-		c.cmd.Stderr = os.Stderr
+		c.cmd.Stderr = &c.words
 		c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 		// Pdeathsig is tied to the thread that forks.
 		runtime.LockOSThread()
@@ -187,9 +200,12 @@ func (e *Engine) listen(c *child) {
 	if c.cmd != nil {
 		werr := c.cmd.Wait()
 		if c.cmd.ProcessState.ExitCode() == cageExit {
-			err = ErrCage
+			err = fmt.Errorf("%w: %s", ErrCage, c.words.first())
 		} else if werr != nil {
-			err = fmt.Errorf("%w: %v", errChildGone, werr)
+			err = fmt.Errorf("%w: %v: %s", errChildGone, werr, c.words.first())
+			if os.Getenv("WARDEIN_DEBUG") != "" {
+				os.Stderr.Write(c.words.b)
+			}
 		}
 	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
