@@ -265,6 +265,9 @@ func lha(f *file) (int64, error) {
 			}
 			f.certain("header sum ok")
 		case 3:
+			if head != 4 { // the size of a word
+				return 0, errNotMine
+			}
 			head = int64(le.Uint32(h[24:]))
 		}
 		if head < 22 || head > 1<<20 {
@@ -274,6 +277,9 @@ func lha(f *file) (int64, error) {
 			return off, fmt.Errorf("header at %#x: bad length %d", off, head)
 		}
 		if off += head + size; off > f.size {
+			if n == 0 && h[20] > 1 { // no checksum so far
+				return 0, errNotMine
+			}
 			return off, nil
 		}
 	}
@@ -399,6 +405,9 @@ func salted(f *file) (int64, error) {
 func armor(mark string) func(f *file) (int64, error) {
 	return func(f *file) (int64, error) {
 		const step = 64 << 10
+		if c := f.u8(f.lineEnd()); c != '\r' && c != '\n' {
+			return 0, errNotMine
+		}
 		buf := make([]byte, step+len(mark))
 		for off := int64(0); off < f.size; off += step {
 			n, _ := f.r.ReadAt(buf[:min(int64(len(buf)), f.size-off)], off)
@@ -418,8 +427,19 @@ func armor(mark string) func(f *file) (int64, error) {
 				}
 			}
 		}
-		return f.size, fmt.Errorf("text form: end mark expected, file ends at %d", f.size)
+		return 0, errNotMine
 	}
+}
+
+// lineEnd is where the mark of a text form ends: behind its last dash.
+func (f *file) lineEnd() int64 {
+	head := f.at(0, int(min(64, f.size)))
+	for i := len("-----"); i+5 <= len(head); i++ {
+		if string(head[i:i+5]) == "-----" {
+			return int64(i) + 5
+		}
+	}
+	return -1
 }
 
 // pgp walks the packets: session keys, then the encrypted data.

@@ -7,6 +7,9 @@ import (
 
 // udf takes the volume structures from the anchor at sector 256.
 func udf(f *file) (int64, error) {
+	if f.u8(0x8000) != 0 {
+		return 0, errNotMine
+	}
 	nsr := false
 	for i := int64(1); i < 16 && !nsr; i++ {
 		id := f.at(0x8000+2048*i, 6)
@@ -156,6 +159,9 @@ func apfs(f *file) (int64, error) {
 func ufs1(f *file) (int64, error) {
 	const sb = 8192
 	order := ufsOrder(f.u8(sb+1372) == 0)
+	if f.num(order, sb+1372, 4) != 0x011954 {
+		return 0, errNotMine
+	}
 	fragment, block := f.num(order, sb+52, 4), f.num(order, sb+48, 4)
 	if !power(fragment, 512, 65536) || !power(block, fragment, 8*fragment) {
 		return 0, errNotMine
@@ -264,8 +270,8 @@ func firmwareVolume(f *file) (int64, error) {
 
 func capsule(f *file) (int64, error) {
 	header, image := f.l32(16), f.l32(24)
-	if header < 28 || header > 65536 || image < header {
-		return 0, errNotMine
+	if header < 28 || header > 4096 || image < header || image > f.size || f.l32(20)>>20 != 0 {
+		return 0, errNotMine // the identifier alone, as in a program
 	}
 	return image, nil
 }

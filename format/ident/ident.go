@@ -36,7 +36,7 @@ var Formats = formats([]kind{
 	{"ole2", "OLE 2 compound file: MSI, old Office documents.", "", "MS-CFB section 2", at(0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ole2, plain},
 	{"android-payload", "Android OTA payload.bin.", "ends with its node", "update_engine update_metadata.proto", anchored(0, "CrAU\x00\x00\x00\x00\x00\x00\x00"), toEnd, packed},
 
-	{"udf", "UDF file system.", "only volumes that begin with BEA01", "ECMA-167 parts 2 and 3", at(0x8000, "\x00BEA01\x01"), udf, plain},
+	{"udf", "UDF file system.", "only volumes that begin with BEA01", "ECMA-167 parts 2 and 3", at(0x8001, "BEA01\x01"), udf, plain},
 	{"xfs", "XFS file system.", "", "XFS Algorithms & Data Structures, superblocks", at(0, "XFSB\x00\x00"), xfs, plain},
 	{"jfs", "JFS2 file system.", "", "linux fs/jfs/jfs_superblock.h", at(0x8000, "JFS1"), jfs, plain},
 	{"reiserfs", "ReiserFS file system.", "", "linux fs/reiserfs/reiserfs.h (struct reiserfs_super_block)", at(0x10034, "ReIsErFs\x00", "ReIsEr2Fs\x00", "ReIsEr3Fs\x00"), reiserfs, plain},
@@ -46,7 +46,7 @@ var Formats = formats([]kind{
 	{"hfs+", "HFS+ or HFSX file system.", "", "Apple technical note TN1150", at(0x400, "H+\x00\x04", "HX\x00\x05"), hfsPlus, plain},
 	{"hfs", "HFS file system.", "at the beginning of a node only", "Inside Macintosh: Files, chapter 2", anchored(0x400, "BD"), hfs, plain},
 	{"apfs", "APFS container.", "the checksum is not verified", "Apple File System Reference, nx_superblock_t", at(32, "NXSB"), apfs, plain},
-	{"ufs", "UFS file system.", "", "FreeBSD sys/ufs/ffs/fs.h", at(8192+1372, "\x54\x19\x01\x00", "\x00\x01\x19\x54"), ufs1, plain},
+	{"ufs", "UFS file system.", "", "FreeBSD sys/ufs/ffs/fs.h", append(at(8192+1372, "\x54\x19\x01\x00"), at(8192+1373, "\x01\x19\x54")...), ufs1, plain},
 	{"ufs2", "UFS2 file system.", "", "FreeBSD sys/ufs/ffs/fs.h", at(65536+1372, "\x19\x01\x54\x19", "\x19\x54\x01\x19"), ufs2, plain},
 	{"minifs", "TP-Link MINIFS.", "ends with its node", "unblob handlers/filesystem (minifs)", anchored(0, "MINIFS\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), toEnd, packed},
 	{"lvm2", "LVM2 physical volume.", "", "lvm2 lib/format_text/layout.h", at(512, "LABELONE"), lvm2, plain},

@@ -130,6 +130,7 @@ var dlinkSHRS = layout{
 	},
 	magic: []wardein.Magic{{Bytes: "SHRS"}},
 	order: binary.BigEndian,
+	fits:  true,
 	size:  0x6dc,
 	fields: []field{
 		{0, 4, quiet, "magic"},
@@ -211,6 +212,7 @@ var jbootARM = layout{
 	},
 	magic: []wardein.Magic{{Bytes: "\x42\x48\x02\x00\x00\x00", Back: 64}},
 	order: binary.LittleEndian,
+	fits:  true,
 	size:  80,
 	fields: []field{
 		{0, 12, text, "rom id"},

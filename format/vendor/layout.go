@@ -33,6 +33,9 @@ type layout struct {
 	// stripped: images may be written without their trailing padding, so that
 	// one that is shorter than its header says is whole where its sum fits.
 	stripped bool
+	// fits: the header is too weak to be believed when the container is longer
+	// than what is there.
+	fits bool
 }
 
 // A field is a named run of the header.
@@ -239,6 +242,9 @@ func (l *layout) look(r *io.SectionReader) (h *header, parts []part, want int64,
 	}
 	parts, want, err = l.body(h)
 	if errors.Is(err, wardein.ErrNotMine) || want < l.size {
+		return nil, nil, 0, wardein.ErrNotMine
+	}
+	if l.fits && want > r.Size() {
 		return nil, nil, 0, wardein.ErrNotMine
 	}
 	h.end, h.cut = min(want, r.Size()), want > r.Size()
@@ -452,6 +458,9 @@ func (x *xorReader) Read(p []byte) (int, error) {
 
 // format is the layout as the engine takes it.
 func (l layout) format() wardein.Format {
+	if l.fits {
+		l.doc.Limits = append(l.doc.Limits, "a truncated image is not recognised: the header alone is too weak")
+	}
 	return wardein.Format{
 		Name: l.name, Version: 1, Doc: l.doc, Magic: l.magic, Refines: l.refines,
 		Measure: l.measure,

@@ -86,10 +86,10 @@ var zynos = layout{
 		References: []string{"openwrt firmware-utils src/zynos.h, src/mkzynfw.c"},
 	},
 	magic: []wardein.Magic{
-		{Bytes: "\x00\x00SIG\x03", Back: 4}, {Bytes: "\x00\x00SIG\x04", Back: 4},
-		{Bytes: "\x00\x00SIG\x05", Back: 4}, {Bytes: "\x00\x00SIG\x07", Back: 4},
+		{Bytes: "SIG\x03", Back: 6}, {Bytes: "SIG\x04", Back: 6}, {Bytes: "SIG\x05", Back: 6}, {Bytes: "SIG\x07", Back: 6},
 	},
 	order: binary.BigEndian,
+	fits:  true,
 	size:  48,
 	fields: []field{
 		{0, 4, address, "load address"},
@@ -112,7 +112,7 @@ var zynos = layout{
 				return false
 			}
 		}
-		return h.u("original size") > 0 && (h.u("flags")&0x80 == 0 || h.u("compressed size") > 0 && h.u("compressed size") <= 2*h.u("original size"))
+		return h.u("reserved 0") == 0 && len(h.s("version")) > 1 && h.u("original size") > 0 && (h.u("flags")&0x80 == 0 || h.u("compressed size") > 0 && h.u("compressed size") <= 2*h.u("original size"))
 	},
 	body: func(h *header) ([]part, int64, error) {
 		n := h.u("original size")
@@ -221,13 +221,14 @@ var fwtoolInfo = layout{
 		Limits:     []string{"the trailer's CRC-32 covers the file before it and is not verified"},
 		References: []string{"openwrt package/system/fwtool/src/fwimage.h"},
 	},
-	magic: []wardein.Magic{{Bytes: "\x00\x00\x00\x00{  \"metadata_version\"", Back: 4}, {Bytes: "\x00\x00\x00\x00{ \"metadata_version\"", Back: 4}},
+	magic: []wardein.Magic{{Bytes: "{  \"metadata_version\"", Back: 8}, {Bytes: "{ \"metadata_version\"", Back: 8}},
 	order: binary.BigEndian,
 	size:  8,
 	fields: []field{
 		{0, 4, quiet, "version"},
 		{4, 4, quiet, "flags"},
 	},
+	valid: func(h *header) bool { return zeros(h.raw) },
 	body: func(h *header) ([]part, int64, error) {
 		const window = 64 << 10
 		buf := h.at(0, window)
@@ -332,10 +333,10 @@ var buffaloENC = layout{
 	doc: wardein.Doc{
 		About:      "Buffalo encrypted firmware: product and version, then the payload, each under a keyed stream cipher.",
 		How:        "Walks the lengths in the clear; the payload stays closed.",
-		Limits:     []string{"no key: the payload is not opened"},
+		Limits:     []string{"no key: the payload is not opened", "at the beginning of a node only: the magic is a common word"},
 		References: []string{"openwrt firmware-utils src/buffalo-lib.c (encrypt_buf)"},
 	},
-	magic: []wardein.Magic{{Bytes: "start\x00"}, {Bytes: "asar1\x00"}},
+	magic: []wardein.Magic{{Bytes: "start\x00", Anchored: true}, {Bytes: "asar1\x00", Anchored: true}},
 	order: binary.BigEndian,
 	size:  11,
 	fields: []field{
