@@ -55,7 +55,7 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(packs) > rounds/2+1 {
+	if len(packs) > 3 {
 		t.Errorf("%d packs are left of %d runs: %v", len(packs), rounds+1, packs)
 	}
 }

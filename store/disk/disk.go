@@ -337,6 +337,14 @@ func (r *run) Commit() error {
 		return err
 	}
 	defer tx.Rollback()
+	for d := range r.verified {
+		if _, err := tx.Exec(`UPDATE content SET verified = 1 WHERE digest = ?`, d[:]); err != nil {
+			return err
+		}
+	}
+	if len(r.results)+len(r.contents) == 0 {
+		return tx.Commit() // nothing new: Close removes the files
+	}
 	put, err := tx.Prepare(`INSERT OR IGNORE INTO result (name, run, off, len) VALUES (?, ?, ?, ?)`)
 	if err != nil {
 		return err
@@ -352,11 +360,6 @@ func (r *run) Commit() error {
 	for i := range r.contents {
 		c := &r.contents[i]
 		if _, err := put.Exec(c.digest[:], r.id, encodeLoc(c.loc)); err != nil {
-			return err
-		}
-	}
-	for d := range r.verified {
-		if _, err := tx.Exec(`UPDATE content SET verified = 1 WHERE digest = ?`, d[:]); err != nil {
 			return err
 		}
 	}
