@@ -22,11 +22,11 @@ type job struct {
 	name    string
 	group   string
 	version string
-	setup   string // not measured
 	steps   func(variant string) []step
 	note    string
 	out     string // directory under work/out; "" is the job's own
 	keep    bool   // leave the output for the next job
+	tries   int    // run as often as this; the try that found most counts
 }
 
 // group runs the jobs of a group over all variants, one after another.
@@ -64,7 +64,22 @@ func (b *bench) group(group string) error {
 	return nil
 }
 
+// runJob measures a job and writes its result down.
 func runJob(j job, variant string) error {
+	best, err := try(j, variant)
+	for i := 1; i < j.tries && err == nil; i++ {
+		var r result
+		if r, err = try(j, variant); r.Found > best.Found || r.Found == best.Found && r.Wall < best.Wall {
+			best = r
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return appendResult(best)
+}
+
+func try(j job, variant string) (result, error) {
 	out := j.out
 	if out == "" {
 		out = strings.ReplaceAll(j.name, " ", "-")
@@ -72,16 +87,11 @@ func runJob(j job, variant string) error {
 	dir := filepath.Join(work, "out", out+"-"+variant)
 	if !j.keep {
 		if err := os.RemoveAll(dir); err != nil {
-			return err
+			return result{}, err
 		}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if j.setup != "" {
-		if err := sh(dir, "%s", j.setup); err != nil {
-			return err
-		}
+		return result{}, err
 	}
 	before, _ := usage(dir)
 	r := result{Job: j.name, Group: j.group, Variant: variant, Version: j.version, Note: j.note, Day: time.Now().UTC().Format("2006-01-02")}
@@ -93,10 +103,7 @@ func runJob(j job, variant string) error {
 	r.total()
 	r.Written, _ = usage(dir)
 	r.Written -= before
-	if err := r.judge(dir); err != nil {
-		return err
-	}
-	return appendResult(r)
+	return r, r.judge(dir)
 }
 
 // referenceTools are the C programs that a person would run by hand, told
@@ -146,15 +153,15 @@ func (b *bench) wardeinJobs() ([]job, error) {
 		return nil, err
 	}
 	commit, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
-	make := func(name, out string, keep bool, env ...string) job {
+	inspect := func(name, out string, keep bool, env ...string) job {
 		return job{name: name, group: "wardein", version: strings.TrimSpace(string(commit)), out: out, keep: keep, steps: func(v string) []step {
 			return []step{{name: "inspect", line: bin + " inspect -q --store store " + imagePath(v) + " > table.txt", env: env, ok: []int{1, 3}}}
 		}}
 	}
 	return []job{
-		make("wardein", "wardein", false),
-		make("wardein, warm store", "wardein", true),
-		make("wardein, GOMAXPROCS=1", "wardein-1", false, "GOMAXPROCS=1"),
+		inspect("wardein", "wardein", false),
+		inspect("wardein, warm store", "wardein", true),
+		inspect("wardein, GOMAXPROCS=1", "wardein-1", false, "GOMAXPROCS=1"),
 	}, nil
 }
 
