@@ -82,6 +82,9 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 	}
 	s := sum(head[:min(size, 512)])
 	c := wardein.Claim{End: min(size, r.Size()), Confidence: wardein.Certain, Evidence: "checksum of the first 512 bytes ok"}
+	if s != 0 && short {
+		return wardein.Claim{}, wardein.ErrNotMine
+	}
 	if s != 0 {
 		c.Confidence, c.Evidence = wardein.Possible, "magic and first header"
 		if _, _, ok := parse(r, nameEnd(head[:])); !ok {
