@@ -253,6 +253,7 @@ func TestHistory(t *testing.T) {
 func TestAgainstUnyaffs(t *testing.T) {
 	unyaffs := testkit.Tool(t, "unyaffs")
 	skip := func(name string) bool { return name == "a/absolute" }
+	holes := map[string]bool{"zeros": true, "holes": true, "mixed": true, "many/file-256": true} // unyaffs stops at them
 	compare := func(name string, img []byte, args ...string) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -272,7 +273,9 @@ func TestAgainstUnyaffs(t *testing.T) {
 			continue // of the reader's own byte order only
 		}
 		l := newLog(g)
-		l.tree(t, dir, func(name string) bool { return skip(name) || name == "." || name == "zeros" || name == "holes" || name == "mixed" })
+		l.tree(t, dir, func(name string) bool {
+			return skip(name) || name == "." || holes[name]
+		})
 		var args []string
 		if g.tagsAt == 2 {
 			args = []string{"-b"}
