@@ -278,6 +278,10 @@ func (x *extractor) content(e *entry) error {
 	if m.Kind != wardein.File && m.Kind != wardein.Symlink && e.packed == 0 {
 		return x.out.Entry(m)
 	}
+	if m.Kind == wardein.Directory && e.size == 0 && e.packed <= 16 { // jar compresses nothing to two bytes
+		x.out.Span(wardein.Span{Off: e.data, Len: e.packed, What: wardein.Known, Is: "member data"})
+		return x.out.Entry(m)
+	}
 	if m.Kind == wardein.Directory {
 		x.gap(wardein.Damaged, e.name, e.data, e.packed, "directory with %d bytes of content; handed out as a file", e.packed)
 	}

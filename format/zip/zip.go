@@ -288,7 +288,7 @@ func (z *archive) walkCentral(start int64) error {
 	for z.sig(pos) == sigCentral {
 		e, ok := z.central(pos)
 		if !ok {
-			z.end = z.size
+			z.directory, z.dirEnd, z.delta, z.end, z.entries = start, pos, 0, z.size, 0xffff
 			return fmt.Errorf("central directory at %#x is cut off", pos)
 		}
 		pos = e.next
@@ -298,7 +298,7 @@ func (z *archive) walkCentral(start int64) error {
 			pos += 6 + int64(le.Uint16(b[4:]))
 		}
 	}
-	dirEnd := pos
+	dirEnd := min(pos, z.size)
 	if z.sig(pos) == sigEnd64 {
 		if b := z.bytes(pos, 12); len(b) == 12 {
 			if n := int64(le.Uint64(b[4:])); n >= 44 && n < z.size-pos {
@@ -311,7 +311,7 @@ func (z *archive) walkCentral(start int64) error {
 	}
 	if !z.endRecord(pos) || z.directory != start {
 		// Keep what the directory says; offsets count from here.
-		z.directory, z.dirEnd, z.delta, z.end = start, dirEnd, 0, min(dirEnd, z.size)
+		z.directory, z.dirEnd, z.delta, z.end, z.entries = start, dirEnd, 0, min(dirEnd, z.size), 0xffff
 		return fmt.Errorf("end record at %#x: missing, or it names another directory than the one at %#x", pos, start)
 	}
 	return nil
