@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/codec/lzma"
 )
 
 // senao is the header of EnGenius and other devices made by Senao. The payload
@@ -363,7 +365,7 @@ var arcadyan = layout{
 	name: "arcadyan",
 	doc: wardein.Doc{
 		About: "Arcadyan obfuscated LZMA, the boot and application images of Speedport and other DSL routers.",
-		How:   "Puts the two moved blocks back and swaps nibbles and bytes; the member is an .lzma file.",
+		How:   "Puts the two moved blocks back, swaps nibbles and bytes and decodes the first 4 KiB for a trial; the member is an .lzma file.",
 		Limits: []string{
 			"no field tells the length: the container reaches to the end of the node, up to 0x1b0000 bytes",
 			"padding behind the stream becomes part of the member",
@@ -379,13 +381,15 @@ var arcadyan = layout{
 	valid: func(h *header) bool {
 		var head [32]byte
 		unswap(head[:], h.raw[0x68:0x88])
-		// Properties, dictionary and the upper half of the length of .lzma.
-		return head[0] == 0x5d && binary.LittleEndian.Uint32(head[1:])&0xFFFF == 0 && zeros(head[9:14])
+		// Properties and dictionary of .lzma, the upper half of the length and
+		// the first byte of the stream.
+		return head[0] == 0x5d && binary.LittleEndian.Uint32(head[1:]) == 0x00800000 && zeros(head[9:14]) &&
+			binary.LittleEndian.Uint32(head[5:]) > 0x80
 	},
 	body: func(h *header) ([]part, int64, error) {
 		const limit = 0x1b0000
 		end := min(h.r.Size(), limit)
-		if end <= 0x100 {
+		if end <= 0x100 || !arcadyanDecodes(h) {
 			return nil, 0, wardein.ErrNotMine
 		}
 		stored := func(off, n int64) wardein.Block {
@@ -397,6 +401,24 @@ var arcadyan = layout{
 			first, stored(0x24, 0x44), stored(0x04, 32), stored(0x88, end-0x88),
 		}}}, end, nil
 	},
+}
+
+// arcadyanDecodes puts the first 4 KiB in order and decodes them.
+func arcadyanDecodes(h *header) bool {
+	raw := h.at(0, 4096)
+	if len(raw) < 0x100 {
+		return false
+	}
+	src := append(make([]byte, 0, len(raw)), raw[0x68:0x88]...)
+	unswap(src, raw[0x68:0x88])
+	src = append(append(append(src, raw[0x24:0x68]...), raw[0x04:0x24]...), raw[0x88:]...)
+	props, err := lzma.ParseProps(src[0])
+	if err != nil {
+		return false
+	}
+	dst := make([]byte, min(4096, int64(binary.LittleEndian.Uint32(src[5:]))))
+	_, _, _, err = lzma.Try(dst, src[13:], props)
+	return err == nil || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // unswap undoes the swaps of nibbles and of neighbouring bytes.

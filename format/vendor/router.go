@@ -144,7 +144,15 @@ func edimax(name string, order binary.ByteOrder) layout {
 			{12, 4, text, "model"},
 			{16, 4, quiet, "size"},
 		},
-		valid: func(h *header) bool { n := h.u("size"); return n > 2 && n%2 == 0 },
+		valid: func(h *header) bool {
+			n := h.u("size")
+			for _, c := range h.raw[12:16] {
+				if c < ' ' || c > '~' {
+					return false
+				}
+			}
+			return n > 2 && n%2 == 0 && h.u("start") != 0 && h.u("flash") != 0
+		},
 		body: func(h *header) ([]part, int64, error) {
 			n := h.u("size")
 			if n > h.r.Size()-20 {
