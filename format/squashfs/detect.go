@@ -15,11 +15,13 @@ var errCompressor = errors.New("unknown compressor")
 // detect finds out how metadata and data are coded: it sets v.coding and what
 // v.meta needs. With guess, parameters that stand nowhere are tried out.
 func (v *volume) detect(guess bool) error {
-	orders := []binary.ByteOrder{binary.LittleEndian, binary.BigEndian}
+	orders := []binary.ByteOrder{binary.LittleEndian}
 	if v.be {
-		orders[0], orders[1] = orders[1], orders[0]
+		// One vendor writes all of a volume big endian but these lengths.
+		orders = []binary.ByteOrder{binary.BigEndian, binary.LittleEndian}
 	}
 	var first error
+	dst := make([]byte, metaSize)
 	for _, order := range orders {
 		src, err := v.rootBlock(order)
 		if err != nil {
@@ -29,6 +31,19 @@ func (v *volume) detect(guess bool) error {
 			continue
 		}
 		for _, c := range v.candidates(src, guess) {
+			if src != nil {
+				// Most codings fail here already, which costs little.
+				n, err := c.decode(dst, src)
+				if err == nil && n <= int(v.root&0xFFFF) {
+					err = fmt.Errorf("root directory: block decodes to %d bytes, inode at %d", n, v.root&0xFFFF)
+				}
+				if err != nil {
+					if first == nil {
+						first = fmt.Errorf("root directory: metadata block at %#x: %w", v.inodeTable+int64(v.root>>16), err)
+					}
+					continue
+				}
+			}
 			err := v.try(order, c)
 			if err == nil {
 				return nil

@@ -53,7 +53,7 @@ type metadata struct {
 	check  bool             // a marker byte follows the length
 	decode decoder
 	blocks map[int64]*metaBlock
-	ring   [cachedBlocks]int64
+	ring   []int64 // positions of blocks, in the order they came
 	turn   int
 	marks  map[int64]mark // everything read, by position
 	count  int            // blocks decoded, including again
@@ -130,11 +130,14 @@ func (m *metadata) block(at int64, of table) (*metaBlock, error) {
 		return nil, fmt.Errorf("%w: %d metadata blocks decoded, volume has %d", errLimit, m.count, len(m.marks))
 	}
 	b := m.load(at)
-	if len(m.blocks) >= cachedBlocks {
+	if len(m.ring) < cachedBlocks {
+		m.ring = append(m.ring, at)
+	} else {
 		delete(m.blocks, m.ring[m.turn])
+		m.ring[m.turn] = at
+		m.turn = (m.turn + 1) % cachedBlocks
 	}
-	m.blocks[at], m.ring[m.turn] = b, at
-	m.turn = (m.turn + 1) % cachedBlocks
+	m.blocks[at] = b
 	if b.err == nil {
 		m.mark(at, b.next-at, of)
 	}

@@ -61,6 +61,9 @@ var doc = wardein.Doc{
 	Limits: []string{
 		"metadata that no directory leads to stays unreferenced; a Gap says how many inodes the export table names beyond those reached",
 		"a path of more than 4096 bytes is not followed",
+		"hard links are told apart by their inode; versions 1 and 2 keep no link count, and no time for links, devices and pipes: these show the volume's",
+		"raw LZMA is tried with lc, lp and pb up to 4 and up to 10 bytes in front; other codings are Opaque",
+		"the bytes of a metadata block between what was parsed are not told apart",
 		"an image whose end is cut off has lost its tables, which stand at the end",
 	},
 	References: []string{
@@ -116,6 +119,7 @@ type volume struct {
 	said       map[string]bool
 	entries    int64
 	gaps       int64
+	handed     int64 // bytes of shared attributes handed out
 }
 
 func newVolume(s superblock, r *io.SectionReader) *volume {

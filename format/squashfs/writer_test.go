@@ -30,6 +30,7 @@ type writer struct {
 	tail         []byte
 	ids, guids   []uint32
 	refs         []uint64
+	hidden       string // stands behind the superblock, and nothing refers to it
 }
 
 // member is a node of the tree to write.
@@ -320,7 +321,7 @@ func (w *writer) table(b []byte) (at uint64) {
 
 func (w *writer) write(root *member) []byte {
 	size := [...]int{1: 51, 2: 63, 3: 119, 4: 96}[w.major]
-	w.out = make([]byte, size)
+	w.out = append(make([]byte, size), w.hidden...)
 	w.inode(root)
 	w.flushTail()
 	w.flush(&w.inodes)

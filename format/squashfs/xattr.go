@@ -25,6 +25,14 @@ func (v *volume) xattrs(i uint32) ([]wardein.Xattr, error) {
 		return nil, nil
 	}
 	if x, ok := v.xattrCache[i]; ok {
+		// Shared attributes are handed out with every inode all the same.
+		n := 0
+		for _, a := range x {
+			n += len(a.Name) + len(a.Value)
+		}
+		if v.handed += int64(n); v.handed > 16*v.r.Size()+1<<20 {
+			return nil, fmt.Errorf("%w: %d bytes of attributes in an image of %d bytes", errLimit, v.handed, v.r.Size())
+		}
 		return x, nil
 	}
 	x, err := v.readXattrs(i)
