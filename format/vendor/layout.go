@@ -304,9 +304,9 @@ func (l *layout) measure(r *io.SectionReader) (wardein.Claim, error) {
 }
 
 func (l *layout) extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int64, error) {
-	h, parts, _, bodyErr := l.look(r)
+	h, parts, _, err := l.look(r)
 	if h == nil {
-		return 0, bodyErr
+		return 0, err
 	}
 	l.describe(h, out)
 	budget := 4*h.end + 1<<20 // bytes that may be summed: payloads that overlap are not summed without end
@@ -330,7 +330,7 @@ func (l *layout) extract(ctx context.Context, r *io.SectionReader, out wardein.M
 				Why: fmt.Sprintf("%s: expected %s, found %s", s.name, want, got)})
 		}
 	}
-	return h.end, bodyErr
+	return h.end, nil // Measure told what body complains of
 }
 
 // describe accounts for the header's fields and records them as notes.

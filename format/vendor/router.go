@@ -406,6 +406,9 @@ var ubnt = layout{
 			case len(raw) >= 4 && string(raw[:4]) == "ENDS":
 				return append(parts, part{name: "rsa signature", off: pos, len: 264, as: metadata}), pos + 264, nil
 			case len(raw) < 56 || string(raw[:4]) != "PART":
+				if len(parts) == 0 {
+					return nil, 0, wardein.ErrNotMine
+				}
 				return parts, pos, fmt.Errorf("part header at %#x: PART or END expected, found %q", pos, raw[:min(4, len(raw))])
 			}
 			start, n, name := pos, int64(binary.BigEndian.Uint32(raw[48:])), cstring(raw[4:20])
