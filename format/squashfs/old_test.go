@@ -226,3 +226,18 @@ func TestSamples(t *testing.T) {
 		expect(t, root, res)
 	}
 }
+
+// TestMagics reads every magic in both orders: the version tells the order.
+func TestMagics(t *testing.T) {
+	for _, m := range magics {
+		for _, be := range []bool{false, true} {
+			for major := 1; major <= 4; major++ {
+				w := writer{major: major, be: be, magic: m.bytes, compressor: 1, block: 4096, meta: deflate, data: deflate}
+				root := tiny()
+				res := testkit.Run(Format, w.write(root), 1<<20)
+				perfect(t, res)
+				expect(t, root, res)
+			}
+		}
+	}
+}

@@ -62,7 +62,7 @@ var doc = wardein.Doc{
 		"metadata that no directory leads to stays unreferenced; a Gap says how many inodes the export table names beyond those reached",
 		"a path of more than 4096 bytes is not followed",
 		"hard links are told apart by their inode; versions 1 and 2 keep no link count, and no time for links, devices and pipes: these show the volume's",
-		"raw LZMA is tried with lc, lp and pb up to 4 and up to 10 bytes in front; other codings are Opaque",
+		"raw LZMA is tried with lc, lp and pb up to 4 and up to 10 bytes in front; a volume in another coding is a Gap",
 		"the bytes of a metadata block between what was parsed are not told apart",
 		"an image whose end is cut off has lost its tables, which stand at the end",
 	},
@@ -89,7 +89,7 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 	claim := wardein.Claim{End: s.used, Confidence: wardein.Likely, Evidence: "superblock consistent"}
 	if s.used > r.Size() {
 		claim.End = r.Size()
-		return claim, fmt.Errorf("superblock at 0x28: image ends at %d, found %d bytes", s.used, r.Size())
+		return claim, fmt.Errorf("superblock at %#x: image ends at %d, found %d bytes", s.usedAt(), s.used, r.Size())
 	}
 	// Guessing at parameters is left to extract: a hostile input could have
 	// many superblocks.
@@ -154,9 +154,9 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 	if err := v.readIDs(); err != nil {
 		v.gap("", err)
 	}
-	// A decoded inode has 16 bytes and more: the bit set cannot outgrow what
-	// the image can hold by much.
-	if v.inodes <= 1<<24 && v.major >= 3 {
+	// A decoded inode has 16 bytes and more, and zlib makes at most a
+	// thousand bytes of one: more inodes than this are not there.
+	if int64(v.inodes) <= 64*end && v.major >= 3 {
 		v.reached = make([]uint64, v.inodes/64+1)
 	}
 	if err := v.walk(ctx); err != nil {

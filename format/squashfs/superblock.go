@@ -46,8 +46,8 @@ type superblock struct {
 }
 
 // magics lists what the first four bytes can be. Vendors who used LZMA before
-// the mainline did changed the magic so that old tools would stay away; the
-// byte order is that of the numbers that follow.
+// the mainline did changed the magic so that old tools would stay away. The
+// byte order is the usual one of the numbers that follow.
 var magics = [...]struct {
 	bytes string
 	be    bool
@@ -55,13 +55,12 @@ var magics = [...]struct {
 	{"hsqs", false}, {"sqsh", true},
 	{"shsq", false}, {"qshs", true},
 	{"hsqt", false}, {"tqsh", true},
-	{"hsql", false}, {"sqlz", true},
+	{"sqlz", true},
 }
 
 // parseSuperblock reads b, the first bytes of the candidate, and rejects what
-// cannot be a superblock. size is how many bytes there are from b's first on;
-// a volume that says it is longer is not rejected.
-func parseSuperblock(b []byte, size int64) (superblock, bool) {
+// cannot be a superblock.
+func parseSuperblock(b []byte) (superblock, bool) {
 	var s superblock
 	if len(b) < 51 {
 		return s, false
@@ -172,7 +171,11 @@ func (s *superblock) parseOld(b []byte, o binary.ByteOrder) bool {
 
 // plausible says whether the numbers agree with each other.
 func (s *superblock) plausible() bool {
-	if bits.OnesCount32(s.blockSize) != 1 || s.blockSize < minBlockSize || s.blockSize > maxBlockSize {
+	smallest := uint32(minBlockSize)
+	if s.major < 3 {
+		smallest = 512 // what the first mksquashfs allowed
+	}
+	if bits.OnesCount32(s.blockSize) != 1 || s.blockSize < smallest || s.blockSize > maxBlockSize {
 		return false
 	}
 	if s.inodes == 0 || s.used < int64(s.size) {
@@ -187,6 +190,9 @@ func (s *superblock) plausible() bool {
 		s.root>>48 == 0 && s.root&0xFFFF < metaSize && int64(s.root>>16) < s.used-s.inodeTable
 }
 
+// usedAt is where the superblock says how long the volume is.
+func (s *superblock) usedAt() int { return [...]int{1: 8, 2: 8, 3: 63, 4: 40}[s.major] }
+
 // readSuperblock reads and checks the first bytes of r.
 func readSuperblock(r *io.SectionReader) (superblock, error) {
 	var buf [superblockMax]byte
@@ -197,7 +203,7 @@ func readSuperblock(r *io.SectionReader) (superblock, error) {
 		}
 		return superblock{}, fmt.Errorf("superblock: %w", err)
 	}
-	s, ok := parseSuperblock(b, r.Size())
+	s, ok := parseSuperblock(b)
 	if !ok {
 		return s, wardein.ErrNotMine
 	}
