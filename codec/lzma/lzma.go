@@ -115,7 +115,7 @@ func DecodeLZMA2(dst, src []byte) (n, used int, err error) {
 			return c.pos, used, nil
 		}
 		c.begin(h)
-		need = needNothing
+		need = h.next(need)
 		limit := c.pos + h.unpacked
 		if limit > len(dst) {
 			err = fmt.Errorf("chunk at %#x: %w: %d bytes of output, room for %d", used-h.head, ErrDamaged, h.unpacked, len(dst)-c.pos)
@@ -177,6 +177,17 @@ type chunk struct {
 	reset            int // needNothing … needDict: what it resets
 	unpacked, packed int
 	props            Props
+}
+
+// next is what the chunk after this one must reset at least.
+func (h chunk) next(need int) int {
+	switch {
+	case !h.stored:
+		return needNothing
+	case h.reset == needDict:
+		return needProps
+	}
+	return need
 }
 
 // maxChunkHead is the length of the longest chunk header.

@@ -220,7 +220,7 @@ func (d *Reader) fill2(n int) error {
 		}
 		d.discard(h.head)
 		d.c.begin(h)
-		d.chunk, d.chunkOut, d.chunkIn, d.need = h, h.unpacked, h.packed, needNothing
+		d.chunk, d.chunkOut, d.chunkIn, d.need = h, h.unpacked, h.packed, h.next(d.need)
 		if !h.stored {
 			b, err := d.peek(initLen)
 			if err != nil {
