@@ -47,7 +47,7 @@ var Format = wardein.Format{
 		Limits: []string{
 			"A dynamic volume ends after its last mapped block; the blocks reserved behind it are in a note.",
 			"An image of a single erase block is taken to be as long as its container, at most 8 MiB.",
-			"Fastmap volumes are found and checked, and not used: the headers are read instead.",
+			"Fastmap volumes are noted and not read: they repeat what the headers say.",
 			"Error correction codes in out-of-band bytes are neither known nor applied.",
 		},
 		References: []string{

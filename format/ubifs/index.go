@@ -61,13 +61,15 @@ func (fs *fileSystem) walk(root, rootLen int64) error {
 		}
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		b, err := fs.node(&fs.index, s.off, indexNode, s.len)
+		var b []byte
 		var count, level int
+		err := fmt.Errorf("index node at %#x is reached twice", s.off)
+		if !seen[s.off] {
+			b, err = fs.node(&fs.index, s.off, indexNode, s.len)
+		}
 		if err == nil {
 			count, level = int(le.Uint16(b[24:])), int(le.Uint16(b[26:]))
 			switch {
-			case seen[s.off]:
-				err = fmt.Errorf("index node at %#x is reached twice", s.off)
 			case s.level >= 0 && level != s.level || level > 512:
 				err = fmt.Errorf("index node at %#x: expected level %d, found %d", s.off, s.level, level)
 			case int64(count)*branch+padSize > int64(len(b)):
@@ -101,6 +103,20 @@ func (fs *fileSystem) walk(root, rootLen int64) error {
 		}
 	}
 	return nil
+}
+
+// merge sorts ranges and joins those that touch.
+func merge(list []keyRange) []keyRange {
+	slices.SortFunc(list, func(a, b keyRange) int { return compare(a.from, b.from) })
+	out := list[:0]
+	for _, l := range list {
+		if k := len(out) - 1; k >= 0 && l.from <= out[k].to {
+			out[k].to = max(out[k].to, l.to)
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 // leafRef files a leaf of the index.
@@ -145,6 +161,7 @@ func (fs *fileSystem) extract() error {
 		}
 	}
 	fs.sort()
+	fs.lost = merge(fs.lost)
 	if err := fs.replay(m); err != nil {
 		return err
 	}

@@ -193,12 +193,8 @@ func (fs *fileSystem) search() ([]entry, error) {
 }
 
 func (fs *fileSystem) wasLost(k uint64) bool {
-	for _, l := range fs.lost {
-		if k >= l.from && k <= l.to {
-			return true
-		}
-	}
-	return false
+	i, found := slices.BinarySearchFunc(fs.lost, k, func(l keyRange, k uint64) int { return compare(l.from, k) })
+	return found || i > 0 && k <= fs.lost[i-1].to
 }
 
 // apply changes the lists of leaves as the entries, oldest first, say

@@ -57,7 +57,7 @@ type fileSystem struct {
 
 type run struct{ off, len int64 }
 
-// A keyRange is the half-open range of keys that a damaged branch covered.
+// A keyRange is the range of keys, both ends included, that a damaged branch covered.
 type keyRange struct{ from, to uint64 }
 
 // window reads ahead, so that nodes that stand close together cost one read.
@@ -112,6 +112,10 @@ func (fs *fileSystem) node(w *window, off int64, kind byte, length int64) ([]byt
 	return b, nil
 }
 
+// maxNode bounds the work for an index whose nodes lie in each other. An index
+// node of Linux holds as many branches as the superblock's fanout, 8 by default.
+const maxNode = 64 << 10
+
 var minLength = [...]int64{inoSize, dataSize, dentSize, dentSize, trunSize, padSize, superSize, masterSize, refSize, padSize, 32, 32, headerSize}
 
 func checkHeader(h []byte, off int64, kind byte, length int64) (int64, error) {
@@ -121,7 +125,7 @@ func checkHeader(h []byte, off int64, kind byte, length int64) (int64, error) {
 		return 0, fmt.Errorf("node at %#x: expected magic %08x, found %08x", off, nodeMagic, le.Uint32(h))
 	case h[20] != kind:
 		return 0, fmt.Errorf("node at %#x: expected type %d, found %d", off, kind, h[20])
-	case int(kind) >= len(minLength) || n < minLength[kind] || length > 0 && n != length:
+	case int(kind) >= len(minLength) || n < minLength[kind] || n > maxNode || length > 0 && n != length:
 		return 0, fmt.Errorf("node at %#x: type %d of length %d, expected %d", off, kind, n, length)
 	}
 	return n, nil
