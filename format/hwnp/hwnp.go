@@ -95,7 +95,7 @@ func read(r *io.SectionReader) (header, error) {
 		products: int64(le.Uint16(b[26:])), itemSize: int64(le.Uint32(b[28:])),
 	}
 	copy(h.lenData[:], b[4:])
-	if string(b[:4]) != "HWNP" || h.itemSize < itemLen || h.itemSize > 4096 || h.items == 0 || h.end() > r.Size() {
+	if string(b[:4]) != "HWNP" || h.itemSize < itemLen || h.itemSize > 4096 || h.items == 0 || h.table() > r.Size() {
 		return header{}, wardein.ErrNotMine
 	}
 	if n := int64(h.lenHeader); n != h.end() && n != h.end()-headerLen {
@@ -143,6 +143,10 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 	if err != nil {
 		return wardein.Claim{}, err
 	}
+	if h.end() > r.Size() {
+		claim := wardein.Claim{End: r.Size(), Confidence: wardein.Likely, Evidence: "header fields fit each other"}
+		return claim, fmt.Errorf("item table at %#x: %d items up to %#x expected, the package ends at %#x", h.table(), h.items, h.end(), r.Size())
+	}
 	last := h.end()
 	if err := h.each(r, func(it item) error { last = max(last, it.off+it.size); return nil }); err != nil {
 		return wardein.Claim{}, err
@@ -188,7 +192,8 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 	end := r.Size()
 	out.Span(wardein.Span{Len: headerLen, What: wardein.Known, Is: "header"})
 	out.Span(wardein.Span{Off: headerLen, Len: h.products, What: wardein.Known, Is: "product list"})
-	out.Span(wardein.Span{Off: h.table(), Len: h.end() - h.table(), What: wardein.Known, Is: "item table"})
+	table := min(h.end(), end) - h.table()
+	out.Span(wardein.Span{Off: h.table(), Len: table - table%h.itemSize, What: wardein.Known, Is: "item table"})
 	products := make([]byte, h.products)
 	if _, err := r.ReadAt(products, headerLen); err != nil && h.products > 0 {
 		return end, fmt.Errorf("product list at %#x: %w", headerLen, err)
