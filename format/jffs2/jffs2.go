@@ -140,7 +140,7 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 	if _, ok := parseHeader(b[:], bo); !ok {
 		return wardein.Claim{}, wardein.ErrNotMine
 	}
-	w := walker{r: r, order: bo}
+	w := walker{r: r, order: bo, win: new(window)}
 	nodes, markers := 0, 0
 	for {
 		_, h, ok := w.next()
@@ -179,7 +179,7 @@ type walker struct {
 	pos   int64
 	end   int64 // of the last node, with its alignment
 	cut   bool  // the last node goes on behind r's end
-	win   window
+	win   *window
 }
 
 // next returns the next node's place and header. What is between nodes is

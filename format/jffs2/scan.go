@@ -86,7 +86,7 @@ func same(b []byte) bool {
 
 // scan reads and verifies every node.
 func (fs *fileSystem) scan() error {
-	w := walker{r: fs.r, order: fs.order}
+	w := walker{r: fs.r, order: fs.order, win: &fs.win}
 	for {
 		if fs.nodes++; fs.nodes%4096 == 0 && fs.ctx.Err() != nil {
 			return fs.ctx.Err()
