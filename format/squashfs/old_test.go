@@ -214,6 +214,9 @@ func TestSamples(t *testing.T) {
 		"v2-le-raw":    {major: 2, minor: 1, magic: "hsqs", block: 4096, fragments: true, meta: usual, data: usual},
 		"v3-be":        {major: 3, minor: 1, be: true, magic: "sqsh", block: 4096, fragments: true, meta: deflate, data: deflate},
 		"v3-le-ddwrt":  {major: 3, minor: 0, magic: "hsqt", block: 4096, fragments: true, check: true, meta: wrt, data: wrt},
+		"v2-stored":    {major: 2, minor: 1, magic: "hsqs", block: 4096, fragments: true, long: true},
+		"v3-stored":    {major: 3, minor: 1, be: true, magic: "sqsh", block: 4096, fragments: true, long: true},
+		"v4-stored":    {major: 4, magic: "hsqs", compressor: 1, block: 4096, fragments: true, long: true},
 		"v4-be-metale": {major: 4, be: true, metaLE: true, magic: "sqsh", compressor: 1, block: 4096, fragments: true, meta: deflate, data: deflate},
 	} {
 		file := filepath.Join("testdata", name+".bin")
