@@ -126,6 +126,13 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 			claim.Evidence += ", payload is " + name
 		}
 	}
+	if h.nameAt > 0 {
+		var b [1]byte
+		if r.ReadAt(b[:], h.nameAt); b[0] >= '1' && b[0] <= '9' {
+			claim.Confidence = wardein.Certain
+			claim.Evidence += ", names its version"
+		}
+	}
 	if h.end > r.Size() {
 		claim.Confidence = min(claim.Confidence, wardein.Likely)
 		return claim, fmt.Errorf("protected-mode code at %#x: %d bytes, header says %d", h.setup, max(0, r.Size()-h.setup), h.end-h.setup)

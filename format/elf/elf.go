@@ -35,7 +35,7 @@ var Format = wardein.Format{
 	Version: 1,
 	Doc: wardein.Doc{
 		About: "ELF program, shared library, object, kernel module or kernel, 32 and 64 bit, both byte orders.",
-		How: "The end is where the last table, segment or section ends. Executable sections are code of the header's architecture; " +
+		How: "The end is where the last table, segment or section ends; the relocation list behind an x86 kernel is part of it. Executable sections are code of the header's architecture; " +
 			"without section headers, executable segments are. Sections of other program data are searched for what they embed " +
 			"(initramfs, kernel configuration, firmware). Bytes between sections belong to none and stay unreferenced.",
 		FalseNegatives: []string{"code in a section that is not marked executable is not called code"},
@@ -62,7 +62,7 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 	if err != nil {
 		return wardein.Claim{}, err
 	}
-	claim := wardein.Claim{End: f.End}
+	claim := wardein.Claim{End: f.End + kernelRelocs(f, r, r.Size())}
 	claim.Confidence, claim.Evidence = judge(f)
 	if claim.Confidence == wardein.Possible && !plausible(f) {
 		return wardein.Claim{}, wardein.ErrNotMine
@@ -132,16 +132,21 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 		out.Span(wardein.Span{Off: p.Off, Len: p.Len, What: wardein.Known, Is: "section header table"})
 	}
 	spans(f, out)
+	end := f.End
+	if n := kernelRelocs(f, r, r.Size()); n > 0 {
+		out.Span(wardein.Span{Off: end, Len: n, What: wardein.Known, Is: "kernel relocations"})
+		end += n
+	}
 	// Measure has told of the first fault.
 	for _, fault := range f.Faults[min(1, len(f.Faults)):] {
 		out.Gap(wardein.Gap{Kind: wardein.Damaged, Off: min(fault.Off, f.End), Why: fault.Why})
 	}
 	if standalone(f) {
 		if err := banner(ctx, f, r, out); err != nil {
-			return f.End, err
+			return end, err
 		}
 	}
-	return f.End, nil
+	return end, nil
 }
 
 func notes(f *exe.File, out wardein.Members) {

@@ -113,6 +113,11 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 		return wardein.Claim{}, err
 	}
 	claim := wardein.Claim{End: h.end, Confidence: wardein.Likely, Evidence: "header and its reserved fields ok"}
+	if h.size > 0 {
+		// 24 zeros, 60 zero bits of flags and a size in range leave no room
+		// for chance.
+		claim.Confidence = wardein.Certain
+	}
 	if h.certain {
 		claim.Confidence, claim.Evidence = wardein.Certain, "header and PE section table ok"
 		if len(h.file.Faults) > 0 {

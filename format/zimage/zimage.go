@@ -66,6 +66,7 @@ type header struct {
 	flag  uint32
 	table int64 // 0 for none
 	efi   bool
+	same  bool // the instructions before the header repeat
 }
 
 func readHeader(r io.ReaderAt) (header, error) {
@@ -91,8 +92,8 @@ func readHeader(r io.ReaderAt) (header, error) {
 	// Seven or eight times the same instruction stands before, unless the EFI
 	// stub has its header there.
 	h.efi = b[0] == 'M' && b[1] == 'Z'
-	same := bytes.Equal(b[8:12], b[12:16]) && bytes.Equal(b[12:16], b[16:20])
-	if end <= h.from || end-h.from < 0x80 || end-h.from > 1<<28 || !same && !h.efi {
+	h.same = bytes.Equal(b[8:12], b[12:16]) && bytes.Equal(b[12:16], b[16:20])
+	if end <= h.from || end-h.from < 0x80 || end-h.from > 1<<28 || !h.same && !h.efi {
 		return h, wardein.ErrNotMine
 	}
 	h.size = int64(end - h.from)
@@ -110,8 +111,8 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 		return wardein.Claim{}, err
 	}
 	claim := wardein.Claim{End: min(h.size, r.Size()), Confidence: wardein.Likely, Evidence: "header and instructions before it ok"}
-	if h.flag == order || h.flag == 0x01020304 {
-		claim.Confidence, claim.Evidence = wardein.Certain, "header, byte order and instructions before it ok"
+	if h.same || h.flag == order {
+		claim.Confidence = wardein.Certain
 	}
 	if h.size > r.Size() {
 		claim.Confidence = wardein.Likely
