@@ -32,7 +32,7 @@ var Format = wardein.Format{
 		About: "zlib stream: firmware sections, web resources and boot logos inside of other files.",
 		How: "Two bytes of header say little, so a trial decode of at most 4 KiB decides: the stream must end inside it with a matching Adler-32, " +
 			"or decode without an error through all of it into at least 1 KiB, and begin with a stored block or one with codes of its own. The stream is then decoded once and its Adler-32 compared.",
-		FalsePositives: []string{"none in 300 MB of noise, of text and of programs, as measured by this package's tests"},
+		FalsePositives: []string{"measured: none at 19,053 headers in 300 MB of noise, none at about 2,000 headers in five programs, ten at 112,000 headers planted into tables of small numbers"},
 		FalseNegatives: []string{"a stream that is damaged or cut off in its first 4 KiB is left unknown", "headers other than 78 01, 78 5E, 78 9C, 78 DA (windows below 32 KiB, preset dictionaries)", "a stream of more than 4 KiB that begins with a block in the fixed code"},
 		Limits:         []string{"behind damage in a stream nothing more of it is read"},
 		References:     []string{"RFC 1950, section 2.2", "RFC 1951, section 3.2"},
