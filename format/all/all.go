@@ -8,24 +8,49 @@ import (
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/format/androidboot"
 	"github.com/wardein/wardein/format/androidsparse"
+	"github.com/wardein/wardein/format/ar"
+	"github.com/wardein/wardein/format/bzimage"
+	"github.com/wardein/wardein/format/bzip2"
+	"github.com/wardein/wardein/format/compress"
 	"github.com/wardein/wardein/format/cpio"
+	"github.com/wardein/wardein/format/cramfs"
 	"github.com/wardein/wardein/format/data"
+	"github.com/wardein/wardein/format/deb"
 	"github.com/wardein/wardein/format/dtb"
 	"github.com/wardein/wardein/format/elf"
 	"github.com/wardein/wardein/format/ext"
+	"github.com/wardein/wardein/format/fat"
+	"github.com/wardein/wardein/format/gpt"
 	"github.com/wardein/wardein/format/gzip"
 	"github.com/wardein/wardein/format/hwnp"
+	"github.com/wardein/wardein/format/ident"
+	"github.com/wardein/wardein/format/ikconfig"
+	"github.com/wardein/wardein/format/jffs2"
+	"github.com/wardein/wardein/format/linuximage"
+	"github.com/wardein/wardein/format/lz4"
 	"github.com/wardein/wardein/format/lzip"
 	"github.com/wardein/wardein/format/lzma"
+	"github.com/wardein/wardein/format/lzop"
+	"github.com/wardein/wardein/format/mbr"
+	"github.com/wardein/wardein/format/pe"
+	"github.com/wardein/wardein/format/romfs"
+	"github.com/wardein/wardein/format/rpm"
 	"github.com/wardein/wardein/format/squashfs"
 	"github.com/wardein/wardein/format/tar"
 	"github.com/wardein/wardein/format/trx"
 	"github.com/wardein/wardein/format/ubi"
 	"github.com/wardein/wardein/format/ubifs"
+	"github.com/wardein/wardein/format/ubootenv"
 	"github.com/wardein/wardein/format/uimage"
 	"github.com/wardein/wardein/format/updateapp"
 	"github.com/wardein/wardein/format/vendor"
 	"github.com/wardein/wardein/format/xz"
+	"github.com/wardein/wardein/format/yaffs2"
+	"github.com/wardein/wardein/format/zboot"
+	"github.com/wardein/wardein/format/zimage"
+	"github.com/wardein/wardein/format/zip"
+	"github.com/wardein/wardein/format/zlib"
+	"github.com/wardein/wardein/format/zstd"
 )
 
 // Formats returns all formats: what frames others first, leaves last.
@@ -41,19 +66,44 @@ func Formats() []wardein.Format {
 			androidsparse.Format,
 			dtb.FormatFIT,
 			dtb.Format,
+			bzimage.Format,
+			zboot.Format,
+			zimage.Format,
+			linuximage.Format,
+			ikconfig.Format,
+			ubootenv.Format,
+			gpt.Format,
+			mbr.Format,
 			squashfs.Format,
 			ext.Format,
 			ubi.Format,
 			ubifs.Format,
+			jffs2.Format,
+			yaffs2.Format,
+			cramfs.Format,
+			romfs.Format,
+			fat.Format,
+			deb.Format,
+			ar.Format,
+			rpm.Format,
+			zip.Format,
 			tar.Format,
 			cpio.Format,
 			cpio.FormatStripped,
 			xz.Format,
 			gzip.Format,
+			zstd.Format,
+			lz4.Format,
+			bzip2.Format,
 			lzip.Format,
+			lzop.Format,
+			compress.Format,
 			lzma.Format,
+			zlib.Format,
 			elf.Format,
+			pe.Format,
 		},
+		ident.Formats,
 		data.Formats,
 	)
 }
