@@ -203,6 +203,8 @@ func fuzz(t target, bin, fuzztime string, parallel int, stop chan os.Signal) (n 
 	}
 	args := []string{"-test.run=^$", "-test.fuzz=^" + t.name + "$", "-test.fuzztime=" + fuzztime,
 		"-test.fuzzcachedir=" + filepath.Join(strings.TrimSpace(string(cache)), "fuzz", "github.com/wardein/wardein", t.dir, t.name)}
+	// Without a bound Go spends most of a run on minimising what it finds.
+	args = append(args, "-test.fuzzminimizetime=10x")
 	if parallel > 0 {
 		args = append(args, "-test.parallel="+strconv.Itoa(parallel))
 	}
