@@ -283,6 +283,33 @@ func TestHostile(t *testing.T) {
 			}
 		}
 	})
+	t.Run("all groups have one table", func(t *testing.T) {
+		d := make([]byte, 4<<20)
+		s := d[1024:]
+		le.PutUint16(s[0x38:], 0xEF53)
+		le.PutUint32(s[0:], 2000*65536)
+		le.PutUint32(s[4:], 2000*65536)
+		le.PutUint32(s[0x18:], 6)
+		le.PutUint32(s[0x20:], 65536)
+		le.PutUint32(s[0x28:], 65536)
+		le.PutUint32(s[0x4C:], 1)
+		le.PutUint32(s[0x54:], 11)
+		le.PutUint16(s[0x58:], 128)
+		for g := range 2000 {
+			e := d[65536+32*g:]
+			le.PutUint32(e, 3)
+			le.PutUint32(e[4:], 4)
+			le.PutUint32(e[8:], 5)
+		}
+		for i := range 65536 / 8 {
+			d[4*65536+i] = 0xFF
+		}
+		le.PutUint16(d[5*65536+128:], 0x41ED)
+		res := testkit.Probe(t, Format, d)
+		if !gapOf(res, wardein.Limit, "lead to the same bytes") {
+			t.Errorf("%v %v", res.Claim, res.Gaps)
+		}
+	})
 	t.Run("extent tree leads to itself", func(t *testing.T) {
 		img := build(t, src, "8M", "-t ext4 -b 1024 -O ^metadata_csum")
 		data, _ := load(t, img)

@@ -83,6 +83,9 @@ func (w *walker) inodeTables() error {
 			if d.flags&flagInodeUninit != 0 {
 				continue
 			}
+			if err := w.spend(8 * int64(len(bitmap))); err != nil {
+				return err
+			}
 			have := bitmap
 			if off := d.inodeBitmap * fs.blockSize; off+int64(len(bitmap)) > fs.size {
 				have = nil
@@ -108,6 +111,9 @@ func (w *walker) unreached(g int64, d descriptor, bitmap []byte, f func(num uint
 			num := base + n + 1
 			if n >= fs.inodesPerGroup-d.unused || num < fs.firstIno || w.reached(num) {
 				continue
+			}
+			if err := w.spend(fs.inodeSize); err != nil {
+				return err
 			}
 			if err := f(num); err != nil {
 				return err
@@ -164,6 +170,13 @@ func (w *walker) orphansAndSlots(g int64, d descriptor, bitmap []byte) error {
 	off := d.inodeTable * fs.blockSize
 	for n := uint32(0); n < fs.inodesPerGroup-d.unused; n++ {
 		num, at := base+n, off+int64(n)*fs.inodeSize
+		if at+fs.inodeSize > fs.size {
+			break
+		}
+		// Descriptors of many groups may name one table.
+		if err := w.spend(fs.inodeSize); err != nil {
+			return err
+		}
 		if w.reached(num) || num < fs.firstIno {
 			w.known(at, fs.inodeSize, "inode table")
 			continue
