@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // work is where everything goes that is not committed; results stand in
@@ -42,6 +43,15 @@ func run(args []string) error {
 	binary := fs.String("wardein", "", "wardein binary to measure (default: built from this tree)")
 	if err := fs.Parse(args); err != nil {
 		return err
+	}
+	// two at a time would disturb each other's figures and files
+	lock, err := os.Create(filepath.Join(work, "lock"))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("another bench/run is at work: %w", err)
 	}
 	variants = strings.Split(*which, ",")
 	b := &bench{only: *only, again: *again, wardein: *binary}
