@@ -51,7 +51,7 @@ func (x *extraction) Blocks(e wardein.Entry, blocks []wardein.Block) error {
 	if err := x.charge(&e, m.Size); err != nil {
 		return x.skip(e, m.Size)
 	}
-	i := x.add(m)
+	i := x.add(&m)
 	if twin, ok := x.twin(blocks, m.Size, i); ok {
 		// The same blocks as a member before: decoded once, and its result is
 		// copied when all jobs are done.
@@ -63,7 +63,7 @@ func (x *extraction) Blocks(e wardein.Entry, blocks []wardein.Block) error {
 	x.w.spawn(&x.wg, func() {
 		b, gaps, err := x.decodeBlocks(e.Name, blocks, m.Size)
 		if done != nil {
-			done.finish(b, gaps, err)
+			done.finish(b)
 		}
 		x.settle(i, b, gaps, err)
 	})
@@ -90,7 +90,7 @@ func pushExtent(l []wardein.Extent, x wardein.Extent) []wardein.Extent {
 type blockList struct {
 	blocks []wardein.Block
 	done   chan struct{}
-	res    *result
+	res    *blob
 }
 
 // twinSize is the least size for which remembering blocks pays.
@@ -118,7 +118,7 @@ next:
 	if x.lists == nil {
 		x.lists = map[int64][]blockList{}
 	}
-	x.lists[first] = append(x.lists[first], blockList{blocks, make(chan struct{}), new(result)})
+	x.lists[first] = append(x.lists[first], blockList{blocks, make(chan struct{}), new(blob)})
 	return nil, false
 }
 
@@ -134,21 +134,16 @@ func (x *extraction) lastTwin(blocks []wardein.Block) *blockList {
 	return nil
 }
 
-func (l *blockList) finish(b *blob, gaps []wardein.Gap, err error) {
-	l.res.gaps, l.res.err = gaps, err
+func (l *blockList) finish(b *blob) {
 	if b != nil {
-		l.res.blob, l.res.loc = b.digest, b.loc
+		l.res.digest, l.res.loc = b.digest, b.loc
 	}
 	close(l.done)
 }
 
 func (l *blockList) wait(x *extraction, i int) {
 	<-l.done
-	r := *l.res
-	r.i = i
-	x.jobsMu.Lock()
-	x.results = append(x.results, r)
-	x.jobsMu.Unlock()
+	x.members.settle(i, l.res.digest, l.res.loc)
 }
 
 // piece is a run of consecutive blocks decoded into one buffer.
@@ -268,6 +263,7 @@ func (x *extraction) decodePiece(name string, p *piece) {
 		at := len(out)
 		part := b.From != 0 || b.Len != b.Size
 		var err error
+		got := 0 // bytes that were decoded in spite of err
 		switch {
 		case b.Decode == nil:
 			out = grow(out, int(b.Len))
@@ -277,14 +273,14 @@ func (x *extraction) decodePiece(name string, p *piece) {
 			if data, err = x.shared.get(x, b); err == nil && int64(len(data)) < b.From+b.Len {
 				err = fmt.Errorf("decodes to %d bytes, want %d", len(data), b.From+b.Len)
 			}
-			if err == nil {
-				out = append(out, data[b.From:b.From+b.Len]...)
+			got = len(data)
+			if b.From < int64(got) {
+				out = append(out, data[b.From:min(b.From+b.Len, int64(got))]...)
 			}
 		default:
 			out = grow(out, int(b.Size))
-			var n int
-			if n, err = x.decode(out[at:], b); err == nil && n < int(b.Size) {
-				err = fmt.Errorf("decodes to %d bytes, want %d", n, b.Size)
+			if got, err = x.decode(out[at:], b); err == nil && got < int(b.Size) {
+				err = fmt.Errorf("decodes to %d bytes, want %d", got, b.Size)
 			}
 		}
 		if err != nil {
@@ -292,10 +288,13 @@ func (x *extraction) decodePiece(name string, p *piece) {
 				p.err = err
 				return
 			}
+			// What was decoded before the error is kept: a checksum that does
+			// not fit is no reason to lose the bytes.
+			kept := max(0, min(int64(got)-b.From, b.Len))
 			out = grow(out[:at], int(b.Len))
-			clear(out[at:])
+			clear(out[at+int(kept):])
 			p.gaps = append(p.gaps, wardein.Gap{Node: name, Who: x.format.Name, Kind: gapKind(err), Off: b.Src.Off, Len: b.Src.Len,
-				Why: fmt.Sprintf("block %d: %v; its %d bytes read as zeros", p.first+i, err, b.Len)})
+				Why: fmt.Sprintf("block %d: %v; %d of its %d bytes are kept, the rest reads as zeros", p.first+i, err, kept, b.Len)})
 		}
 	}
 	p.out = out

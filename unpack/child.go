@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +26,7 @@ const (
 // ChildMain is the whole life of the caged child process: main calls it and
 // exits with its result. The parent starts it as `wardein ChildArg`.
 func ChildMain(cfg Config) error {
-	debug.SetMemoryLimit(160 << 20)
+	TuneCollector()
 	control, err := unixConn(os.NewFile(controlFD, "control"))
 	if err != nil {
 		return err
@@ -75,12 +74,12 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 	}
 	up := &link{out: bufio.NewWriterSize(control, 64<<10), waiting: map[uint64]chan answer{}, serial: s.serial, asks: s.asks}
 	w := &worker{Config: cfg, patterns: newPatterns(cfg.Formats, cfg.Literals), pack: pk, sources: src, up: up,
-		jobs: make(chan func()), total: s.total, begun: map[Key]bool{}, byName: map[string]int{}}
+		jobs: make(chan func()), total: s.total, begun: map[keySum]struct{}{}, byName: map[string]int{}}
 	for i, f := range cfg.Formats {
 		w.byName[f.Name] = i
 	}
 	for _, k := range s.poison {
-		w.begun[k] = true
+		w.first(k)
 	}
 	pk.added = up.added
 	ctx, cancel := context.WithCancel(context.Background())
@@ -167,9 +166,7 @@ func (w *worker) request(ctx context.Context, key Key, known bool, size int64, l
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	w.begun[key] = true
-	w.mu.Unlock()
+	w.first(key)
 	w.unpack(ctx, b, key.As, nil, true)
 	// Input files are opened for one request.
 	for _, s := range loc {

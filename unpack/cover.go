@@ -13,17 +13,17 @@ type Cover struct {
 	code    map[string]*wardein.CodeCount
 }
 
-// Add counts one node. read tells that every check that applies to the node
+// Add counts one node; bytes that members have as they are count with them.
+// read tells that every check that applies to the node
 // could read it.
-func (c *Cover) Add(n *wardein.Node, read bool) {
+func (c *Cover) Add(v *Visit, read bool) {
+	n := v.Node
 	if c.code == nil {
 		c.unknown, c.code = map[string]int64{}, map[string]*wardein.CodeCount{}
 	}
+	c.sum.Known -= v.Verbatim
 	for i := range n.Spans {
 		s := &n.Spans[i]
-		if s.Is == "member" {
-			continue // counts with the member
-		}
 		switch s.What {
 		case wardein.Known:
 			c.sum.Known += s.Len

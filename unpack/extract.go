@@ -20,8 +20,8 @@ type extraction struct {
 	view   *view             // for jobs, on any
 	here   *ancestors
 
-	members []Member
-	spans   []wardein.Span
+	members *memberList
+	spans   spanList
 	notes   []wardein.Note
 	gaps    []wardein.Gap
 	budget  int64 // decoded bytes still allowed
@@ -29,23 +29,15 @@ type extraction struct {
 	said    error // the last error that is a Gap already
 
 	wg      sync.WaitGroup
-	jobsMu  sync.Mutex
-	results []result
+	jobsMu  sync.Mutex // guards what jobs leave behind
+	jobGaps []wardein.Gap
+	jobErr  error
 	shared  sharedBlocks
 	lists   map[int64][]blockList
 }
 
-// result is what a job made of member i.
-type result struct {
-	i    int
-	blob wardein.Digest
-	loc  Loc
-	gaps []wardein.Gap
-	err  error
-}
-
 func (w *worker) newExtraction(ctx context.Context, format int, r *io.SectionReader, v *view, here *ancestors) *extraction {
-	return &extraction{w: w, ctx: ctx, format: &w.Formats[format], r: r, view: v, here: here, budget: min(w.Limits.stream(v.size), w.total)}
+	return &extraction{w: w, ctx: ctx, format: &w.Formats[format], r: r, view: v, here: here, members: &memberList{}, budget: min(w.Limits.stream(v.size), w.total)}
 }
 
 // run extracts and waits for all jobs. The error is what the format said; it
@@ -66,14 +58,12 @@ func (x *extraction) run() (end int64, err error) {
 		end, err = x.format.Extract(x.ctx, x.r, x)
 	}()
 	x.wg.Wait()
-	for _, r := range x.results {
-		if r.err != nil {
-			return end, r.err
-		}
-		x.members[r.i].Blob, x.gaps = r.blob, append(x.gaps, r.gaps...)
-		if x.members[r.i].Derived != "" {
-			x.members[r.i].Loc = r.loc
-		}
+	if x.jobErr != nil {
+		return end, x.jobErr
+	}
+	sortGaps(x.jobGaps)
+	for _, g := range x.jobGaps {
+		x.Gap(g)
 	}
 	sortGaps(x.gaps)
 	if stop := x.w.stopped(x.ctx); stop != nil {
@@ -96,9 +86,9 @@ func (x *extraction) admit(e *wardein.Entry) error {
 	if err := x.w.stopped(x.ctx); err != nil {
 		return err
 	}
-	if int64(len(x.members)) >= x.w.Limits.Entries {
+	if int64(x.members.len()) >= x.w.Limits.Entries {
 		if !errors.Is(x.said, errEntries) {
-			x.Gap(wardein.Gap{Kind: wardein.Limit, Why: fmt.Sprintf("%d members were read, the limit is %d; there are more", len(x.members), x.w.Limits.Entries)})
+			x.Gap(wardein.Gap{Kind: wardein.Limit, Why: fmt.Sprintf("%d members were read, the limit is %d; there are more", x.members.len(), x.w.Limits.Entries)})
 			x.said = errEntries
 		}
 		return errEntries
@@ -126,7 +116,7 @@ func (x *extraction) Entry(e wardein.Entry) error {
 	if err := x.admit(&e); err != nil {
 		return err
 	}
-	x.members = append(x.members, Member{Entry: e})
+	x.members.add(&Member{Entry: e})
 	return nil
 }
 
@@ -134,8 +124,8 @@ func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
 	if err := x.admit(&e); err != nil {
 		return err
 	}
-	m := Member{Entry: e, Extents: append([]wardein.Extent(nil), ext...)}
-	for i, r := range m.Extents {
+	m := Member{Entry: e, Extents: ext}
+	for i, r := range ext {
 		if err := x.inside(r); err != nil {
 			return fmt.Errorf("member %q extent %d: %w", e.Name, i, err)
 		}
@@ -147,10 +137,13 @@ func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
 	if err := x.charge(&e, m.Size); err != nil {
 		return x.skip(e, m.Size)
 	}
-	i := x.add(m)
-	loc := x.view.loc(m.Extents)
+	i := x.add(&m)
+	loc := x.view.loc(ext)
 	x.w.spawn(&x.wg, func() {
 		b, err := x.w.hashed(loc, nil)
+		if b != nil {
+			b.verbatim = true
+		}
 		x.settle(i, b, nil, err)
 	})
 	return nil
@@ -159,7 +152,7 @@ func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
 // skip keeps an entry whose content was not taken: the Gap is recorded.
 func (x *extraction) skip(e wardein.Entry, size int64) error {
 	e.Kind = wardein.File
-	x.members = append(x.members, Member{Entry: e, Size: size, Derived: "not read"})
+	x.members.add(&Member{Entry: e, Size: size, Derived: notRead})
 	return nil
 }
 
@@ -170,23 +163,43 @@ func (x *extraction) inside(r wardein.Extent) error {
 	return nil
 }
 
-func (x *extraction) add(m Member) int {
-	x.members = append(x.members, m)
-	return len(x.members) - 1
+func (x *extraction) add(m *Member) int {
+	is := isMember
+	if m.Derived != "" {
+		is = isEncoded
+	}
+	for _, e := range m.Extents {
+		if e.Off >= 0 && e.Len > 0 {
+			x.spans.add(wardein.Span{Off: e.Off, Len: e.Len, What: wardein.Known, Is: is, Format: x.format.Name})
+		}
+	}
+	return x.members.add(m)
 }
 
 // settle records what a job made of member i and goes on into it.
 func (x *extraction) settle(i int, b *blob, gaps []wardein.Gap, err error) {
-	r := result{i: i, gaps: gaps, err: err}
-	if b != nil {
-		r.blob, r.loc = b.digest, b.loc
+	if b != nil && b.verbatim {
+		x.members.settle(i, b.digest, nil)
+	} else if b != nil {
+		x.members.settle(i, b.digest, b.loc)
 	}
-	x.jobsMu.Lock()
-	x.results = append(x.results, r)
-	x.jobsMu.Unlock()
+	x.left(gaps, err)
 	if b != nil && err == nil {
 		x.w.unpack(x.ctx, b, "", x.here, false)
 		b.done()
+	}
+}
+
+// left records the gaps and the error of a job.
+func (x *extraction) left(gaps []wardein.Gap, err error) {
+	if len(gaps) == 0 && err == nil {
+		return
+	}
+	x.jobsMu.Lock()
+	defer x.jobsMu.Unlock()
+	x.jobGaps = append(x.jobGaps, gaps...)
+	if x.jobErr == nil {
+		x.jobErr = err
 	}
 }
 
@@ -234,7 +247,7 @@ func (x *extraction) Stream(e wardein.Entry, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	i := x.add(Member{Entry: e, Size: b.size, Derived: x.format.Name})
+	i := x.add(&Member{Entry: e, Size: b.size, Derived: x.format.Name})
 	x.w.spawn(&x.wg, func() { x.settle(i, b, nil, nil) })
 	return failed
 }
@@ -245,7 +258,8 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, copySize); retur
 
 func (x *extraction) Span(s wardein.Span) {
 	if s.Len > 0 {
-		x.spans = append(x.spans, s)
+		s.Format = x.format.Name
+		x.spans.add(s)
 	}
 }
 

@@ -63,7 +63,7 @@ func (w *worker) open(ctx context.Context, b *blob, as string, here *ancestors) 
 func (w *worker) opening(ctx context.Context, b *blob, as string, here *ancestors) *opening {
 	reg := newRegion(w.sources, b.loc)
 	o := &opening{w: w, ctx: ctx, b: b, here: here,
-		rec: &Record{Key: Key{b.digest, as}, Size: b.size}}
+		rec: &Record{Key: Key{b.digest, as}, Size: b.size, members: &memberList{}}}
 	o.base = &view{ReaderAt: w.reader(b), reg: reg, size: b.size}
 	o.r = &pageReader{r: o.base.ReaderAt, size: b.size}
 	return o
@@ -105,11 +105,13 @@ func (o *opening) finish(x *extraction, end int64) (*Record, error) {
 	rec.Notes = x.notes
 	rec.Gaps = append(rec.Gaps, x.gaps...)
 	rec.Decoded += x.decoded
-	rec.Members = x.members
+	rec.members = x.members
 	var g gather
 	var free []wardein.Extent
 	pos := int64(0)
-	for _, s := range tile(x, min(end, o.b.size)) {
+	spans, verbatim := x.spans.tile(min(end, o.b.size))
+	rec.Verbatim += verbatim
+	for _, s := range spans {
 		if s.Off > pos {
 			free = append(free, wardein.Extent{Off: pos, Len: s.Off - pos})
 		}
@@ -126,7 +128,7 @@ func (o *opening) finish(x *extraction, end int64) (*Record, error) {
 		free = append(free, wardein.Extent{Off: pos, Len: o.b.size - pos})
 	}
 	o.leftOut()
-	container := len(rec.Members) > 0
+	container := rec.members.len() > 0
 	for _, f := range free {
 		if o.fill(f.Off, f.Off+f.Len) >= 0 {
 			g.spans = append(g.spans, wardein.Span{Off: f.Off, Len: f.Len, What: wardein.Padding})
@@ -146,52 +148,6 @@ func (o *opening) leftOut() {
 			Why: fmt.Sprintf("%d signature matches were not looked at, the limit is %d", n.dropped, maxHits)})
 		n.dropped = 0
 	}
-}
-
-// tile puts what a format named, and what its members are made of, in order
-// without overlap. Bytes that two name belong to the first.
-func tile(x *extraction, end int64) []wardein.Span {
-	spans := make([]wardein.Span, 0, len(x.spans)+len(x.members))
-	for _, s := range x.spans {
-		s.Format = x.format.Name
-		spans = append(spans, s)
-	}
-	for i := range x.members {
-		m := &x.members[i]
-		if m.Derived == "not read" {
-			continue
-		}
-		is := "member"
-		if m.Derived != "" {
-			is = "encoded member"
-		}
-		for _, e := range m.Extents {
-			if e.Off >= 0 && e.Len > 0 {
-				spans = append(spans, wardein.Span{Off: e.Off, Len: e.Len, What: wardein.Known, Is: is, Format: x.format.Name})
-			}
-		}
-	}
-	sort.SliceStable(spans, func(i, j int) bool { return spans[i].Off < spans[j].Off })
-	out := spans[:0]
-	pos := int64(0)
-	for _, s := range spans {
-		if s.Off < 0 || s.Len <= 0 || s.Off >= end || s.Len > end-s.Off && s.Off+end < 0 {
-			continue
-		}
-		stop := s.Off + min(s.Len, end-s.Off)
-		s.Off = max(s.Off, pos)
-		if s.Off >= stop {
-			continue
-		}
-		s.Len = stop - s.Off
-		pos = stop
-		if k := len(out) - 1; k >= 0 && out[k].Off+out[k].Len == s.Off && out[k].What == s.What && out[k].Is == s.Is && out[k].Code == s.Code && out[k].Carve == s.Carve {
-			out[k].Len += s.Len
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
 }
 
 // carve looks for claims inside bytes that a format knows but that may carry
@@ -248,11 +204,12 @@ func (o *opening) region(g *gather, c *claim) {
 		as = o.name(c)
 	}
 	ext := []wardein.Extent{{Off: c.start, Len: c.end - c.start}}
+	o.rec.Verbatim += c.end - c.start
 	m := &regionMember{Member: Member{
 		Entry: wardein.Entry{Name: fmt.Sprintf("%08x.%s", c.start, as), Kind: wardein.Region},
 		Size:  c.end - c.start, As: as, Extents: ext}}
 	g.regions = append(g.regions, m)
-	g.spans = append(g.spans, wardein.Span{Off: c.start, Len: m.Size, What: wardein.Known, Is: "member"})
+	g.spans = append(g.spans, wardein.Span{Off: c.start, Len: m.Size, What: wardein.Known, Is: isMember})
 	if c.damage != nil {
 		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Node: m.Name, Who: as, Kind: wardein.Damaged, Off: c.start, Len: m.Size, Why: c.damage.Error()})
 	}
@@ -270,11 +227,7 @@ func (o *opening) region(g *gather, c *claim) {
 		}
 		// Decoded while its end was looked for: the record is made of that.
 		key := Key{b.digest, as}
-		o.w.mu.Lock()
-		begun := o.w.begun[key]
-		o.w.begun[key] = true
-		o.w.mu.Unlock()
-		if begun {
+		if !o.w.first(key) {
 			return
 		}
 		o.w.up.begin(key)
@@ -296,7 +249,7 @@ func (o *opening) seal(g *gather) (*Record, error) {
 		if m.err != nil {
 			return nil, m.err
 		}
-		o.rec.Members = append(o.rec.Members, m.Member)
+		o.rec.members.settle(o.rec.members.add(&m.Member), m.Blob, nil)
 	}
 	sort.Slice(g.spans, func(i, j int) bool { return g.spans[i].Off < g.spans[j].Off })
 	o.rec.Spans = g.spans

@@ -32,7 +32,10 @@ type Record struct {
 	// Decoded is how many bytes were decoded for direct members: what the
 	// blob is charged against the run's budget.
 	Decoded int64
-	Members []Member
+	// Verbatim is how many of the blob's bytes members have as they are; they
+	// are counted with the members.
+	Verbatim int64
+	members  *memberList
 }
 
 // Member is one direct member of a record's blob.
@@ -47,6 +50,9 @@ type Member struct {
 	// found through Extents instead.
 	Loc Loc
 }
+
+// notRead is Member.Derived of a member whose content a limit kept out.
+const notRead = "not read"
 
 // Rejected is a candidate that lost, and why.
 type Rejected struct {
@@ -118,7 +124,8 @@ func (e *encoder) head(r *Record) {
 		e.s(x.Why)
 	}
 	e.u(uint64(r.Decoded))
-	e.u(uint64(len(r.Members)))
+	e.u(uint64(r.Verbatim))
+	e.u(uint64(r.members.len()))
 }
 
 func (e *encoder) notes(n []wardein.Note) {
@@ -129,6 +136,8 @@ func (e *encoder) notes(n []wardein.Note) {
 	}
 }
 
+// member appends a member but for its digest and location, which are known
+// later: see content.
 func (e *encoder) member(m *Member) {
 	e.s(m.Name)
 	e.u(uint64(m.Kind))
@@ -148,16 +157,15 @@ func (e *encoder) member(m *Member) {
 		return
 	}
 	e.u(uint64(m.Size))
-	e.d(m.Blob)
 	e.s(m.As)
 	e.extents(m.Extents)
 	e.s(m.Derived)
-	e.u(uint64(len(m.Loc)))
-	for _, s := range m.Loc {
-		e.i(s.Source)
-		e.i(s.Off)
-		e.u(uint64(s.Len))
-	}
+}
+
+// content appends what follows a member that has content.
+func (e *encoder) content(blob wardein.Digest, loc Loc) {
+	e.d(blob)
+	e.loc(loc)
 }
 
 // decoder reads what encoder wrote. The bytes may come from a child that
@@ -271,7 +279,7 @@ func (d *decoder) head(r *Record) (members int64, err error) {
 	d.list(func() {
 		r.Rejected = append(r.Rejected, Rejected{Off: d.n(), Format: d.s(), Why: d.s()})
 	})
-	r.Decoded = d.n()
+	r.Decoded, r.Verbatim = d.n(), d.n()
 	members = d.n()
 	return members, d.err
 }
@@ -291,11 +299,11 @@ func (d *decoder) member(m *Member) error {
 		return d.err
 	}
 	m.Size = d.n()
-	m.Blob = d.digest()
 	m.As = d.s()
 	d.list(func() { m.Extents = append(m.Extents, wardein.Extent{Off: d.i(), Len: d.n()}) })
 	m.Derived = d.s()
-	d.list(func() { m.Loc = append(m.Loc, Seg{Source: d.i(), Off: d.i(), Len: d.n()}) })
+	m.Blob = d.digest()
+	m.Loc = d.loc()
 	return d.err
 }
 

@@ -19,6 +19,7 @@ type Visit struct {
 	Loc      Loc               // where the content stands
 	Rejected []Rejected
 	Evidence string
+	Verbatim int64 // bytes of the content that members have as they are
 	// Opened tells that Node's record was read: its spans tile the content.
 	Opened bool
 }
@@ -113,7 +114,7 @@ func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around 
 	w.charged += rec.Decoded
 	n.Format, n.Notes, n.Spans = rec.Format, rec.Notes, rec.Spans
 	n.Gaps = append(n.Gaps, rec.Gaps...)
-	v := &Visit{Node: n, Loc: loc, Rejected: rec.Rejected, Evidence: rec.Evidence, Opened: true}
+	v := &Visit{Node: n, Loc: loc, Rejected: rec.Rejected, Evidence: rec.Evidence, Verbatim: rec.Verbatim, Opened: true}
 	if rec.volatile {
 		n.Spans = opaque(n.Size)
 	} else if w.e.Look != nil {
@@ -165,7 +166,7 @@ func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input
 			}
 			continue
 		}
-		if m.Derived == "not read" {
+		if m.Derived == notRead {
 			c.Gaps = []wardein.Gap{{Who: "engine", Kind: wardein.Limit, Len: m.Size, Why: "content was not read: see the container's gaps"}}
 			c.Spans = opaque(c.Size)
 			if err := w.visit(&Visit{Node: c}); err != nil {

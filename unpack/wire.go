@@ -205,23 +205,28 @@ func receiveFile(c *net.UnixConn) (int64, *os.File, error) {
 func encodeRecord(w io.Writer, r *Record) error {
 	e := &encoder{}
 	e.head(r)
-	for i := range r.Members {
-		e.member(&r.Members[i])
-		if len(e.b) > 32<<10 {
-			if _, err := w.Write(e.b); err != nil {
-				return err
-			}
-			e.b = e.b[:0]
+	err := r.members.each(func(fields []byte, s *slot, loc Loc) error {
+		e.b = append(e.b, fields...)
+		if s.content {
+			e.content(s.blob, loc)
 		}
+		if len(e.b) < 32<<10 {
+			return nil
+		}
+		_, err := w.Write(e.b)
+		e.b = e.b[:0]
+		return err
+	})
+	if err == nil {
+		_, err = w.Write(e.b)
 	}
-	_, err := w.Write(e.b)
 	return err
 }
 
 // RecordReader reads a stored record: its head at once, its members one by
 // one, so that a record of a million members is never held.
 type RecordReader struct {
-	Record  // without Members
+	Record
 	Members int64
 	d       *decoder
 }

@@ -39,8 +39,8 @@ type worker struct {
 	decoded  atomic.Int64
 
 	mu     sync.Mutex
-	begun  map[Key]bool // records that were begun in this child
-	failed error        // the first fatal error
+	begun  map[keySum]struct{} // records that were begun in this child
+	failed error               // the first fatal error
 }
 
 // uplink is the worker's view of its parent.
@@ -63,6 +63,8 @@ type blob struct {
 	mem    []byte // the whole content, while it is still in memory
 	hits   *hits  // nil until scanned
 	sink   *sink  // owner of mem
+	// verbatim content is found through its container, not the pack.
+	verbatim bool
 }
 
 // done ends the use of mem.
@@ -193,11 +195,7 @@ func (w *worker) unpack(ctx context.Context, b *blob, as string, around *ancesto
 		if around != nil && around.depth >= w.Limits.Depth || around.holds(key) || w.decoded.Load() > w.total {
 			return
 		}
-		w.mu.Lock()
-		begun := w.begun[key]
-		w.begun[key] = true
-		w.mu.Unlock()
-		if begun || w.up.have(key) {
+		if !w.first(key) || w.up.have(key) {
 			return
 		}
 	}
@@ -215,6 +213,29 @@ func (w *worker) unpack(ctx context.Context, b *blob, as string, around *ancesto
 	if err != nil {
 		w.fail(err)
 	}
+}
+
+// keySum is a key in the form in which a worker remembers millions.
+type keySum [16]byte
+
+func sumKey(k Key) (s keySum) {
+	copy(s[:], k.Blob[:])
+	for i := range len(k.As) {
+		s[i%len(s)] = s[i%len(s)]*31 + k.As[i] + 1
+	}
+	return s
+}
+
+// first tells whether a record was not begun before, and marks it begun.
+func (w *worker) first(k Key) bool {
+	s := sumKey(k)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.begun[s]; ok {
+		return false
+	}
+	w.begun[s] = struct{}{}
+	return true
 }
 
 // report hands a finished record up, and what the checks say of its blob.
@@ -248,7 +269,7 @@ func (w *worker) stopped(ctx context.Context) error {
 
 // look runs the checks over a blob.
 func (w *worker) look(ctx context.Context, b *blob, rec *Record) []wardein.Outcome {
-	view := wardein.Blob{ReaderAt: w.reader(b), Size: b.size, Digest: b.digest, Format: rec.Format, Class: rec.Class, Members: len(rec.Members) > 0}
+	view := wardein.Blob{ReaderAt: w.reader(b), Size: b.size, Digest: b.digest, Format: rec.Format, Class: rec.Class, Members: rec.members.len() > 0}
 	return w.Look(ctx, view, func(i int) []int64 {
 		if b.hits == nil || i < 0 || i >= len(b.hits.literals) {
 			return nil

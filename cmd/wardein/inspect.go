@@ -209,7 +209,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags) (_ *
 			read = false
 			addGap(g)
 		}
-		cover.Add(n, read)
+		cover.Add(v, read)
 		rep.Nodes++
 		off, err := tree.Write(n)
 		if err != nil {
