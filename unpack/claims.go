@@ -40,6 +40,10 @@ func (o *opening) resolve(from, to int64) []*claim {
 		if h.start < shield || o.own(h) {
 			continue
 		}
+		if o.r.read-o.spent > o.measuring() {
+			o.unmeasured++
+			continue
+		}
 		c := o.measure(h, to)
 		if c == nil {
 			continue
@@ -166,8 +170,16 @@ func (o *opening) decodeOpen(stand []*claim, c *claim, to int64) []*claim {
 			return stand
 		}
 	}
+	if o.staged > o.w.Limits.stream(o.b.size) {
+		o.unmeasured++
+		return stand
+	}
+	spent := o.r.read
+	defer func() { o.spent += o.r.read - spent }()
 	x := o.w.newExtraction(o.ctx, c.format, io.NewSectionReader(o.r, c.start, to-c.start), o.base.part(c.start, to-c.start), o.here)
 	end, err := x.run()
+	// Reading costs as well as writing, also when nothing came of it.
+	o.staged += x.decoded + o.r.read - spent
 	switch {
 	case errors.Is(err, wardein.ErrNotMine):
 		return stand
@@ -215,7 +227,16 @@ type opening struct {
 	rec  *Record
 	here *ancestors
 	lost int
+	// spent is what o.r had read for other things than measuring; unmeasured
+	// counts the candidates that the budget for measuring kept out.
+	spent      int64
+	unmeasured int
+	staged     int64 // bytes decoded to find the ends of claims
 }
+
+// measuring is how many bytes may be read to measure a blob's candidates: a
+// file crammed with headers must not cost its square.
+func (o *opening) measuring() int64 { return 256<<20 + 16*o.b.size }
 
 // view is a part of a blob that jobs read and members are located in.
 type view struct {

@@ -56,6 +56,7 @@ func (w *worker) open(ctx context.Context, b *blob, as string, here *ancestors) 
 	if err := o.regions(&g, claims, 0, b.size, true); err != nil {
 		return nil, err
 	}
+	o.leftOut()
 	o.rec.Class = "parts"
 	return o.seal(&g)
 }
@@ -127,7 +128,6 @@ func (o *opening) finish(x *extraction, end int64) (*Record, error) {
 	if pos < o.b.size {
 		free = append(free, wardein.Extent{Off: pos, Len: o.b.size - pos})
 	}
-	o.leftOut()
 	container := rec.members.len() > 0
 	for _, f := range free {
 		if o.fill(f.Off, f.Off+f.Len) >= 0 {
@@ -138,6 +138,7 @@ func (o *opening) finish(x *extraction, end int64) (*Record, error) {
 			return nil, err
 		}
 	}
+	o.leftOut()
 	return o.seal(&g)
 }
 
@@ -147,6 +148,11 @@ func (o *opening) leftOut() {
 		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Who: "scan", Kind: wardein.Limit,
 			Why: fmt.Sprintf("%d signature matches were not looked at, the limit is %d", n.dropped, maxHits)})
 		n.dropped = 0
+	}
+	if o.unmeasured > 0 {
+		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Who: "scan", Kind: wardein.Limit,
+			Why: fmt.Sprintf("%d candidates were not looked at: measuring may read %d bytes, decoding may give %d", o.unmeasured, o.measuring(), o.w.Limits.stream(o.b.size))})
+		o.unmeasured = 0
 	}
 }
 

@@ -156,7 +156,12 @@ type pageReader struct {
 	size  int64
 	pages [pageCount]page
 	clock uint32
+	// read counts the bytes that were asked for, and a little for each call.
+	read int64
 }
+
+// callCost is what a read counts besides its bytes.
+const callCost = 64
 
 type page struct {
 	no   int64
@@ -170,6 +175,7 @@ const (
 )
 
 func (c *pageReader) ReadAt(p []byte, off int64) (int, error) {
+	c.read += int64(len(p)) + callCost
 	if len(p) >= pageSize {
 		return c.r.ReadAt(p, off)
 	}

@@ -50,6 +50,7 @@ func main() {
 		}
 		return
 	}
+	unpack.TuneCollector()
 	os.Exit(run())
 }
 

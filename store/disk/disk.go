@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -38,7 +39,7 @@ type Store struct {
 const schema = `
 CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY AUTOINCREMENT, root BLOB, done INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS needs (run INTEGER, other INTEGER, PRIMARY KEY (run, other)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS result (name BLOB PRIMARY KEY, run INTEGER, off INTEGER, len INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS result (name BLOB PRIMARY KEY, run INTEGER, off INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS content (digest BLOB PRIMARY KEY, run INTEGER, loc BLOB, verified INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 `
 
@@ -75,17 +76,12 @@ type run struct {
 	out       *bufio.Writer
 	end       int64 // of rec
 	flushed   bool
-	results   map[store.Name]place
+	results   map[store.Name]int64 // → offset in rec; results tell their own end
 	contents  []content
 	verified  map[wardein.Digest]bool
 	needs     map[int64]bool
 	others    map[int64]*os.File
 	committed bool
-}
-
-type place struct {
-	off int64
-	len int64
 }
 
 type content struct {
@@ -113,7 +109,7 @@ func (s *Store) Begin(root wardein.Digest) (store.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{s: s, results: map[store.Name]place{}, verified: map[wardein.Digest]bool{}, needs: map[int64]bool{}, others: map[int64]*os.File{}}
+	r := &run{s: s, results: map[store.Name]int64{}, verified: map[wardein.Digest]bool{}, needs: map[int64]bool{}, others: map[int64]*os.File{}}
 	if r.id, err = res.LastInsertId(); err != nil {
 		return nil, err
 	}
@@ -205,15 +201,15 @@ func (r *run) OpenPack(id int64) (*os.File, error) {
 	return os.Open(r.s.path(id, "pack"))
 }
 
-func (r *run) find(name store.Name) (id int64, p place, ok bool) {
-	if p, ok := r.results[name]; ok {
-		return r.id, p, true
+func (r *run) find(name store.Name) (id, off int64, ok bool) {
+	if off, ok := r.results[name]; ok {
+		return r.id, off, true
 	}
 	if r.empty {
-		return 0, p, false
+		return 0, 0, false
 	}
-	err := r.s.db.QueryRow(`SELECT run, off, len FROM result WHERE name = ?`, name[:]).Scan(&id, &p.off, &p.len)
-	return id, p, err == nil
+	err := r.s.db.QueryRow(`SELECT run, off FROM result WHERE name = ?`, name[:]).Scan(&id, &off)
+	return id, off, err == nil
 }
 
 func (r *run) Has(name store.Name) bool {
@@ -222,7 +218,7 @@ func (r *run) Has(name store.Name) bool {
 }
 
 func (r *run) Result(name store.Name) (io.Reader, error) {
-	id, p, ok := r.find(name)
+	id, off, ok := r.find(name)
 	if !ok {
 		return nil, store.ErrNotFound
 	}
@@ -238,17 +234,17 @@ func (r *run) Result(name store.Name) (io.Reader, error) {
 		}
 		r.others[id] = f
 	}
-	return io.NewSectionReader(f, p.off, p.len), nil
+	return io.NewSectionReader(f, off, math.MaxInt64-off), nil
 }
 
 func (r *run) Put(name store.Name, body io.Reader) error {
 	n, err := io.Copy(r.out, body)
-	p := place{r.end, n}
+	off := r.end
 	r.end += n
 	if err != nil {
 		return err // the bytes stay, nothing names them
 	}
-	r.results[name] = p
+	r.results[name] = off
 	return nil
 }
 
@@ -345,12 +341,12 @@ func (r *run) Commit() error {
 	if len(r.results)+len(r.contents) == 0 {
 		return tx.Commit() // nothing new: Close removes the files
 	}
-	put, err := tx.Prepare(`INSERT OR IGNORE INTO result (name, run, off, len) VALUES (?, ?, ?, ?)`)
+	put, err := tx.Prepare(`INSERT OR IGNORE INTO result (name, run, off) VALUES (?, ?, ?)`)
 	if err != nil {
 		return err
 	}
-	for name, p := range r.results {
-		if _, err := put.Exec(name[:], r.id, p.off, p.len); err != nil {
+	for name, off := range r.results {
+		if _, err := put.Exec(name[:], r.id, off); err != nil {
 			return err
 		}
 	}
