@@ -54,6 +54,7 @@ type Run interface {
 	Empty() bool
 	// Has tells whether a result is kept, Result reads it (ErrNotFound when
 	// not), and Put keeps one; a body that fails half-way leaves nothing.
+	// The reader may go on beyond the result: results tell their own end.
 	Has(name Name) bool
 	Result(name Name) (io.Reader, error)
 	Put(name Name, body io.Reader) error

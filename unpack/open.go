@@ -181,12 +181,22 @@ func (o *opening) carve(g *gather, s wardein.Span) error {
 func (o *opening) regions(g *gather, claims []*claim, from, to int64, container bool) error {
 	pos := from
 	rest := func(end int64) {
-		for _, s := range o.classify(pos, end) {
-			if s.What == wardein.Unknown && s.Len >= leastUnknown && (container || len(claims) > 0) {
-				o.region(g, &claim{start: s.Off, end: s.Off + s.Len, format: -1})
-			} else {
-				g.spans = append(g.spans, s)
+		spans := o.classify(pos, end)
+		for len(spans) > 0 {
+			// Neighbours of different class are one piece of unknown bytes:
+			// its own record tells the classes.
+			n, size := 0, int64(0)
+			for n < len(spans) && spans[n].What == wardein.Unknown {
+				size += spans[n].Len
+				n++
 			}
+			if size >= leastUnknown && (container || len(claims) > 0) {
+				o.region(g, &claim{start: spans[0].Off, end: spans[0].Off + size, format: -1})
+			} else {
+				n = max(n, 1)
+				g.spans = append(g.spans, spans[:n]...)
+			}
+			spans = spans[n:]
 		}
 	}
 	for _, c := range claims {
