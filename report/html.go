@@ -1,12 +1,103 @@
 package report
 
 import (
+	"bufio"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"html/template"
 	"io"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/term"
 )
 
-// HTML writes the report as one page that opens offline and prints.
+//go:embed page
+var pageFiles embed.FS
+
+// maxRows bounds the rows of each table of the page, so that a browser opens
+// it; the page says how many it leaves out.
+const maxRows = 5000
+
+var (
+	pageStyle  = pageFile("page.css")
+	pageScript = pageFile("page.js")
+	pageTmpl   = template.Must(template.New("page.html").ParseFS(pageFiles, "page/*.html"))
+)
+
+func pageFile(name string) string {
+	b, err := pageFiles.ReadFile("page/" + name)
+	if err != nil {
+		panic(err) // embedded: cannot be missing
+	}
+	return string(b)
+}
+
+// page is what the template prints. Every string that comes from a release
+// has been through term.Clean; the template escapes it for HTML.
+type page struct {
+	Style      template.CSS
+	Script     template.JS
+	ScriptHash string
+
+	Name, Kind, Bytes, Digest string
+	AsOf, RecipeDigest, Tree  string
+	Nodes                     int64
+	Incidents                 int
+	Partial                   bool
+
+	Accounted, Opened, CodeRead string
+	Bar                         []barPart
+	UnknownBy                   []amount
+	Arch                        []archRow
+
+	Delivered           string
+	Parts               []partRow
+	PartsLeft, GapsLeft int
+	GapKinds            []amount
+	Gaps                []gapRow
+	Unread              []spanRow
+	UnreadLeft          int64
+
+	Severities   []amount
+	Findings     []findingView
+	FindingsLeft int
+	Counts       []countRow
+
+	Formats   []amount
+	Notes     []noteRow
+	NotesLeft int64
+	Root      *treeNode
+	TreeShown int
+	TreeLeft  int64
+
+	Recipe recipeView
+}
+
+// HTML writes the report as one page that opens offline, loads nothing and
+// prints in black and white. name is what the user called the release; tree
+// is the report's tree file.
 func HTML(w io.Writer, r *wardein.Report, name string, tree *File, messages map[string]string) error {
-	return Table(w, r, name, messages)
+	sum := sha256.Sum256([]byte(pageScript))
+	p := &page{
+		Style: template.CSS(pageStyle), Script: template.JS(pageScript), ScriptHash: base64.StdEncoding.EncodeToString(sum[:]),
+		Name: term.Clean(name), Kind: r.Release.Kind.String(), Bytes: group(r.Release.Size),
+		Digest: r.Release.Digest.String(), AsOf: term.Clean(r.Recipe.AsOf), RecipeDigest: RecipeDigest(&r.Recipe).String(),
+		Tree: r.Tree.String(), Nodes: r.Nodes, Incidents: r.Incidents, Partial: r.Partial,
+		Delivered: deliveredLine(r),
+	}
+	p.coverage(&r.Coverage)
+	p.parts(r.Release.Parts)
+	p.gaps(r.Gaps)
+	p.findings(r, messages)
+	p.counts(r)
+	p.recipe(&r.Recipe)
+	if err := p.tree(tree); err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(w, 64<<10)
+	if err := pageTmpl.Execute(out, p); err != nil {
+		return err
+	}
+	return out.Flush()
 }

@@ -41,7 +41,9 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 	}
 	c := &r.Coverage
 	line("looked at", "%s of bytes accounted · %s opened · %d nodes%s", Percent(c.Accounted()), Percent(c.Opened()), r.Nodes, codeLine(c))
-	writeDelivered(w, r, line)
+	if s := deliveredLine(r); s != "" {
+		line("delivered", "%s", s)
+	}
 	line("findings", "%s", findingsLine(r))
 	line("not seen", "%s", gapsLine(r, name))
 	if r.Incidents > 0 {
@@ -81,9 +83,11 @@ func codeLine(c *wardein.Coverage) string {
 	return s
 }
 
-func writeDelivered(w io.Writer, r *wardein.Report, line func(string, string, ...any)) {
+// deliveredLine says how the delivered files stand to the vendor's list; it
+// is empty for a release of one file without a list.
+func deliveredLine(r *wardein.Report) string {
 	if len(r.Release.Parts) == 0 {
-		return
+		return ""
 	}
 	by := map[wardein.Delivery]int{}
 	var odd []string
@@ -94,14 +98,13 @@ func writeDelivered(w io.Writer, r *wardein.Report, line func(string, string, ..
 		}
 	}
 	if by[wardein.NotChecked] == len(r.Release.Parts) {
-		line("delivered", "%d files; no vendor's list was given", len(r.Release.Parts))
-		return
+		return fmt.Sprintf("%d files; no vendor's list was given", len(r.Release.Parts))
 	}
 	s := fmt.Sprintf("%d of %d files match the vendor's list", by[wardein.Matches], len(r.Release.Parts))
 	if len(odd) > 0 {
 		s += " · " + strings.Join(odd[:min(3, len(odd))], " · ")
 	}
-	line("delivered", "%s", s)
+	return s
 }
 
 func findingsLine(r *wardein.Report) string {
