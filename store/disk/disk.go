@@ -74,6 +74,7 @@ type run struct {
 	empty     bool
 	pack, rec *os.File
 	out       *bufio.Writer
+	buf       []byte // for copying into out
 	end       int64 // of rec
 	flushed   bool
 	results   map[store.Name]int64 // → offset in rec; results tell their own end
@@ -94,15 +95,12 @@ type content struct {
 func (s *Store) Begin(root wardein.Digest) (store.Run, error) {
 	// A run is visible before it holds the lock on its files: no other run may
 	// sweep in between.
-	gate, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	gate, err := s.gate()
 	if err != nil {
 		return nil, err
 	}
 	defer gate.Close()
-	if err := syscall.Flock(int(gate.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, err
-	}
-	if err := s.sweep(); err != nil {
+	if _, err := s.sweep(); err != nil {
 		return nil, err
 	}
 	res, err := s.db.Exec(`INSERT INTO run (root) VALUES (?)`, root[:])
@@ -132,15 +130,30 @@ func (s *Store) Begin(root wardein.Digest) (store.Run, error) {
 	return r, nil
 }
 
-// sweep removes runs that ended without Commit.
-func (s *Store) sweep() error {
+// gate waits until no other process begins a run or prunes; closing the file
+// lets the next one in.
+func (s *Store) gate() (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// sweep removes runs that ended without Commit and counts those at work. The
+// caller holds the gate.
+func (s *Store) sweep() (atWork int, err error) {
 	rows, err := s.db.Query(`SELECT id FROM run WHERE done = 0`)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ids, err := scanIDs(rows)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, id := range ids {
 		f, err := os.Open(s.path(id, "rec"))
@@ -148,14 +161,15 @@ func (s *Store) sweep() error {
 			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 			f.Close()
 			if err != nil {
-				continue // at work
+				atWork++
+				continue
 			}
 		}
 		if err := s.remove(id); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return atWork, nil
 }
 
 func scanIDs(rows *sql.Rows) (ids []int64, err error) {
@@ -238,7 +252,11 @@ func (r *run) Result(name store.Name) (io.Reader, error) {
 }
 
 func (r *run) Put(name store.Name, body io.Reader) error {
-	n, err := io.Copy(r.out, body)
+	// Given the chance, bufio.Writer would keep the body's error as its own.
+	if r.buf == nil {
+		r.buf = make([]byte, 32<<10)
+	}
+	n, err := io.CopyBuffer(struct{ io.Writer }{r.out}, struct{ io.Reader }{body}, r.buf)
 	off := r.end
 	r.end += n
 	if err != nil {

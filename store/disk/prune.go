@@ -1,6 +1,9 @@
 package disk
 
-import "os"
+import (
+	"fmt"
+	"os"
+)
 
 // Status is what a store holds.
 type Status struct {
@@ -33,10 +36,18 @@ func (s *Store) Status() (st Status, err error) {
 // Prune removes the oldest runs until the packs and records of the others
 // take at most limit bytes. A run whose bytes a kept run refers to goes
 // together with that run or not at all: the younger is removed first. It
-// returns how many runs it removed.
+// returns how many runs it removed. While a run is at work nothing is removed:
+// what it was given must last.
 func (s *Store) Prune(limit int64) (int, error) {
-	if err := s.sweep(); err != nil {
+	gate, err := s.gate()
+	if err != nil {
 		return 0, err
+	}
+	defer gate.Close()
+	if n, err := s.sweep(); err != nil {
+		return 0, err
+	} else if n > 0 {
+		return 0, fmt.Errorf("store %s is in use: %d runs are at work", s.dir, n)
 	}
 	removed := 0
 	for {
@@ -65,6 +76,6 @@ func (s *Store) Prune(limit int64) (int, error) {
 			removed++
 		}
 	}
-	_, err := s.db.Exec(`VACUUM`)
+	_, err = s.db.Exec(`VACUUM`)
 	return removed, err
 }
