@@ -116,7 +116,11 @@ func (x *extraction) Entry(e wardein.Entry) error {
 	if err := x.admit(&e); err != nil {
 		return err
 	}
-	x.members.add(&Member{Entry: e})
+	m := Member{Entry: e}
+	if hasContent(e.Kind) {
+		m.Derived = notRead // the format says why by a Gap
+	}
+	x.members.add(&m)
 	return nil
 }
 

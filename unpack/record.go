@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/wardein/wardein"
 )
@@ -199,7 +200,7 @@ func (d *decoder) i() int64 {
 // n is a length or an offset.
 func (d *decoder) n() int64 {
 	v := d.u()
-	if v > 1<<62 {
+	if v > math.MaxInt64 {
 		d.fail("length %d", v)
 		return 0
 	}

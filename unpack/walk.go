@@ -168,7 +168,6 @@ func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input
 		}
 		if m.Derived == notRead {
 			c.Gaps = []wardein.Gap{{Who: "engine", Kind: wardein.Limit, Len: m.Size, Why: "content was not read: see the container's gaps"}}
-			c.Spans = opaque(c.Size)
 			if err := w.visit(&Visit{Node: c}); err != nil {
 				return err
 			}

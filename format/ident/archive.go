@@ -134,6 +134,9 @@ func arj(f *file) (int64, error) {
 		}
 		size := f.l16(off + 2)
 		if size == 0 {
+			if n == 0 {
+				return 0, errNotMine // an archive begins with a main header
+			}
 			return off + 4, nil
 		}
 		raw := f.at(off+4, int(max(size, 0))+4)

@@ -85,6 +85,10 @@ func known(b []byte) bool {
 	return false
 }
 
+// maxVariable is how far the first variable may reach: beyond it a text that
+// happens to hold a variable's name is not read on.
+const maxVariable = 4 << 10
+
 func find(r *io.SectionReader) (header, error) {
 	var head [64]byte
 	n, err := r.ReadAt(head[:], 0)
@@ -109,6 +113,7 @@ func find(r *io.SectionReader) (header, error) {
 	little, big := binary.LittleEndian.Uint32(head[:]), binary.BigEndian.Uint32(head[:])
 	for _, vars := range layouts {
 		var sum uint32
+		ended := false // a variable ended
 		buf := make([]byte, minSize)
 		pos := vars
 		limit := min(r.Size(), maxSize)
@@ -122,7 +127,8 @@ func find(r *io.SectionReader) (header, error) {
 				// The list, what older boot loaders left behind it, and the
 				// fill are all text, 00 or ff: anything else ends the search,
 				// so that variables in a program's data cost little.
-				if !isText(b) {
+				ended = ended || bytes.IndexByte(b, 0) >= 0
+				if !isText(b) || !ended && pos > maxVariable {
 					next = -1
 					break
 				}

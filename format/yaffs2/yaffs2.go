@@ -26,6 +26,7 @@
 package yaffs2
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -160,6 +161,21 @@ func likelyHeader(b []byte, bo binary.ByteOrder) bool {
 	return false
 }
 
+// likelyName tells whether the name field of a header ends in a zero byte, and
+// holds no erased flash and no control character. The root has no name.
+func likelyName(field []byte) bool {
+	n := bytes.IndexByte(field, 0)
+	if n < 0 || n > 0 && field[0] == 0xFF {
+		return false
+	}
+	for _, c := range field[:n] {
+		if c < ' ' {
+			return false
+		}
+	}
+	return true
+}
+
 func byteOrder(b []byte) binary.ByteOrder {
 	if b[0] != 0 {
 		return binary.LittleEndian
@@ -174,7 +190,9 @@ func detect(r *io.SectionReader) (g geometry, sure, ok bool) {
 		return g, false, false
 	}
 	g.order = byteOrder(h[:])
-	if !likelyHeader(h[:], g.order) {
+	// A later name may be any bytes; the first is the root's or one of the
+	// first directories', and tells chance hits.
+	if !likelyHeader(h[:], g.order) || !likelyName(h[10:266]) {
 		return g, false, false
 	}
 	buf := make([]byte, min(r.Size(), 160<<10))
