@@ -75,7 +75,7 @@ type run struct {
 	pack, rec *os.File
 	out       *bufio.Writer
 	buf       []byte // for copying into out
-	end       int64 // of rec
+	end       int64  // of rec
 	flushed   bool
 	results   map[store.Name]int64 // → offset in rec; results tell their own end
 	contents  []content
