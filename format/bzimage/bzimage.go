@@ -43,7 +43,7 @@ const (
 // Format is the bootable x86 kernel from boot protocol 2.00 on.
 var Format = wardein.Format{
 	Name:    "bzimage",
-	Version: 1,
+	Version: 2,
 	Doc: wardein.Doc{
 		About: "Bootable Linux kernel for x86 and x86-64 (bzImage, vmlinuz), with or without EFI stub.",
 		How: "The setup header states the sizes. From protocol 2.08 on it states where the compressed kernel is, which becomes the member \"payload\"; " +
@@ -137,7 +137,43 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 		claim.Confidence = min(claim.Confidence, wardein.Likely)
 		return claim, fmt.Errorf("protected-mode code at %#x: %d bytes, header says %d", h.setup, max(0, r.Size()-h.setup), h.end-h.setup)
 	}
+	if off, size := certificates(r, h.end); size > 0 {
+		claim.End = off + size
+	}
 	return claim, nil
+}
+
+// certificates returns the attribute certificate table that stands behind a
+// kernel signed for secure boot, by the PE header of its EFI stub: data
+// directory 4, a file offset (PE format, "The Attribute Certificate Table").
+func certificates(r *io.SectionReader, end int64) (off, size int64) {
+	le := binary.LittleEndian
+	var b [4]byte
+	if n, _ := r.ReadAt(b[:], 0x3C); n < len(b) {
+		return 0, 0
+	}
+	pe := int64(le.Uint32(b[:]))
+	var h [24 + 112 + 5*8]byte
+	if n, _ := r.ReadAt(h[:], pe); n < len(h) || string(h[:4]) != "PE\x00\x00" {
+		return 0, 0
+	}
+	directories := h[24+112:]
+	switch le.Uint16(h[24:]) {
+	case 0x20B: // PE32+
+	case 0x10B: // PE32 has no 64-bit fields: its directories stand earlier
+		directories = h[24+96:]
+	default:
+		return 0, 0
+	}
+	off, size = int64(le.Uint32(directories[4*8:])), int64(le.Uint32(directories[4*8+4:]))
+	if size < 8 || off < end || off >= end+8 || size > r.Size()-off {
+		return 0, 0
+	}
+	var c [4]byte // dwLength of the first entry
+	if n, _ := r.ReadAt(c[:], off); n < len(c) || int64(le.Uint32(c[:])) > size || le.Uint32(c[:]) < 8 {
+		return 0, 0
+	}
+	return off, size
 }
 
 // compressor names what the kernel's build compresses with.
@@ -180,21 +216,27 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 	span(0, headerFrom, "boot sector", "x86", false)
 	span(headerFrom, h.size, "setup header", "", false)
 	span(h.size, h.setup, "setup code", "x86", false)
+	stopsAt := end
+	if off, size := certificates(r, h.end); size > 0 {
+		out.Span(wardein.Span{Off: off, Len: size, What: wardein.Known, Is: "attribute certificate table"})
+		out.Note("signature", fmt.Sprintf("attribute certificate table of %d bytes, not verified", size))
+		stopsAt = off + size
+	}
 	crcAt := end
 	if h.version >= 0x208 && h.end <= r.Size() {
 		if crcAt, err = checksum(ctx, r, end, out); err != nil {
-			return end, err
+			return stopsAt, err
 		}
 		span(crcAt, end, "crc32", "", false)
 	}
 	if h.payload == 0 {
 		span(h.setup, crcAt, "protected-mode code", arch, true)
-		return end, nil
+		return stopsAt, nil
 	}
 	span(h.setup, h.payload, "decompressor", arch, true)
 	if h.payload >= end {
 		out.Gap(wardein.Gap{Node: "payload", Kind: wardein.Damaged, Off: end, Why: fmt.Sprintf("payload at %#x: image ends at %#x", h.payload, end)})
-		return end, nil
+		return stopsAt, nil
 	}
 	var b [6]byte
 	r.ReadAt(b[:], h.payload)
@@ -212,10 +254,10 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 		out.Note("compression", name)
 	}
 	if err := out.Extents(wardein.Entry{Name: "payload"}, []wardein.Extent{{Off: h.payload, Len: have}}); err != nil {
-		return end, err
+		return stopsAt, err
 	}
 	span(h.payload+h.length, crcAt, "decompressor", arch, true)
-	return end, nil
+	return stopsAt, nil
 }
 
 // checksum compares the CRC-32 in the last four bytes. It returns where the

@@ -32,10 +32,10 @@ const (
 // Format is the ELF file, by the System V Application Binary Interface.
 var Format = wardein.Format{
 	Name:    "elf",
-	Version: 1,
+	Version: 2,
 	Doc: wardein.Doc{
 		About: "ELF program, shared library, object, kernel module or kernel, 32 and 64 bit, both byte orders.",
-		How: "The end is where the last table, segment or section ends; the relocation list behind an x86 kernel is part of it. Executable sections are code of the header's architecture; " +
+		How: "The end is where the last table, segment or section ends; the relocation list behind an x86 kernel and the signature behind a signed kernel module are part of it. Executable sections are code of the header's architecture; " +
 			"without section headers, executable segments are. Sections of other program data are searched for what they embed " +
 			"(initramfs, kernel configuration, firmware). Bytes between sections belong to none and stay unreferenced.",
 		FalseNegatives: []string{"code in a section that is not marked executable is not called code"},
@@ -63,6 +63,7 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 		return wardein.Claim{}, err
 	}
 	claim := wardein.Claim{End: f.End + kernelRelocs(f, r, r.Size())}
+	claim.End += moduleSignature(r, claim.End)
 	claim.Confidence, claim.Evidence = judge(f)
 	if claim.Confidence == wardein.Possible && !plausible(f) {
 		return wardein.Claim{}, wardein.ErrNotMine
@@ -135,6 +136,11 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 	end := f.End
 	if n := kernelRelocs(f, r, r.Size()); n > 0 {
 		out.Span(wardein.Span{Off: end, Len: n, What: wardein.Known, Is: "kernel relocations"})
+		end += n
+	}
+	if n := moduleSignature(r, end); n > 0 {
+		out.Span(wardein.Span{Off: end, Len: n, What: wardein.Known, Is: "module signature"})
+		out.Note("module-signature", fmt.Sprintf("%d bytes, not verified", n))
 		end += n
 	}
 	// Measure has told of the first fault.
