@@ -63,4 +63,3 @@ func BenchmarkCandidates(b *testing.B) {
 		}
 	}
 }
-
