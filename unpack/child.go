@@ -52,7 +52,9 @@ const cageExit = 97
 func serve(control, files *net.UnixConn, cfg Config) error {
 	defer control.Close()
 	defer files.Close()
-	in := bufio.NewReaderSize(control, 64<<10)
+	in := readers.Get().(*bufio.Reader)
+	in.Reset(control)
+	defer readers.Put(in)
 	d := newDecoder(in)
 	if kind, err := in.ReadByte(); err != nil || kind != frameConfig {
 		return fmt.Errorf("no configuration: %w", err)
@@ -73,7 +75,10 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 		return err
 	}
 	up := &link{out: bufio.NewWriterSize(control, 64<<10), waiting: map[uint64]chan answer{}, serial: s.serial, asks: s.asks}
-	w := &worker{Config: cfg, patterns: newPatterns(cfg.Formats, cfg.Literals), pack: pk, sources: src, up: up,
+	if cfg.patterns == nil {
+		cfg.patterns = newPatterns(cfg.Formats, cfg.Literals)
+	}
+	w := &worker{Config: cfg, pack: pk, sources: src, up: up,
 		jobs: make(chan func()), total: s.total, begun: map[keySum]struct{}{}, byName: map[string]int{}}
 	for i, f := range cfg.Formats {
 		w.byName[f.Name] = i
@@ -140,6 +145,9 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 	}
 }
 
+// readers are the buffers of both ends of a connection.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 128<<10) }}
+
 // openSources takes the descriptors that come with a frame: their number stands in
 // the frame, the descriptors on the other socket.
 func (w *worker) openSources(files *net.UnixConn, d *decoder) error {
@@ -195,7 +203,6 @@ type link struct {
 	enc     encoder
 	next    uint64
 	waiting map[uint64]chan answer
-	err     error
 
 	read, files atomic.Int64
 }

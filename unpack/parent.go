@@ -194,7 +194,10 @@ func (c *child) send(kind byte, fields func(e *encoder)) error {
 // that touches the store while a child lives, but for the walk, which waits
 // for it: storeMu keeps the two apart.
 func (e *Engine) listen(c *child) {
-	err := e.hear(c, bufio.NewReaderSize(c.control, 256<<10))
+	in := readers.Get().(*bufio.Reader)
+	in.Reset(c.control)
+	err := e.hear(c, in)
+	readers.Put(in)
 	c.control.Close()
 	c.files.Close()
 	if c.cmd != nil {

@@ -41,6 +41,7 @@ type lab struct {
 func newLab(t testing.TB, formats []wardein.Format) *lab {
 	r := inspect.New([]wardein.Check{literalCheck})
 	l := &lab{cfg: unpack.Config{Formats: formats, Limits: unpack.DefaultLimits, Literals: r.Literals(), Look: r.Look}, store: newMemStore(t), workers: 1}
+	unpack.Prepare(&l.cfg)
 	t.Cleanup(func() { l.store.Close() })
 	return l
 }

@@ -22,6 +22,8 @@ type Config struct {
 	Literals []string
 	Look     Look // nil: no checks
 	Limits   Limits
+
+	patterns *patterns // nil: made from Formats and Literals
 }
 
 // worker is the side of the engine that touches hostile bytes. It runs in the
@@ -29,14 +31,13 @@ type Config struct {
 // walk in the parent decides what of that stands in the report.
 type worker struct {
 	Config
-	patterns *patterns
-	byName   map[string]int // format name → index
-	pack     *pack
-	sources  *sources
-	up       uplink
-	jobs     chan func() // unbuffered: a job goes to an idle goroutine or runs where it arose
-	total    int64       // the run's budget of decoded bytes
-	decoded  atomic.Int64
+	byName  map[string]int // format name → index
+	pack    *pack
+	sources *sources
+	up      uplink
+	jobs    chan func() // unbuffered: a job goes to an idle goroutine or runs where it arose
+	total   int64       // the run's budget of decoded bytes
+	decoded atomic.Int64
 
 	mu     sync.Mutex
 	begun  map[keySum]struct{} // records that were begun in this child
