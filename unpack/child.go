@@ -105,7 +105,9 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 	}
 	go up.tick(stop)
 	var requests sync.WaitGroup
+	defer src.close()
 	defer requests.Wait()
+	defer up.end()
 	defer cancel()
 	for {
 		kind, err := in.ReadByte()
@@ -198,11 +200,15 @@ type answer struct {
 type link struct {
 	serial, asks bool
 
-	mu      sync.Mutex // guards out and the fields below
-	out     *bufio.Writer
-	enc     encoder
+	mu  sync.Mutex // guards out and enc
+	out *bufio.Writer
+	enc encoder
+
+	// An answer is delivered while a frame is being written: with one lock,
+	// parent and child could each wait for the other to read.
+	asking  sync.Mutex // guards the fields below
 	next    uint64
-	waiting map[uint64]chan answer
+	waiting map[uint64]chan answer // nil: the connection has ended
 
 	read, files atomic.Int64
 }
@@ -278,25 +284,39 @@ func (l *link) query(fields func(e *encoder)) answer {
 		return answer{}
 	}
 	c := make(chan answer, 1)
-	l.mu.Lock()
+	l.asking.Lock()
+	if l.waiting == nil {
+		l.asking.Unlock()
+		return answer{}
+	}
 	l.next++
-	l.waiting[l.next] = c
-	err := l.sendLocked(frameQuery, true, func(e *encoder) { e.u(l.next); fields(e) })
-	l.mu.Unlock()
-	if err != nil {
+	n := l.next
+	l.waiting[n] = c
+	l.asking.Unlock()
+	if err := l.send(frameQuery, true, func(e *encoder) { e.u(n); fields(e) }); err != nil {
 		return answer{}
 	}
 	return <-c
 }
 
 func (l *link) deliver(n uint64, a answer) {
-	l.mu.Lock()
+	l.asking.Lock()
 	c := l.waiting[n]
 	delete(l.waiting, n)
-	l.mu.Unlock()
+	l.asking.Unlock()
 	if c != nil {
 		c <- a
 	}
+}
+
+// end answers all queries with no: the parent is gone.
+func (l *link) end() {
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	for _, c := range l.waiting {
+		c <- answer{}
+	}
+	l.waiting = nil
 }
 
 const (

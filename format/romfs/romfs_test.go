@@ -144,7 +144,7 @@ func TestCycles(t *testing.T) {
 	be.PutUint32(d[8:], 512)
 	put(d, 32, 64|1, 32, 0, "loop")        // a directory that holds itself
 	put(d, 64, 96|2, 0, 0xFFFFFFFF, "big") // a size beyond the image
-	put(d, 96, 32|0, 96, 0, "self")        // a link to itself, and back to the first
+	put(d, 96, 32, 96, 0, "self")          // a link to itself, and back to the first
 	be.PutUint32(d[12:], -sum(d))
 	res := testkit.Probe(t, Format, d)
 	if len(res.Members) != 3 || len(res.Gaps) != 3 {

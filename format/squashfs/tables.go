@@ -2,7 +2,6 @@ package squashfs
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/wardein/wardein"
 )
@@ -152,13 +151,4 @@ func (v *volume) reach(number uint32) {
 		i := number - 1
 		v.reached[i/64] |= 1 << (i % 64)
 	}
-}
-
-// missing returns how many inode numbers have no path.
-func (v *volume) missing() int64 {
-	n := int64(v.inodes)
-	for _, w := range v.reached {
-		n -= int64(bits.OnesCount64(w))
-	}
-	return n
 }

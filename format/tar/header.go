@@ -184,7 +184,6 @@ type pax struct {
 	xattrs                           []wardein.Xattr
 	sparse                           bool // any GNU.sparse record
 	sparseMajor                      int64
-	sparseName                       string
 	realSize                         int64
 	sparseMap                        []run
 	halfRun                          bool // GNU.sparse.offset without its numbytes

@@ -11,12 +11,11 @@ import (
 
 // inode is an inode node's content.
 type inode struct {
-	size, mtime          int64
-	nlink, uid, gid      uint32
-	mode, flags          uint32
-	xattrs               uint32
-	data                 []byte
-	creation, nodeLength int64
+	size, mtime     int64
+	nlink, uid, gid uint32
+	mode, flags     uint32
+	xattrs          uint32
+	data            []byte
 }
 
 const (
@@ -61,7 +60,6 @@ type walker struct {
 	listed int
 	todo   []dir
 	links  map[uint32]string // paths by number of inodes without an inode node
-	orphan string
 }
 
 type dir struct {

@@ -112,15 +112,15 @@ func crc(node []byte) uint32 { return ^crc32.ChecksumIEEE(node[8:]) }
 
 // superblock is what the reader needs of the superblock node.
 type superblock struct {
-	flags, minIO                int64
-	lebSize, lebCount           int64
-	maxLEBs, logLEBs, lptLEBs   int64
-	orphLEBs, heads, fanout     int64
-	version, compression, algo  int64
-	hashLen                     int64
-	uuid                        string
-	keyHash, keyFormat          byte
-	spanOff, spanLen, mainFirst int64
+	flags, minIO               int64
+	lebSize, lebCount          int64
+	maxLEBs, logLEBs, lptLEBs  int64
+	orphLEBs, heads, fanout    int64
+	version, compression, algo int64
+	hashLen                    int64
+	uuid                       string
+	keyHash, keyFormat         byte
+	mainFirst                  int64
 }
 
 // Lengths of the hashes of linux/hash_info.h, by number.

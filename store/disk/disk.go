@@ -74,9 +74,8 @@ type run struct {
 	empty     bool
 	pack, rec *os.File
 	out       *bufio.Writer
-	buf       []byte // for copying into out
-	end       int64  // of rec
-	flushed   bool
+	buf       []byte               // for copying into out
+	end       int64                // of rec
 	results   map[store.Name]int64 // → offset in rec; results tell their own end
 	contents  []content
 	verified  map[wardein.Digest]bool
