@@ -18,6 +18,7 @@ import (
 	"github.com/wardein/wardein/format/deb"
 	"github.com/wardein/wardein/format/dtb"
 	"github.com/wardein/wardein/format/elf"
+	"github.com/wardein/wardein/format/erofs"
 	"github.com/wardein/wardein/format/ext"
 	"github.com/wardein/wardein/format/fat"
 	"github.com/wardein/wardein/format/gpt"
@@ -35,6 +36,7 @@ import (
 	"github.com/wardein/wardein/format/pe"
 	"github.com/wardein/wardein/format/romfs"
 	"github.com/wardein/wardein/format/rpm"
+	"github.com/wardein/wardein/format/sevenzip"
 	"github.com/wardein/wardein/format/squashfs"
 	"github.com/wardein/wardein/format/tar"
 	"github.com/wardein/wardein/format/trx"
@@ -75,6 +77,7 @@ func Formats() []wardein.Format {
 			gpt.Format,
 			mbr.Format,
 			squashfs.Format,
+			erofs.Format,
 			ext.Format,
 			ubi.Format,
 			ubifs.Format,
@@ -87,6 +90,7 @@ func Formats() []wardein.Format {
 			ar.Format,
 			rpm.Format,
 			zip.Format,
+			sevenzip.Format,
 			tar.Format,
 			cpio.Format,
 			cpio.FormatStripped,
