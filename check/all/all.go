@@ -2,7 +2,12 @@
 // counted. A new check is one folder and one line here.
 package all
 
-import "github.com/wardein/wardein"
+import (
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/check/account"
+	"github.com/wardein/wardein/check/secret"
+	"github.com/wardein/wardein/check/service"
+)
 
 // DataDate is the date of the newest data that is built in: the day that
 // time-dependent rules are judged at unless the user says otherwise.
@@ -10,5 +15,9 @@ const DataDate = "2026-11-22"
 
 // Checks returns all checks.
 func Checks() []wardein.Check {
-	return []wardein.Check{}
+	return []wardein.Check{
+		secret.Check,
+		account.Check,
+		service.Check,
+	}
 }

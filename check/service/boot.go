@@ -1,0 +1,152 @@
+package service
+
+import (
+	"path"
+	"strings"
+
+	"github.com/wardein/wardein"
+)
+
+// boot finds out what a root file system runs when it starts: from init's
+// table and the scripts that init runs by convention, on through the scripts
+// that those name.
+type boot struct {
+	tree wardein.Tree
+	runs map[string][]string // what the file at a path runs
+	// started maps a file to the name it is started under.
+	started map[string]string
+	inetd   map[string]bool // roots in which inetd or xinetd is started
+	wanted  map[string]bool // container + name of units that a target wants
+	queue   []step
+}
+
+type step struct{ root, rel, as string }
+
+// maxLinks is how many symbolic links one name may lead through, as Linux has
+// it (path_resolution(7)).
+const maxLinks = 40
+
+func (b *boot) find() {
+	b.started, b.inetd, b.wanted = map[string]string{}, map[string]bool{}, map[string]bool{}
+	for n := range b.tree.Nodes() {
+		if n.Kind == wardein.Directory || n.Kind == wardein.Region {
+			continue
+		}
+		root, rel := rootOf(n.Path)
+		if rel != "" && entry(rel) {
+			b.queue = append(b.queue, step{root, rel, rel})
+		}
+		switch box, name := container(n); name {
+		case "init", "sbin/init", "linuxrc", "etc/preinit":
+			b.queue = append(b.queue, step{box, name, name})
+		default:
+			if dir, unit := path.Split(name); strings.HasSuffix(dir, ".wants/") || strings.HasSuffix(dir, ".requires/") {
+				b.wanted[box+unit] = true
+			}
+		}
+	}
+	for len(b.queue) > 0 {
+		s := b.queue[0]
+		b.queue = b.queue[1:]
+		at, ok := b.resolve(s.root, s.rel)
+		if _, seen := b.started[at]; !ok || seen {
+			continue
+		}
+		b.started[at] = s.as
+		for _, p := range b.runs[at] {
+			if base := path.Base(p); base == "inetd" || base == "xinetd" {
+				b.inetd[s.root] = true
+			}
+			if p[0] == '/' {
+				b.queue = append(b.queue, step{s.root, p, s.as})
+			}
+		}
+	}
+}
+
+// rootOf splits a path before its last "etc" folder.
+func rootOf(p string) (root, rel string) {
+	if k := strings.LastIndex("/"+p, "/etc/"); k >= 0 {
+		return p[:k], p[k:]
+	}
+	return "", ""
+}
+
+// container splits a node's path into that of its container, with the slash,
+// and its name in there.
+func container(n *wardein.Node) (box, name string) {
+	name = strings.TrimPrefix(path.Clean("/"+n.Name), "/")
+	if box, ok := strings.CutSuffix(n.Path, name); ok && (box == "" || strings.HasSuffix(box, "/")) {
+		return box, name
+	}
+	return "", ""
+}
+
+// entry tells the files that are run at boot by where they stand: init(8) of
+// SysV and busybox, the rc scripts of SysV, BSD, buildroot and OpenWrt.
+func entry(rel string) bool {
+	switch rel {
+	case "etc/inittab", "etc/rc", "etc/rcS", "etc/rc.local", "etc/rc.sysinit",
+		"etc/init.d/rcS", "etc/init.d/rc.local", "etc/init.d/rc.sysinit",
+		"etc/rc.d/rcS", "etc/rc.d/rc", "etc/rc.d/rc.local", "etc/rc.d/rc.sysinit", "etc/rc.d/rc.init", "etc/rc.d/rc.S", "etc/rc.d/rc.M":
+		return true
+	}
+	dir, base := path.Split(rel)
+	if len(base) < 4 || base[0] != 'S' || base[1] < '0' || base[1] > '9' || base[2] < '0' || base[2] > '9' {
+		return false
+	}
+	dir = strings.TrimPrefix(strings.TrimPrefix(dir, "etc/"), "rc.d/")
+	switch dir {
+	case "", "init.d/", "rcS.d/", "rc1.d/", "rc2.d/", "rc3.d/", "rc4.d/", "rc5.d/":
+		return dir != "" || strings.HasPrefix(rel, "etc/rc.d/")
+	}
+	return false
+}
+
+// resolve follows links by name inside one root, which ".." does not leave,
+// and returns the node's path.
+func (b *boot) resolve(root, rel string) (at string, ok bool) {
+	rest := strings.Split(rel, "/")
+	cur := ""
+	for links := 0; len(rest) > 0; {
+		c := rest[0]
+		rest = rest[1:]
+		switch c {
+		case "", ".":
+			continue
+		case "..":
+			cur = strings.TrimPrefix(path.Dir("/"+cur), "/")
+			continue
+		}
+		next := strings.TrimPrefix(cur+"/"+c, "/")
+		n := b.tree.Lookup(root + next)
+		if n == nil || n.Kind != wardein.Symlink {
+			cur = next
+			continue
+		}
+		if links++; links > maxLinks || len(n.Target) > 4096 {
+			return "", false
+		}
+		if strings.HasPrefix(n.Target, "/") {
+			cur = ""
+		}
+		rest = append(strings.Split(n.Target, "/"), rest...)
+	}
+	n := b.tree.Lookup(root + cur)
+	if n == nil {
+		return "", false
+	}
+	if n.Kind == wardein.HardLink {
+		box, _ := container(n)
+		return box + strings.TrimPrefix(path.Clean("/"+n.Target), "/"), true
+	}
+	return root + cur, true
+}
+
+// unitWanted tells whether a target wants a unit, or the socket of a template.
+func (b *boot) unitWanted(n *wardein.Node) bool {
+	box, _ := container(n)
+	unit := path.Base(n.Path)
+	stem, template := strings.CutSuffix(unit, "@.service")
+	return b.wanted[box+unit] || template && b.wanted[box+stem+".socket"]
+}
