@@ -36,7 +36,6 @@ import (
 	"github.com/wardein/wardein/format/pe"
 	"github.com/wardein/wardein/format/romfs"
 	"github.com/wardein/wardein/format/rpm"
-	"github.com/wardein/wardein/format/sevenzip"
 	"github.com/wardein/wardein/format/squashfs"
 	"github.com/wardein/wardein/format/tar"
 	"github.com/wardein/wardein/format/trx"
@@ -90,7 +89,6 @@ func Formats() []wardein.Format {
 			ar.Format,
 			rpm.Format,
 			zip.Format,
-			sevenzip.Format,
 			tar.Format,
 			cpio.Format,
 			cpio.FormatStripped,
