@@ -109,15 +109,26 @@ func (e *Engine) Incidents() int { return e.incidents }
 
 // Close ends the child.
 func (e *Engine) Close() {
-	if c := e.child; c != nil {
-		c.control.Close()
-		<-c.gone
-		e.child = nil
-	}
+	e.stop()
 	for _, f := range e.packs {
 		f.Close()
 	}
 	e.packs = nil
+}
+
+// stop ends the child and waits until nothing more comes from it: the store
+// is then the caller's alone.
+func (e *Engine) stop() {
+	c := e.child
+	if c == nil {
+		return
+	}
+	c.control.Close()
+	if c.cmd != nil {
+		c.cmd.Process.Kill() // what it had to say was said with its last answer
+	}
+	<-c.gone
+	e.child = nil
 }
 
 // start makes a child, caged unless NoCage.
@@ -178,7 +189,16 @@ func (e *Engine) start(serial bool) (*child, error) {
 			asks: !e.Store.Empty() || serial, poison: e.poison})
 	}))
 	go e.listen(c)
-	return c, err
+	if err != nil {
+		// A child that could not be caged is gone before it reads anything.
+		c.control.Close()
+		<-c.gone
+		if errors.Is(c.err, ErrCage) {
+			err = c.err
+		}
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *child) send(kind byte, fields func(e *encoder)) error {
@@ -249,7 +269,9 @@ func (e *Engine) hear(c *child, in *bufio.Reader) error {
 			if err != nil {
 				return err
 			}
-			if kind == frameRecord {
+			// A blob is done with when the checks have seen it: they too may
+			// kill the child.
+			if (kind == frameOutcomes) == (e.Look != nil) {
 				c.mu.Lock()
 				for i := len(c.begun) - 1; i >= 0; i-- {
 					if c.begun[i] == k {
@@ -437,6 +459,7 @@ func (e *Engine) request(ctx context.Context, c *child, k Key, known bool, loc L
 	err := c.sendFiles(enc, ids, files)
 	c.mu.Unlock()
 	if err != nil {
+		c.control.Close()
 		<-c.gone
 		return c.err
 	}

@@ -42,6 +42,18 @@ func (s *sources) set(id int64, f io.ReaderAt) {
 	}
 }
 
+// close closes the files.
+func (s *sources) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.files {
+		if c, ok := f.(io.Closer); ok {
+			c.Close()
+		}
+	}
+	s.files = nil
+}
+
 // region reads a Loc.
 type region struct {
 	src    *sources

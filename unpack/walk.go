@@ -40,7 +40,12 @@ type walk struct {
 
 // Run unpacks the input and gives each node to visit, containers before their
 // members, in tree order. An error ends the run; everything else is a Gap.
-func (e *Engine) Run(ctx context.Context, in *Input, visit func(*Visit) error) error {
+func (e *Engine) Run(ctx context.Context, in *Input, visit func(*Visit) error) (err error) {
+	defer func() {
+		if err != nil {
+			e.stop()
+		}
+	}()
 	e.input = in.Size
 	w := &walk{e: e, ctx: ctx, visit: visit, total: e.Limits.total(in.Size)}
 	if in.File != nil {
@@ -60,7 +65,18 @@ func (w *walk) directory(in *Input) error {
 	if err := w.visit(&Visit{Node: &wardein.Node{Entry: wardein.Entry{Kind: wardein.Directory}, Blob: in.Digest}, Opened: true}); err != nil {
 		return err
 	}
+	ahead := map[int]chan struct{}{}
+	defer func() {
+		for _, c := range ahead {
+			<-c
+		}
+	}()
 	for i, d := range in.entries {
+		for k := i; k < min(i+filesAhead, len(in.entries)); k++ {
+			if _, begun := ahead[k]; !begun && in.entries[k].Kind == wardein.File {
+				ahead[k] = w.ahead(in, k)
+			}
+		}
 		n := &wardein.Node{Path: d.Name, Entry: d.Entry, Size: d.size, Blob: d.digest}
 		w.entries++
 		if d.Kind != wardein.File {
@@ -69,6 +85,8 @@ func (w *walk) directory(in *Input) error {
 			}
 			continue
 		}
+		<-ahead[i]
+		delete(ahead, i)
 		f, err := openRegular(in.Dir, d.Name)
 		if err != nil {
 			return err
@@ -85,6 +103,44 @@ func (w *walk) directory(in *Input) error {
 		}
 	}
 	return nil
+}
+
+// filesAhead is how many files of an input directory the child may be busy
+// with at once. The walk takes their records in order.
+const filesAhead = 8
+
+// ahead has the child begin with the i-th file and returns a channel that is
+// closed when it is done with it, or can't. Whatever goes wrong is met again
+// when the walk comes to the file.
+func (w *walk) ahead(in *Input, i int) chan struct{} {
+	done := make(chan struct{})
+	d, e := in.entries[i], w.e
+	key := Key{Blob: d.digest}
+	e.storeMu.Lock()
+	has := e.has(key)
+	e.storeMu.Unlock()
+	if !has && e.child == nil && e.incidents == 0 {
+		if c, err := e.start(false); err == nil {
+			e.child = c
+		}
+	}
+	if c := e.child; has || c == nil || c.serial || e.volatile[key] != nil {
+		close(done)
+		return done
+	}
+	f, err := openRegular(in.Dir, d.Name)
+	if err != nil {
+		close(done)
+		return done
+	}
+	c := e.child
+	go func() {
+		defer close(done)
+		defer f.Close()
+		// Records arrive as they are made; the walk looks for them.
+		_ = e.request(w.ctx, c, key, true, Loc{{Source: int64(-1 - i), Len: d.size}}, f)
+	}()
+	return done
 }
 
 // blob visits a node with content and goes on into its members. input is set
