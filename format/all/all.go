@@ -36,6 +36,7 @@ import (
 	"github.com/wardein/wardein/format/pe"
 	"github.com/wardein/wardein/format/romfs"
 	"github.com/wardein/wardein/format/rpm"
+	"github.com/wardein/wardein/format/sevenzip"
 	"github.com/wardein/wardein/format/squashfs"
 	"github.com/wardein/wardein/format/tar"
 	"github.com/wardein/wardein/format/trx"
@@ -89,6 +90,7 @@ func Formats() []wardein.Format {
 			ar.Format,
 			rpm.Format,
 			zip.Format,
+			sevenzip.Format,
 			tar.Format,
 			cpio.Format,
 			cpio.FormatStripped,

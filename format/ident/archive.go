@@ -14,15 +14,6 @@ import (
 // maxEntries bounds the walks over chains of headers.
 const maxEntries = 1 << 20
 
-func sevenZip(f *file) (int64, error) {
-	h := f.at(0, 32)
-	if h == nil || crc32.ChecksumIEEE(h[12:]) != le.Uint32(h[8:]) {
-		return 0, errNotMine
-	}
-	f.certain("start header crc32 ok")
-	return 32 + f.l64(12) + f.l64(20), nil
-}
-
 // rar4 walks the blocks: crc16, type, flags, size, and added size where
 // there is one.
 func rar4(f *file) (int64, error) {

@@ -20,7 +20,6 @@ import (
 // Formats lists the formats of this package, in the order in which they are
 // tried.
 var Formats = formats([]kind{
-	{"7z", "7-Zip archive.", "", "7zFormat.txt (SignatureHeader)", at(0, "7z\xbc\xaf\x27\x1c\x00"), sevenZip, packed},
 	{"rar", "RAR archive, version 1.5 to 4.", "", "unrar technote.txt", at(0, "Rar!\x1a\x07\x00"), rar4, packed},
 	{"rar5", "RAR archive, version 5.", "an archive with encrypted headers ends with its node", "rarlab.com technote, RAR 5.0 archive format", at(0, "Rar!\x1a\x07\x01\x00"), rar5, packed},
 	{"arj", "ARJ archive.", "", "arj technote.txt", masked("\x60\xea\x00\x00\x1e", "\x60\xea\x00\x00\x22"), arj, packed},

@@ -39,9 +39,6 @@ func TestCorpus(t *testing.T) {
 		file, format string
 		short        int64 // bytes behind the claim
 	}{
-		{"fact_extractor/sevenz__test.7z", "7z", 0},
-		{"fact_extractor/sevenz__test_password.7z", "7z", 0},
-		{"binwalk-v3-inputs/7z.bin", "7z", 0},
 		{"fact_extractor/sevenz__test.arj", "arj", 0},
 		{"fact_extractor/sevenz__test.rar", "rar5", 0},
 		{"fact_extractor/sevenz__test.xar", "xar", 0},
@@ -80,8 +77,6 @@ func TestTools(t *testing.T) {
 		format, out, tool string
 		args              []string
 	}{
-		{"7z", "a.7z", "7z", []string{"a", "a.7z", "in"}},
-		{"7z", "b.7z", "7z", []string{"a", "-pexample", "-mhe=on", "b.7z", "in"}},
 		{"wim", "a.wim", "7z", []string{"a", "-twim", "a.wim", "in"}},
 		{"openssl-enc", "a.enc", "openssl", []string{"enc", "-aes-256-cbc", "-pbkdf2", "-pass", "pass:example", "-in", "in", "-out", "a.enc"}},
 	} {
