@@ -2,6 +2,7 @@ package unpack
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -51,19 +52,22 @@ func (x *extraction) Blocks(e wardein.Entry, blocks []wardein.Block) error {
 	if err := x.charge(&e, m.Size); err != nil {
 		return x.skip(e, m.Size)
 	}
+	if x.decoded > x.most {
+		return errTooMuch
+	}
 	i := x.add(&m)
 	if twin, ok := x.twin(blocks, m.Size, i); ok {
 		// The same blocks as a member before: decoded once, and its result is
 		// copied when all jobs are done.
 		x.wg.Add(1)
-		go func() { defer x.wg.Done(); twin.wait(x, i) }()
+		go func() { defer x.wg.Done(); twin.wait(x, i, e.Name) }()
 		return nil
 	}
 	done := x.lastTwin(blocks)
 	x.w.spawn(&x.wg, func() {
 		b, gaps, err := x.decodeBlocks(e.Name, blocks, m.Size)
 		if done != nil {
-			done.finish(b)
+			done.finish(b, gaps)
 		}
 		x.settle(i, b, gaps, err)
 	})
@@ -90,7 +94,13 @@ func pushExtent(l []wardein.Extent, x wardein.Extent) []wardein.Extent {
 type blockList struct {
 	blocks []wardein.Block
 	done   chan struct{}
-	res    *blob
+	res    *twinResult
+}
+
+type twinResult struct {
+	digest wardein.Digest
+	loc    Loc
+	gaps   []wardein.Gap
 }
 
 // twinSize is the least size for which remembering blocks pays.
@@ -118,7 +128,7 @@ next:
 	if x.lists == nil {
 		x.lists = map[int64][]blockList{}
 	}
-	x.lists[first] = append(x.lists[first], blockList{blocks, make(chan struct{}), new(blob)})
+	x.lists[first] = append(x.lists[first], blockList{blocks, make(chan struct{}), new(twinResult)})
 	return nil, false
 }
 
@@ -134,16 +144,22 @@ func (x *extraction) lastTwin(blocks []wardein.Block) *blockList {
 	return nil
 }
 
-func (l *blockList) finish(b *blob) {
+func (l *blockList) finish(b *blob, gaps []wardein.Gap) {
 	if b != nil {
-		l.res.digest, l.res.loc = b.digest, b.loc
+		l.res.digest, l.res.loc, l.res.gaps = b.digest, b.loc, gaps
 	}
 	close(l.done)
 }
 
-func (l *blockList) wait(x *extraction, i int) {
+// wait settles a member with what the one before it gave, its gaps included.
+func (l *blockList) wait(x *extraction, i int, name string) {
 	<-l.done
 	x.members.settle(i, l.res.digest, l.res.loc)
+	gaps := slices.Clone(l.res.gaps)
+	for k := range gaps {
+		gaps[k].Node = name
+	}
+	x.left(gaps, nil)
 }
 
 // piece is a run of consecutive blocks decoded into one buffer.
@@ -346,8 +362,15 @@ func (x *extraction) decode(dst []byte, b *wardein.Block) (n int, err error) {
 // of, so that a fragment is decoded once for its neighbours.
 type sharedBlocks struct {
 	mu     sync.Mutex
-	blocks map[wardein.Extent]*sharedBlock
+	blocks map[sharedKey]*sharedBlock
 	clock  int
+}
+
+// sharedKey tells blocks apart: a crafted volume may give one source several
+// sizes.
+type sharedKey struct {
+	src  wardein.Extent
+	size int64
 }
 
 type sharedBlock struct {
@@ -362,12 +385,13 @@ const sharedKept = 8
 func (s *sharedBlocks) get(x *extraction, b *wardein.Block) ([]byte, error) {
 	s.mu.Lock()
 	if s.blocks == nil {
-		s.blocks = map[wardein.Extent]*sharedBlock{}
+		s.blocks = map[sharedKey]*sharedBlock{}
 	}
-	e := s.blocks[b.Src]
+	key := sharedKey{b.Src, b.Size}
+	e := s.blocks[key]
 	if e == nil {
 		if len(s.blocks) >= sharedKept {
-			keys := make([]wardein.Extent, 0, sharedKept)
+			keys := make([]sharedKey, 0, sharedKept)
 			for k := range s.blocks {
 				keys = append(keys, k)
 			}
@@ -375,7 +399,7 @@ func (s *sharedBlocks) get(x *extraction, b *wardein.Block) ([]byte, error) {
 			delete(s.blocks, keys[0])
 		}
 		e = &sharedBlock{}
-		s.blocks[b.Src] = e
+		s.blocks[key] = e
 	}
 	s.clock++
 	e.used = s.clock

@@ -129,7 +129,7 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 			up.deliver(n, a)
 		case frameUnpack:
 			n, key, known := d.u(), d.key(), d.flag()
-			size, loc := d.n(), d.loc()
+			left, size, loc := d.n(), d.n(), d.loc()
 			if d.err != nil {
 				return d.err
 			}
@@ -139,7 +139,7 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 			requests.Add(1)
 			go func() {
 				defer requests.Done()
-				up.done(n, w.request(ctx, key, known, size, loc))
+				up.done(n, w.request(ctx, key, known, left, size, loc))
 			}()
 		default:
 			return fmt.Errorf("unknown frame %q", kind)
@@ -164,7 +164,7 @@ func (w *worker) openSources(files *net.UnixConn, d *decoder) error {
 }
 
 // request unpacks one blob because the parent asked for it.
-func (w *worker) request(ctx context.Context, key Key, known bool, size int64, loc Loc) error {
+func (w *worker) request(ctx context.Context, key Key, known bool, left, size int64, loc Loc) error {
 	var digest *wardein.Digest
 	if known {
 		digest = &key.Blob
@@ -177,7 +177,10 @@ func (w *worker) request(ctx context.Context, key Key, known bool, size int64, l
 		return err
 	}
 	w.first(key)
-	w.unpack(ctx, b, key.As, nil, true)
+	err = w.unpackWithin(ctx, b, key.As, nil, true, left)
+	if err != nil && !errors.Is(err, errTooMuch) {
+		w.fail(err)
+	}
 	// Input files are opened for one request.
 	for _, s := range loc {
 		if s.Source < 0 {
@@ -188,7 +191,7 @@ func (w *worker) request(ctx context.Context, key Key, known bool, size int64, l
 		}
 	}
 	runtime.KeepAlive(b)
-	return w.failedErr()
+	return errors.Join(w.failedErr(), err)
 }
 
 type answer struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sort"
 
 	"github.com/wardein/wardein"
@@ -177,6 +178,7 @@ func (o *opening) decodeOpen(stand []*claim, c *claim, to int64) []*claim {
 	spent := o.r.read
 	defer func() { o.spent += o.r.read - spent }()
 	x := o.w.newExtraction(o.ctx, c.format, io.NewSectionReader(o.r, c.start, to-c.start), o.base.part(c.start, to-c.start), o.here)
+	x.most = math.MaxInt64 // where the claim ends must not depend on the run
 	end, err := x.run()
 	// Reading costs as well as writing, also when nothing came of it.
 	o.staged += x.decoded + o.r.read - spent
@@ -188,7 +190,7 @@ func (o *opening) decodeOpen(stand []*claim, c *claim, to int64) []*claim {
 		return stand
 	}
 	c.end, c.staged = c.start+end, x
-	if err == nil && len(x.gaps) == 0 {
+	if x.clean = err == nil && len(x.gaps) == 0; x.clean {
 		c.Confidence = wardein.Certain
 	}
 	out := stand[:0:0]

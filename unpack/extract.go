@@ -26,6 +26,8 @@ type extraction struct {
 	gaps    []wardein.Gap
 	budget  int64 // decoded bytes still allowed
 	decoded int64
+	most    int64 // decoded bytes beyond which the run has no use for the result
+	clean   bool  // ran to its end, without a gap
 	said    error // the last error that is a Gap already
 
 	wg      sync.WaitGroup
@@ -37,7 +39,8 @@ type extraction struct {
 }
 
 func (w *worker) newExtraction(ctx context.Context, format int, r *io.SectionReader, v *view, here *ancestors) *extraction {
-	return &extraction{w: w, ctx: ctx, format: &w.Formats[format], r: r, view: v, here: here, members: &memberList{}, budget: min(w.Limits.stream(v.size), w.total)}
+	return &extraction{w: w, ctx: ctx, format: &w.Formats[format], r: r, view: v, here: here, members: &memberList{},
+		budget: w.Limits.container(v.size), most: here.left}
 }
 
 // run extracts and waits for all jobs. The error is what the format said; it
@@ -60,6 +63,9 @@ func (x *extraction) run() (end int64, err error) {
 	x.wg.Wait()
 	if x.jobErr != nil {
 		return end, x.jobErr
+	}
+	if x.decoded > x.most {
+		return end, errTooMuch
 	}
 	sortGaps(x.jobGaps)
 	for _, g := range x.jobGaps {
@@ -104,12 +110,17 @@ func (x *extraction) admit(e *wardein.Entry) error {
 func (x *extraction) charge(e *wardein.Entry, n int64) error {
 	if n < 0 || n > x.budget {
 		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("holds %d bytes; the container may give %d more of %d",
-			n, x.budget, min(x.w.Limits.stream(x.view.size), x.w.total))})
+			n, x.budget, x.w.Limits.container(x.view.size))})
 		return errOutput
 	}
+	x.spend(n)
+	return nil
+}
+
+func (x *extraction) spend(n int64) {
 	x.budget -= n
 	x.decoded += n
-	return nil
+	x.w.decoded.Add(n)
 }
 
 func (x *extraction) Entry(e wardein.Entry) error {
@@ -140,6 +151,9 @@ func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
 	}
 	if err := x.charge(&e, m.Size); err != nil {
 		return x.skip(e, m.Size)
+	}
+	if x.decoded > x.most {
+		return errTooMuch
 	}
 	i := x.add(&m)
 	loc := x.view.loc(ext)
@@ -211,7 +225,12 @@ func (x *extraction) Stream(e wardein.Entry, r io.Reader) error {
 	if err := x.admit(&e); err != nil {
 		return err
 	}
-	s := x.w.newSink(x.budget)
+	s := x.w.newSink(min(x.budget, x.most-x.decoded+1))
+	defer func() {
+		if x.decoded > x.most {
+			s.drop()
+		}
+	}()
 	buf := (*copyBuffers.Get().(*[]byte))[:copySize]
 	defer copyBuffers.Put(&buf)
 	var failed error
@@ -238,6 +257,9 @@ func (x *extraction) Stream(e wardein.Entry, r io.Reader) error {
 	switch {
 	case errors.As(failed, &f):
 		return failed
+	case s.size > x.most-x.decoded:
+		x.spend(s.size)
+		return errTooMuch
 	case errors.Is(failed, errOutput):
 		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("cut after %d bytes, the limit for a container of %d bytes; there is more",
 			s.size, x.view.size)})
@@ -245,8 +267,7 @@ func (x *extraction) Stream(e wardein.Entry, r io.Reader) error {
 		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Damaged, Why: fmt.Sprintf("after %d decoded bytes: %v", s.size, failed)})
 		x.said = failed
 	}
-	x.budget -= s.size
-	x.decoded += s.size
+	x.spend(s.size)
 	b, err := s.finish()
 	if err != nil {
 		return err

@@ -51,6 +51,14 @@ func (l Limits) stream(container int64) int64 {
 	return max(l.StreamFloor, l.StreamRatio*container)
 }
 
+// container is how many bytes one container of that size may give. It depends
+// on the container alone, so that a record is the same in every run.
+func (l Limits) container(size int64) int64 { return min(l.stream(size), l.total(size)) }
+
+// errTooMuch ends the work on a blob that gives more than is left of the run's
+// budget: it has no record then.
+var errTooMuch = errors.New("more than is left of the run's decoded bytes")
+
 var (
 	errOutput  = errors.New("the container's limit of decoded bytes is reached")
 	errEntries = errors.New("the limit of entries is reached")

@@ -237,7 +237,10 @@ func (o *opening) region(g *gather, c *claim) {
 			return
 		}
 		m.Blob = b.digest
-		if c.staged == nil {
+		// What stands behind the claim may have been seen by the decoding that
+		// looked for its end: of anything but a clean end, and of a claim that
+		// was given more than its own size allows, the record is made anew.
+		if x := c.staged; x == nil || !x.clean || x.decoded > o.w.Limits.container(b.size) {
 			o.w.unpack(o.ctx, b, as, o.here, false)
 			return
 		}

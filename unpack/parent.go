@@ -303,7 +303,9 @@ func (e *Engine) hear(c *child, in *bufio.Reader) error {
 			w := c.waiting[n]
 			delete(c.waiting, n)
 			c.mu.Unlock()
-			if w != nil && why != "" {
+			if w != nil && why == errTooMuch.Error() {
+				w <- errTooMuch
+			} else if w != nil && why != "" {
 				w <- errors.New(why)
 			} else if w != nil {
 				w <- nil
@@ -373,8 +375,9 @@ func (c *child) sendFiles(enc *encoder, ids []int64, files []*os.File) error {
 }
 
 // ask has the child unpack a blob and waits. input is the blob's own file
-// when it is an input.
-func (e *Engine) ask(ctx context.Context, k Key, known bool, loc Loc, input *os.File) error {
+// when it is an input. The error is errTooMuch when the blob's members take
+// more than left decoded bytes.
+func (e *Engine) ask(ctx context.Context, k Key, known bool, left int64, loc Loc, input *os.File) error {
 	for {
 		if e.child == nil {
 			c, err := e.start(e.incidents > 0)
@@ -384,7 +387,7 @@ func (e *Engine) ask(ctx context.Context, k Key, known bool, loc Loc, input *os.
 			e.child = c
 		}
 		c := e.child
-		err := e.request(ctx, c, k, known, loc, input)
+		err := e.request(ctx, c, k, known, left, loc, input)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, errChildGone) {
 			return err
 		}
@@ -423,7 +426,7 @@ func (e *Engine) bury(k Key, err error) {
 	e.volatile[k] = &Record{Key: k, Gaps: []wardein.Gap{{Who: "engine", Kind: wardein.Crashed, Why: err.Error()}}}
 }
 
-func (e *Engine) request(ctx context.Context, c *child, k Key, known bool, loc Loc, input *os.File) error {
+func (e *Engine) request(ctx context.Context, c *child, k Key, known bool, left int64, loc Loc, input *os.File) error {
 	answer := make(chan error, 1)
 	c.mu.Lock()
 	if c.waiting == nil {
@@ -437,6 +440,7 @@ func (e *Engine) request(ctx context.Context, c *child, k Key, known bool, loc L
 	enc.u(n)
 	enc.key(k)
 	enc.flag(known)
+	enc.u(uint64(left))
 	enc.u(uint64(loc.Size()))
 	enc.loc(loc)
 	var ids []int64

@@ -3,6 +3,7 @@ package unpack
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -34,6 +35,8 @@ type walk struct {
 	visit   func(*Visit) error
 	total   int64 // budget of decoded bytes
 	charged int64
+	limit   int64 // what charged may reach in the container that is walked
+	refused int64 // sum of what was given to blobs that needed more
 	entries int64
 	noted   bool // the limit of entries was reported
 }
@@ -48,6 +51,7 @@ func (e *Engine) Run(ctx context.Context, in *Input, visit func(*Visit) error) (
 	}()
 	e.input = in.Size
 	w := &walk{e: e, ctx: ctx, visit: visit, total: e.Limits.total(in.Size)}
+	w.limit = w.total
 	if in.File != nil {
 		loc := Loc{{Source: -1, Len: in.Size}}
 		if in.Size == 0 {
@@ -138,7 +142,7 @@ func (w *walk) ahead(in *Input, i int) chan struct{} {
 		defer close(done)
 		defer f.Close()
 		// Records arrive as they are made; the walk looks for them.
-		_ = e.request(w.ctx, c, key, true, Loc{{Source: int64(-1 - i), Len: d.size}}, f)
+		_ = e.request(w.ctx, c, key, true, w.total, Loc{{Source: int64(-1 - i), Len: d.size}}, f)
 	}()
 	return done
 }
@@ -160,13 +164,21 @@ func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around 
 	case around.holds(key):
 		return w.closed(n, loc, "contains itself: the same bytes are being opened around it")
 	}
-	rec, err := w.record(key, loc, input)
+	left := w.left(n)
+	rec, err := w.record(key, left, loc, input)
+	if err == nil && rec.Decoded > left {
+		err = errTooMuch
+	}
+	if errors.Is(err, errTooMuch) {
+		w.refused += left
+		return w.closed(n, loc, fmt.Sprintf("gives more than the %d decoded bytes that it may; %d of the run's %d are used", left, w.charged, w.total))
+	}
 	if err != nil {
 		return err
 	}
-	if w.charged+rec.Decoded > w.total {
-		return w.closed(n, loc, fmt.Sprintf("needs %d more decoded bytes; %d of the run's %d are used", rec.Decoded, w.charged, w.total))
-	}
+	outer := w.limit
+	w.limit = w.charged + left
+	defer func() { w.limit = outer }()
 	w.charged += rec.Decoded
 	n.Format, n.Notes, n.Spans = rec.Format, rec.Notes, rec.Spans
 	n.Gaps = append(n.Gaps, rec.Gaps...)
@@ -187,7 +199,22 @@ func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around 
 	if rec.Members == 0 {
 		return nil
 	}
-	return w.members(n, key, rec, loc, input, &ancestors{around, key, depth})
+	return w.members(n, key, rec, loc, input, &ancestors{up: around, key: key, depth: depth})
+}
+
+// left is how many decoded bytes a node and all in it may take: most of what
+// is left where it stands, but something stays for what comes after, so that
+// one bomb does not close the rest of the release. Once as much as the whole
+// budget went into blobs that needed more, there is none left to try with.
+func (w *walk) left(n *wardein.Node) int64 {
+	if w.refused > w.total {
+		return 0
+	}
+	left := w.limit - w.charged
+	if n.Path != "" {
+		left -= left / 8
+	}
+	return left
 }
 
 func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input *os.File, here *ancestors) error {
@@ -260,7 +287,7 @@ type openRecord struct {
 	volatile bool // of a blob that killed the child
 }
 
-func (w *walk) record(k Key, loc Loc, input *os.File) (*openRecord, error) {
+func (w *walk) record(k Key, left int64, loc Loc, input *os.File) (*openRecord, error) {
 	e := w.e
 	if r := e.volatile[k]; r != nil {
 		return &openRecord{&RecordReader{Record: *r}, true}, nil
@@ -269,7 +296,7 @@ func (w *walk) record(k Key, loc Loc, input *os.File) (*openRecord, error) {
 	has := e.has(k)
 	e.storeMu.Unlock()
 	if !has {
-		if err := e.ask(w.ctx, k, true, loc, input); err != nil {
+		if err := e.ask(w.ctx, k, true, left, loc, input); err != nil {
 			return nil, err
 		}
 		if r := e.volatile[k]; r != nil {

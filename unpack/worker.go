@@ -117,6 +117,7 @@ type ancestors struct {
 	up    *ancestors
 	key   Key
 	depth int
+	left  int64 // decoded bytes that a blob may give in this run
 }
 
 func (a *ancestors) holds(k Key) bool {
@@ -191,13 +192,21 @@ func (w *worker) scanned(b *blob) {
 // unpack makes the record of a blob unless this child has begun it before or
 // the store holds it, and goes on into its members.
 func (w *worker) unpack(ctx context.Context, b *blob, as string, around *ancestors, force bool) {
+	if err := w.unpackWithin(ctx, b, as, around, force, w.total); err != nil && !errors.Is(err, errTooMuch) {
+		w.fail(err)
+	}
+}
+
+// unpackWithin gives up with errTooMuch when the blob's members take more
+// than left decoded bytes.
+func (w *worker) unpackWithin(ctx context.Context, b *blob, as string, around *ancestors, force bool, left int64) error {
 	key := Key{b.digest, as}
 	if !force {
 		if around != nil && around.depth >= w.Limits.Depth || around.holds(key) || w.decoded.Load() > w.total {
-			return
+			return nil
 		}
 		if !w.first(key) || w.up.have(key) {
-			return
+			return nil
 		}
 	}
 	w.up.begin(key)
@@ -205,15 +214,13 @@ func (w *worker) unpack(ctx context.Context, b *blob, as string, around *ancesto
 	if around != nil {
 		depth = around.depth + 1
 	}
-	here := &ancestors{around, key, depth}
+	here := &ancestors{around, key, depth, left}
 	w.scanned(b)
 	rec, err := w.open(ctx, b, as, here)
 	if err == nil {
 		err = w.report(ctx, b, rec)
 	}
-	if err != nil {
-		w.fail(err)
-	}
+	return err
 }
 
 // keySum is a key in the form in which a worker remembers millions.
@@ -282,5 +289,5 @@ func (w *worker) look(ctx context.Context, b *blob, rec *Record) []wardein.Outco
 // isFatal tells errors that end the run from those that end one container.
 func isFatal(err error) bool {
 	var f *fatal
-	return errors.As(err, &f) || errors.Is(err, errStopped)
+	return errors.As(err, &f) || errors.Is(err, errStopped) || errors.Is(err, errTooMuch)
 }
