@@ -232,6 +232,7 @@ func (s *set) account(a *account, first string, found *findings) {
 		if !logs || a.password == "locked" {
 			f.Severity, f.Says.ID, f.Meanwhile.ID = wardein.Low, "account.uid0-closed", "account.until-nothing"
 		}
+		f.Node = a.quotes[0].Node // where the UID stands
 		f.Says.Args = append(f.Says.Args, wardein.Note{Name: "first", Value: first})
 		found.add(f)
 	}

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/stable"
@@ -30,6 +31,7 @@ var Check = wardein.Check{
 			"Neither findings nor facts hold a byte of a key: they hold kind, size, public fingerprint, offset and length.",
 		FalsePositives: []string{
 			"test keys that a library carries for its self-test, or that its documentation prints (mbedTLS built with MBEDTLS_CERTS_C)",
+			"keys in folders for documentation, examples or tests: low and possible, not left out",
 			"a key that is replaced at first start by one made on the unit: the image does not always show that",
 		},
 		FalseNegatives: []string{
@@ -59,6 +61,7 @@ var Check = wardein.Check{
 		"secret.encrypted":     "A private key ({kind}) stands in {files}, encrypted with a password: it is as safe as that password, which a unit that uses the key must hold.",
 		"secret.same":          "One private key ({kind}, public key SHA-256 {short}…) stands in {files} with different content: one that leaks opens all uses, and a replacement must reach each copy.",
 		"secret.same-program":  "One private key ({kind}, public key SHA-256 {short}…) stands in {files} with different content, programs among them: replacing the key file leaves the copy in the program in use.",
+		"secret.aside":         "A private key ({kind}, public key SHA-256 {short}…) stands in {files} unencrypted, in a folder for documentation, examples or tests: it does no harm unless somebody uses it.",
 		"secret.unread":        "A block labelled as private key ({kind}) stands in {files} unencrypted; its structure is complete, its numbers were not verified here.",
 		"secret.fix":           "Make the key on each unit, at production or first start, ship none, and withdraw this one with all certificates made for it.",
 		"secret.fix-encrypted": "Ship no key that all units share; where one must be shipped, do not ship what decrypts it.",
@@ -122,6 +125,7 @@ type found struct {
 	blobs   map[wardein.Digest]bool
 	program bool
 	open    bool // an account without rights can read it
+	used    bool // stands in a place that is not documentation, example or test
 }
 
 func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
@@ -142,13 +146,14 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 		k.blobs[n.Blob] = true
 		k.program = k.program || n.Format == "elf" || n.Format == "pe"
 		k.open = k.open || n.Mode&0o004 != 0
+		k.used = k.used || !aside(n.Path)
 		if len(k.quotes) < shown {
 			k.quotes = append(k.quotes, wardein.Quote{Node: n.Path, Off: f.Off, Len: f.Len})
 		}
 	}
 	for _, k := range order {
 		out(k.finding())
-		if len(k.blobs) > 1 && k.fact.Attr("fingerprint") != "" {
+		if len(k.blobs) > 1 && k.fact.Attr("fingerprint") != "" && k.used {
 			out(k.same())
 		}
 	}
@@ -167,6 +172,8 @@ func (k *found) finding() wardein.Finding {
 	case k.fact.Attr("encrypted") == "yes":
 		f.Rule, f.Severity = "secret.private-key-encrypted", wardein.Low
 		f.Says, f.Fix = k.text("secret.encrypted"), wardein.Text{ID: "secret.fix-encrypted"}
+	case !k.used:
+		f.Severity, f.Confidence, f.Says = wardein.Low, wardein.Possible, k.text("secret.aside")
 	case k.fact.Attr("verified") == "no":
 		f.Says = k.text("secret.unread")
 	}
@@ -175,6 +182,17 @@ func (k *found) finding() wardein.Finding {
 	}
 	f.ID = stable.ID(f.Rule, k.fact.Attr("identity"))
 	return f
+}
+
+// aside tells places where keys stand that show or test something.
+func aside(path string) bool {
+	for dir := range strings.SplitSeq(path[:strings.LastIndexByte(path, '/')+1], "/") {
+		switch dir {
+		case "doc", "docs", "man", "example", "examples", "test", "tests", "testdata", "selftest":
+			return true
+		}
+	}
+	return false
 }
 
 // same is the finding that a key has several uses or copies. Copies of one
