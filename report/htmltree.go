@@ -20,6 +20,7 @@ const (
 type treeNode struct {
 	Name, Kind, Size, Format, Target, Digest string
 	Gaps                                     int
+	Open                                     bool   // unfolded when the page opens
 	Unread                                   string // bytes that are opaque or unknown
 	Children                                 []*treeNode
 	Left                                     int64 // nodes below it that are not shown
@@ -51,10 +52,10 @@ func (p *page) tree(f *File) error {
 			}
 			formats[n.Format].N++
 		}
-		for _, x := range n.Notes {
+		if len(n.Notes) > 0 {
 			notes++
 			if len(p.Notes) < maxRows {
-				p.Notes = append(p.Notes, noteRow{path(n.Path), term.Clean(x.Name), term.Clean(x.Value)})
+				p.Notes = append(p.Notes, noteRow{path(n.Path), cleanNotes(n.Notes)})
 			}
 		}
 		missed := unread.add(n)
@@ -81,8 +82,9 @@ func (p *page) tree(f *File) error {
 		v.Name = path(strings.TrimPrefix(strings.TrimPrefix(n.Path, at), "/"))
 		shown[n.Path] = v
 		p.TreeShown++
+		v.Open = d < 2
 		if parent == nil {
-			p.Root = v
+			p.Root, v.Name = v, p.Name
 		} else {
 			parent.Children = append(parent.Children, v)
 		}

@@ -30,7 +30,18 @@ type gapRow struct{ Kind, Node, Where, Who, Why string }
 
 type spanRow struct{ Node, Where, What, Is string }
 
-type noteRow struct{ Node, Name, Value string }
+type noteRow struct {
+	Node  string
+	Notes []wardein.Note
+}
+
+func cleanNotes(notes []wardein.Note) []wardein.Note {
+	out := make([]wardein.Note, len(notes))
+	for i, n := range notes {
+		out[i] = wardein.Note{Name: term.Clean(n.Name), Value: term.Clean(n.Value)}
+	}
+	return out
+}
 
 type quoteView struct{ Node, Where, Bytes string }
 
@@ -193,9 +204,7 @@ func (p *page) recipe(r *wardein.Recipe) {
 	for _, d := range r.Data {
 		v.Data = append(v.Data, wardein.Note{Name: d.Name, Value: d.Date + " sha256:" + d.Digest.String()})
 	}
-	for _, o := range r.Options {
-		v.Options = append(v.Options, wardein.Note{Name: term.Clean(o.Name), Value: term.Clean(o.Value)})
-	}
+	v.Options = cleanNotes(r.Options)
 }
 
 type kindCount struct {
