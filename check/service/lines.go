@@ -34,7 +34,7 @@ func commands(text string, out func(command)) {
 		off += size + 1
 		blank := len(c.line) - len(strings.TrimLeft(c.line, " \t"))
 		c.off, c.line = c.off+int64(blank), c.line[blank:]
-		trimmed := strings.TrimSpace(line)
+		trimmed := strings.TrimSpace(line[:min(len(line), maxLine)])
 		if trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';' {
 			continue
 		}
@@ -76,8 +76,11 @@ func logical(text string) (line string, size int) {
 
 // inittabLine reads id:levels:action:process (inittab(5)).
 func inittabLine(s string, c command, out func(command)) bool {
+	if strings.Count(s, ":") < 3 {
+		return false
+	}
 	f := strings.SplitN(s, ":", 4)
-	if len(f) < 4 || !inittabActions[f[2]] {
+	if !inittabActions[f[2]] {
 		return false
 	}
 	c.how, c.action = "inittab", f[2]
@@ -89,6 +92,9 @@ func inittabLine(s string, c command, out func(command)) bool {
 // inetdLine reads service type protocol wait user program arguments
 // (inetd.conf(5)).
 func inetdLine(s string, c command, out func(command)) bool {
+	if !strings.Contains(s, "stream") {
+		return false
+	}
 	f := strings.Fields(s)
 	if len(f) < 6 || f[1] != "stream" || !strings.HasPrefix(f[2], "tcp") {
 		return false
@@ -113,6 +119,9 @@ type xinetdBlock struct {
 
 func (x *xinetdBlock) line(s string, c command, out func(command)) bool {
 	if !x.in {
+		if !strings.HasPrefix(s, "service") {
+			return false
+		}
 		f := strings.Fields(s)
 		x.in = len(f) >= 2 && len(f) <= 3 && f[0] == "service" && plainName(f[1]) && (len(f) == 2 || f[2] == "{")
 		return x.in
@@ -297,6 +306,9 @@ func plainName(s string) bool {
 	return s != ""
 }
 
+// special are the characters that mean something to split.
+const special = " \t#'\"\\;\n()`&|><"
+
 // part is a run of words between separators; sep is what stands before it.
 type part struct {
 	sep   string
@@ -311,6 +323,9 @@ func split(s string) (parts []part) {
 	has := false
 	flush := func() {
 		if w := word.String(); has && w != "" && len(cur.words) < 64 {
+			if cur.words == nil {
+				cur.words = make([]string, 0, 8)
+			}
 			cur.words = append(cur.words, w)
 		}
 		word.Reset()
@@ -374,8 +389,13 @@ func split(s string) (parts []part) {
 			}
 			i--
 		default:
-			word.WriteByte(c)
+			k := i + 1
+			for k < len(s) && !strings.ContainsRune(special, rune(s[k])) {
+				k++
+			}
+			word.WriteString(s[i:k])
 			has = true
+			i = k - 1
 		}
 	}
 	next("")

@@ -41,7 +41,7 @@ var Check = wardein.Check{
 		},
 		Limits: []string{
 			"telnet only: SSH, TFTP, web servers and others are not looked at yet",
-			"files larger than 1 MiB are not read",
+			"files larger than 1 MiB are not read, nor what of a line is beyond 16 KiB",
 			"the listening address is known where option -b gives it; otherwise all interfaces are assumed",
 		},
 		References: []string{
@@ -69,6 +69,7 @@ var Check = wardein.Check{
 
 const (
 	maxText  = 1 << 20
+	maxLine  = 16 << 10 // what is read of one line
 	maxQuote = 256
 	maxRuns  = 500 // programs that one script is seen to run
 	shown    = 10  // quotes of one finding
