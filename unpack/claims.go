@@ -178,7 +178,7 @@ func (o *opening) decodeOpen(stand []*claim, c *claim, to int64) []*claim {
 	spent := o.r.read
 	defer func() { o.spent += o.r.read - spent }()
 	x := o.w.newExtraction(o.ctx, c.format, io.NewSectionReader(o.r, c.start, to-c.start), o.base.part(c.start, to-c.start), o.here)
-	x.most = math.MaxInt64 // where the claim ends must not depend on the run
+	x.most = math.MaxInt64 / 2 // where the claim ends must not depend on the run
 	end, err := x.run()
 	// Reading costs as well as writing, also when nothing came of it.
 	o.staged += x.decoded + o.r.read - spent
@@ -188,6 +188,17 @@ func (o *opening) decodeOpen(stand []*claim, c *claim, to int64) []*claim {
 	case end <= 0 || end > to-c.start:
 		o.reject(c, fmt.Sprintf("decoding found no end: %v", err))
 		return stand
+	}
+	if x.cut {
+		// Its end was not reached. All up to the next claim goes with it, so
+		// that its record tells of the limit; what it did not read of that is
+		// looked through then.
+		end = to - c.start
+		for _, s := range stand {
+			if s.start > c.start {
+				end = min(end, s.start-c.start)
+			}
+		}
 	}
 	c.end, c.staged = c.start+end, x
 	if x.clean = err == nil && len(x.gaps) == 0; x.clean {

@@ -28,6 +28,7 @@ type extraction struct {
 	decoded int64
 	most    int64 // decoded bytes beyond which the run has no use for the result
 	clean   bool  // ran to its end, without a gap
+	cut     bool  // a stream was cut at the limit: its end is not known
 	said    error // the last error that is a Gap already
 
 	wg      sync.WaitGroup
@@ -261,6 +262,7 @@ func (x *extraction) Stream(e wardein.Entry, r io.Reader) error {
 		x.spend(s.size)
 		return errTooMuch
 	case errors.Is(failed, errOutput):
+		x.cut = true
 		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("cut after %d bytes, the limit for a container of %d bytes; there is more",
 			s.size, x.view.size)})
 	case failed != nil:
