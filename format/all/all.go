@@ -11,6 +11,7 @@ import (
 	"github.com/wardein/wardein/format/ar"
 	"github.com/wardein/wardein/format/bzimage"
 	"github.com/wardein/wardein/format/bzip2"
+	"github.com/wardein/wardein/format/cab"
 	"github.com/wardein/wardein/format/compress"
 	"github.com/wardein/wardein/format/cpio"
 	"github.com/wardein/wardein/format/cramfs"
@@ -91,6 +92,7 @@ func Formats() []wardein.Format {
 			rpm.Format,
 			zip.Format,
 			sevenzip.Format,
+			cab.Format,
 			tar.Format,
 			cpio.Format,
 			cpio.FormatStripped,

@@ -153,13 +153,6 @@ func arj(f *file) (int64, error) {
 	return off, nil
 }
 
-func cab(f *file) (int64, error) {
-	if f.l32(12) != 0 || f.l32(20) != 0 || f.l16(24) != 0x0103 || f.l32(8) < 36 || f.l32(16) > f.l32(8) {
-		return 0, errNotMine
-	}
-	return f.l32(8), nil
-}
-
 // arc walks the entries to the end mark 1A 00.
 func arc(f *file) (int64, error) {
 	off := int64(0)

@@ -23,7 +23,6 @@ var Formats = formats([]kind{
 	{"rar", "RAR archive, version 1.5 to 4.", "", "unrar technote.txt", at(0, "Rar!\x1a\x07\x00"), rar4, packed},
 	{"rar5", "RAR archive, version 5.", "an archive with encrypted headers ends with its node", "rarlab.com technote, RAR 5.0 archive format", at(0, "Rar!\x1a\x07\x01\x00"), rar5, packed},
 	{"arj", "ARJ archive.", "", "arj technote.txt", masked("\x60\xea\x00\x00\x1e", "\x60\xea\x00\x00\x22"), arj, packed},
-	{"cab", "Microsoft cabinet.", "", "MS-CAB section 2", at(0, "MSCF\x00\x00\x00\x00"), cab, packed},
 	{"arc", "ARC archive.", "at the beginning of a node only", "arc.doc (archive entry)", anchored(0, "\x1a\x01", "\x1a\x02", "\x1a\x03", "\x1a\x04", "\x1a\x05", "\x1a\x06", "\x1a\x07", "\x1a\x08", "\x1a\x09"), arc, packed},
 	{"zoo", "Zoo archive.", "", "zoo zoo.h (struct zoo_header, struct direntry)", at(20, "\xdc\xa7\xc4\xfd"), zoo, packed},
 	{"lha", "LHA/LZH archive.", "", "lha header.doc", at(2, "-lh0-", "-lh1-", "-lh4-", "-lh5-", "-lh6-", "-lh7-", "-lhd-", "-lz4-", "-lz5-", "-lzs-", "-pm0-", "-pm2-"), lha, packed},
