@@ -21,6 +21,9 @@ type Check struct {
 	// Node states facts about one blob's bytes. Its result is cached by
 	// content. It may be nil.
 	Node func(ctx context.Context, b Blob, out func(Fact)) error
+	// Code says that Node reads executable code, not only strings and tables
+	// in it: only then does code count as read.
+	Code bool
 	// Reads names the checks whose facts Tree reads, besides its own.
 	Reads []string
 	// Tree draws findings from facts, paths and modes. It is never cached and

@@ -149,6 +149,16 @@ func (t *Tally) Add(n *wardein.Node, outcomes []wardein.Outcome) (gaps []wardein
 	return gaps
 }
 
+// ReadCode tells whether a check that reads executable code ended done.
+func (t *Tally) ReadCode(outcomes []wardein.Outcome) bool {
+	for i := range outcomes {
+		if t.r.Checks[i].Code && outcomes[i].State == wardein.Done {
+			return true
+		}
+	}
+	return false
+}
+
 // Counts returns the counts, one for each check in list order.
 func (t *Tally) Counts() []wardein.CheckCount {
 	out := make([]wardein.CheckCount, len(t.counts))

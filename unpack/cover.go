@@ -14,8 +14,7 @@ type Cover struct {
 }
 
 // Add counts one node; bytes that members have as they are count with them.
-// read tells that every check that applies to the node
-// could read it.
+// read tells that a check read the executable code in it.
 func (c *Cover) Add(v *Visit, read bool) {
 	n := v.Node
 	if c.code == nil {

@@ -204,12 +204,10 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags) (_ *
 			}
 			addGap(g)
 		}
-		read := v.Outcomes != nil
 		for _, g := range tally.Add(n, v.Outcomes) {
-			read = false
 			addGap(g)
 		}
-		cover.Add(v, read)
+		cover.Add(v, tally.ReadCode(v.Outcomes))
 		rep.Nodes++
 		off, err := tree.Write(n)
 		if err != nil {
