@@ -44,6 +44,7 @@ import (
 	"github.com/wardein/wardein/format/ubi"
 	"github.com/wardein/wardein/format/ubifs"
 	"github.com/wardein/wardein/format/ubootenv"
+	"github.com/wardein/wardein/format/uefi"
 	"github.com/wardein/wardein/format/uimage"
 	"github.com/wardein/wardein/format/updateapp"
 	"github.com/wardein/wardein/format/vendor"
@@ -90,6 +91,7 @@ func Formats() []wardein.Format {
 			deb.Format,
 			ar.Format,
 			rpm.Format,
+			uefi.Format,
 			zip.Format,
 			sevenzip.Format,
 			cab.Format,

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/report"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/formats.md")
@@ -94,7 +94,11 @@ func TestHandbook(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString("# Formats\n\nGenerated from each format's Doc by `go test ./format/all -update`. In order of preference.\n")
 	for _, f := range Formats() {
-		writeFormat(&b, &f)
+		state := fmt.Sprintf("version %d", f.Version)
+		if f.Extract == nil {
+			state += " · recognised, not opened"
+		}
+		report.DocMarkdown(&b, f.Name, state, &f.Doc)
 	}
 	if *update {
 		if err := os.WriteFile(handbook, b.Bytes(), 0o644); err != nil {
@@ -105,27 +109,5 @@ func TestHandbook(t *testing.T) {
 	got, err := os.ReadFile(handbook)
 	if err != nil || !bytes.Equal(got, b.Bytes()) {
 		t.Errorf("%s is not what the formats' Docs say: go test ./format/all -update", handbook)
-	}
-}
-
-func writeFormat(b *bytes.Buffer, f *wardein.Format) {
-	opened := ""
-	if f.Extract == nil {
-		opened = " · recognised, not opened"
-	}
-	fmt.Fprintf(b, "\n## %s\n\nversion %d%s\n\n%s\n", f.Name, f.Version, opened, f.Doc.About)
-	if f.Doc.How != "" {
-		fmt.Fprintf(b, "\n%s\n", f.Doc.How)
-	}
-	for _, part := range []struct {
-		title string
-		lines []string
-	}{{"False positives", f.Doc.FalsePositives}, {"False negatives", f.Doc.FalseNegatives}, {"Limits", f.Doc.Limits}, {"References", f.Doc.References}} {
-		if len(part.lines) > 0 {
-			fmt.Fprintf(b, "\n%s:\n", part.title)
-			for _, l := range part.lines {
-				fmt.Fprintf(b, "- %s\n", l)
-			}
-		}
 	}
 }

@@ -1,9 +1,7 @@
 package ident_test
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,10 +44,10 @@ func TestWalkCorpus(t *testing.T) {
 }
 
 func recognise(all []wardein.Format, content []byte) string {
-	r := io.NewSectionReader(bytes.NewReader(content), 0, int64(len(content)))
+	r := testkit.Section(content)
 	var names []string
 	for _, f := range all {
-		if !marked(f, content) {
+		if !testkit.Marked(f, r) {
 			continue
 		}
 		if claim, err := f.Measure(r); !errors.Is(err, wardein.ErrNotMine) && claim.End > 0 {
@@ -60,26 +58,4 @@ func recognise(all []wardein.Format, content []byte) string {
 		return "-"
 	}
 	return strings.Join(names, ", ")
-}
-
-func marked(f wardein.Format, content []byte) bool {
-	return slices.ContainsFunc(f.Magic, func(m wardein.Magic) bool {
-		if m.Back > int64(len(content)) {
-			return false
-		}
-		found := content[m.Back:]
-		if len(found) < len(m.Bytes) {
-			return false
-		}
-		for i := range len(m.Bytes) {
-			mask := byte(0xFF)
-			if m.Mask != "" {
-				mask = m.Mask[i]
-			}
-			if found[i]&mask != m.Bytes[i]&mask {
-				return false
-			}
-		}
-		return true
-	})
 }

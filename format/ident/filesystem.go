@@ -248,26 +248,6 @@ func dmg(f *file) (int64, error) {
 	return 512, nil
 }
 
-func firmwareVolume(f *file) (int64, error) {
-	n, length := f.l16(48), f.l64(32)
-	if n < 56 || n > 4096 || n%2 != 0 || length < n || f.u8(55) < 1 || f.u8(55) > 2 {
-		return 0, errNotMine
-	}
-	raw := f.at(0, int(n))
-	if raw == nil {
-		return 0, errNotMine
-	}
-	var sum uint16
-	for i := 0; i < len(raw); i += 2 {
-		sum += le.Uint16(raw[i:])
-	}
-	if sum != 0 {
-		return 0, errNotMine
-	}
-	f.certain("volume header sum ok")
-	return length, nil
-}
-
 func capsule(f *file) (int64, error) {
 	header, image := f.l32(16), f.l32(24)
 	if header < 28 || header > 4096 || image < header || image > f.size || f.l32(20)>>20 != 0 {

@@ -55,7 +55,6 @@ var Formats = formats([]kind{
 	{"vhdx", "Hyper-V disk image.", "ends with its node", "MS-VHDX section 2", anchored(0, "vhdxfile"), toEnd, plain},
 	{"vdi", "VirtualBox disk image.", "", "VirtualBox VDICore.h", at(0x40, "\x7f\x10\xda\xbe\x01\x00\x01\x00"), vdi, plain},
 	{"dmg", "Trailer of an Apple disk image.", "the 512 bytes of the trailer only: the image stands before it", "libdmg-hfsplus dmg.h (UDIFResourceFile)", at(0, "koly\x00\x00\x00\x04\x00\x00\x02\x00"), dmg, packed},
-	{"uefi-fv", "UEFI firmware volume.", "", "UEFI Platform Initialization specification, volume 3 section 3.2.1", at(40, "_FVH"), firmwareVolume, plain},
 	{"uefi-capsule", "UEFI capsule.", "three kinds of capsule", "UEFI specification 2.9 section 8.5.3", at(0,
 		"\xbd\x86\x66\x3b\x76\x0d\x30\x40\xb7\x0e\xb5\x51\x9e\x2f\xc5\xa0", // EFI_CAPSULE_GUID
 		"\xed\xd5\xcb\x6d\x2d\xe8\x44\x4c\xbd\xa1\x71\x94\x19\x9a\xd9\x2a", // EFI_FIRMWARE_MANAGEMENT_CAPSULE_ID_GUID

@@ -2,7 +2,6 @@ package ident
 
 import (
 	"bytes"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,10 +10,6 @@ import (
 
 	"github.com/wardein/wardein/internal/testkit"
 )
-
-func sectionOf(data []byte) *io.SectionReader {
-	return io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))
-}
 
 // corpus reads a file of the shared corpus, decompressed where its name says so.
 func corpus(t testing.TB, name string) []byte {
@@ -59,7 +54,7 @@ func TestCorpus(t *testing.T) {
 		{"fact_extractor/sevenz__ntfs.img.xz", "ntfs", 0},
 	} {
 		data := corpus(t, c.file)
-		f, claim, err := which(sectionOf(data))
+		f, claim, err := testkit.Which(Formats, testkit.Section(data))
 		if f == nil || f.Name != c.format || err != nil || claim.End != int64(len(data))-c.short {
 			t.Errorf("%s: %+v, %v; want %s, %d of %d bytes", c.file, claim, err, c.format, int64(len(data))-c.short, len(data))
 		}
@@ -88,7 +83,7 @@ func TestTools(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, claim, err := which(sectionOf(append(data, make([]byte, 100*min(1, len(c.format)%2))...)))
+		f, claim, err := testkit.Which(Formats, testkit.Section(append(data, make([]byte, 100*min(1, len(c.format)%2))...)))
 		if f == nil || f.Name != c.format || err != nil || c.format != "openssl-enc" && claim.End != int64(len(data)) {
 			t.Errorf("%s: %+v, %v; want %s of %d bytes", c.out, claim, err, c.format, len(data))
 		}
@@ -98,7 +93,7 @@ func TestTools(t *testing.T) {
 // BenchmarkReject measures what a chance hit costs.
 func BenchmarkReject(b *testing.B) {
 	data := append([]byte("xar!\x00\x1c\x00\x01"), bytes.Repeat([]byte{7}, 4096)...)
-	r := sectionOf(data)
+	r := testkit.Section(data)
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range Formats {
