@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"io"
+	"strings"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/term"
@@ -84,7 +85,7 @@ func HTML(w io.Writer, r *wardein.Report, name string, tree *File, messages map[
 		Name: term.Clean(name), Kind: r.Release.Kind.String(), Bytes: group(r.Release.Size),
 		Digest: r.Release.Digest.String(), AsOf: term.Clean(r.Recipe.AsOf), RecipeDigest: RecipeDigest(&r.Recipe).String(),
 		Tree: r.Tree.String(), Nodes: r.Nodes, Incidents: r.Incidents, Partial: r.Partial,
-		Delivered: deliveredLine(r),
+		Delivered: strings.Join(deliveredParts(r), " · "),
 	}
 	p.coverage(&r.Coverage)
 	p.parts(r.Release.Parts)

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/term"
@@ -28,44 +28,139 @@ func Size(n int64) string {
 // down, so that 100 % means all.
 func Percent(ppm int64) string { return fmt.Sprintf("%d.%d %%", ppm/10_000, ppm%10_000/1000) }
 
+// Screen is how the first screen is laid out, and what its next steps name.
+type Screen struct {
+	Width int  // wrap here and shorten paths; 0: neither
+	Color bool // in addition to words, never instead of them
+	// Saved is the name of the report file for verbs that read it, "" when
+	// none was written.
+	Saved string
+	// Input is the release as the user named it, "" for standard input.
+	Input string
+}
+
 // Table writes the first screen: what was looked at, what was not, what was
 // found, and what to do next. name is what the user called the release.
-func Table(out io.Writer, r *wardein.Report, name string, messages map[string]string) error {
+func Table(out io.Writer, r *wardein.Report, name string, messages map[string]string, screen Screen) error {
 	w := bufio.NewWriter(out)
-	line := func(label, format string, args ...any) {
-		fmt.Fprintf(w, "%-11s %s\n", label, fmt.Sprintf(format, args...))
-	}
-	fmt.Fprintf(w, "%s · %s · %s · sha256:%.12s… · as of %s\n", term.Clean(name), r.Release.Kind, Size(r.Release.Size), r.Release.Digest, r.Recipe.AsOf)
+	t := &table{w: w, Screen: screen}
+	t.line("", t.paint(bold, term.Clean(name)), r.Release.Kind.String(), Size(r.Release.Size), fmt.Sprintf("sha256:%.12s…", r.Release.Digest), "as of "+term.Clean(r.Recipe.AsOf))
 	if r.Partial {
-		line("PARTIAL", "the inspection was interrupted: what follows is what was seen until then")
+		t.line("PARTIAL", "the inspection was interrupted: what follows is what was seen until then")
 	}
 	c := &r.Coverage
-	line("looked at", "%s of bytes accounted · %s opened · %d nodes%s", Percent(c.Accounted()), Percent(c.Opened()), r.Nodes, codeLine(c))
-	if s := deliveredLine(r); s != "" {
-		line("delivered", "%s", s)
+	t.line("looked at", append([]string{Percent(c.Accounted()) + " of bytes accounted", Percent(c.Opened()) + " opened", plural(r.Nodes, "node")}, codeParts(c)...)...)
+	if s := deliveredParts(r); s != nil {
+		t.line("delivered", s...)
 	}
-	line("findings", "%s", findingsLine(r))
-	line("not seen", "%s", gapsLine(r, name))
+	t.line("findings", findingsParts(r)...)
+	t.line("not seen", t.gapsParts(r)...)
 	if r.Incidents > 0 {
-		line("", "the reading process ended %d times: this report is not repeatable", r.Incidents)
+		t.line("", fmt.Sprintf("the reading process ended %d times: this report is not repeatable", r.Incidents))
 	}
 	if len(r.Findings) > 0 {
-		fmt.Fprintf(w, "\nDO FIRST (reach, then severity, then certainty)\n")
-		const shown = 10
-		for i := range r.Findings[:min(shown, len(r.Findings))] {
-			writeTableFinding(w, i+1, &r.Findings[i], messages)
-		}
-		if n := len(r.Findings) - shown; n > 0 {
-			fmt.Fprintf(w, "and %d more\n", n)
-		}
+		t.findings(r.Findings, messages)
 	}
-	fmt.Fprintf(w, "\nNo test here shows that nothing else is wrong.   next: wardein gaps %[1]s · wardein tree FILE · -o html\n", term.Clean(name))
+	fmt.Fprintf(w, "\nNo test here shows that nothing else is wrong.\n")
+	t.line("next", t.next(r)...)
 	return w.Flush()
 }
 
-func codeLine(c *wardein.Coverage) string {
+// ANSI colours.
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "1;31"
+	yellow = "33"
+)
+
+// indent is the width of the column of labels.
+const indent = 12
+
+type table struct {
+	w *bufio.Writer
+	Screen
+}
+
+func (t *table) paint(code, s string) string {
+	if !t.Color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+// line writes parts behind a label, separated by dots and, on a terminal,
+// broken between parts and words.
+func (t *table) line(label string, parts ...string) {
+	lead := ""
+	if label != "" {
+		lead = fmt.Sprintf("%-*s", indent, label)
+	}
+	t.text(t.paint(dim, lead), utf8.RuneCountInString(lead), strings.Join(parts, " · "))
+}
+
+// text writes s behind a lead of n columns.
+func (t *table) text(lead string, n int, s string) {
+	t.w.WriteString(lead)
+	if t.Width <= 0 {
+		t.w.WriteString(s + "\n")
+		return
+	}
+	at := n
+	for i, word := range strings.Split(s, " ") {
+		k := columns(word)
+		switch {
+		case i == 0:
+		case at+1+k > max(t.Width, 40):
+			t.w.WriteString("\n" + strings.Repeat(" ", indent))
+			at = indent
+		default:
+			t.w.WriteString(" ")
+			at++
+		}
+		t.w.WriteString(word)
+		at += k
+	}
+	t.w.WriteString("\n")
+}
+
+// columns is the width of a word without its colours.
+func columns(s string) (n int) {
+	esc := false
+	for _, r := range s {
+		switch {
+		case r == 0x1b:
+			esc = true
+		case esc:
+			esc = r != 'm'
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// path is a node's path, on a terminal shortened in its middle.
+func (t *table) path(p string) string {
+	s := path(p)
+	room := max(t.Width, 40) - indent - 8
+	if t.Width <= 0 || utf8.RuneCountInString(s) <= room {
+		return s
+	}
+	r := []rune(s)
+	return string(r[:room/3]) + "…" + string(r[len(r)-(room-room/3-1):])
+}
+
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func codeParts(c *wardein.Coverage) []string {
 	if len(c.Code) == 0 {
-		return ""
+		return nil
 	}
 	var all, read int64
 	var unread []string
@@ -73,98 +168,175 @@ func codeLine(c *wardein.Coverage) string {
 		all += k.Bytes
 		read += k.Read
 		if k.Read < k.Bytes {
-			unread = append(unread, fmt.Sprintf("%s %s", k.Arch, Size(k.Bytes-k.Read)))
+			unread = append(unread, fmt.Sprintf("%s %s", term.Clean(k.Arch), Size(k.Bytes-k.Read)))
 		}
 	}
-	s := fmt.Sprintf(" · %s of code read", Percent(wardein.Share(read, all)))
+	s := Percent(wardein.Share(read, all)) + " of code read"
 	if len(unread) > 0 {
 		s += " (not read: " + strings.Join(unread, ", ") + ")"
 	}
-	return s
+	return []string{s}
 }
 
-// deliveredLine says how the delivered files stand to the vendor's list; it
+// deliveredParts says how the delivered files stand to the vendor's list; it
 // is empty for a release of one file without a list.
-func deliveredLine(r *wardein.Report) string {
+func deliveredParts(r *wardein.Report) []string {
 	if len(r.Release.Parts) == 0 {
-		return ""
+		return nil
 	}
 	by := map[wardein.Delivery]int{}
-	var odd []string
+	checked := 0
 	for _, p := range r.Release.Parts {
 		by[p.Delivered]++
-		if p.Delivered != wardein.Matches && p.Delivered != wardein.NotChecked {
-			odd = append(odd, fmt.Sprintf("%s: %s", p.Delivered, term.Clean(p.Path)))
+		if p.Delivered != wardein.NotChecked && p.Delivered != wardein.Missing {
+			checked++
 		}
 	}
 	if by[wardein.NotChecked] == len(r.Release.Parts) {
-		return fmt.Sprintf("%d files; no vendor's list was given", len(r.Release.Parts))
+		return []string{plural(int64(len(r.Release.Parts)), "file"), "no vendor's list was given"}
 	}
-	s := fmt.Sprintf("%d of %d files match the vendor's list", by[wardein.Matches], len(r.Release.Parts))
-	if len(odd) > 0 {
-		s += " · " + strings.Join(odd[:min(3, len(odd))], " · ")
+	list := "the vendor's list"
+	for _, o := range r.Recipe.Options {
+		if o.Name == "list.grade" {
+			list += " (" + term.Clean(o.Value) + ")"
+		}
 	}
-	return s
+	parts := []string{fmt.Sprintf("%d of %d files match %s", by[wardein.Matches], checked, list)}
+	for _, d := range []wardein.Delivery{wardein.Differs, wardein.NotListed, wardein.Missing} {
+		if by[d] == 0 {
+			continue
+		}
+		const shown = 3
+		var names []string
+		for _, p := range r.Release.Parts {
+			if p.Delivered == d && len(names) < shown {
+				names = append(names, path(p.Path))
+			}
+		}
+		s := fmt.Sprintf("%d %s: %s", by[d], d, strings.Join(names, ", "))
+		if by[d] > shown {
+			s += ", …"
+		}
+		parts = append(parts, s)
+	}
+	return parts
 }
 
-func findingsLine(r *wardein.Report) string {
+func findingsParts(r *wardein.Report) []string {
 	if len(r.Counts) == 0 {
-		return "no checks ran"
+		return []string{"no checks ran"}
 	}
-	by := map[wardein.Severity]int{}
-	for _, f := range r.Findings {
-		by[f.Severity]++
+	var by []string
+	for _, s := range severities(r.Findings) {
+		by = append(by, fmt.Sprintf("%d %s", s.n, s.severity))
 	}
-	var parts []string
-	for s := wardein.Critical; ; s-- {
-		if by[s] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", by[s], s))
-		}
-		if s == wardein.Info {
-			break
-		}
+	if len(by) == 0 {
+		by = []string{"none by these checks"}
 	}
+	parts := []string{strings.Join(by, "  ")}
 	var failed int64
 	for _, c := range r.Counts {
 		failed += c.Failed
 	}
-	if len(parts) == 0 {
-		parts = []string{"none by these checks"}
-	}
-	s := strings.Join(parts, "  ")
 	if failed > 0 {
-		s += fmt.Sprintf(" · %d checks on a file failed", failed)
+		parts = append(parts, plural(failed, "check")+" on a file failed")
 	}
-	return s
+	return parts
 }
 
-func gapsLine(r *wardein.Report, name string) string {
-	if len(r.Gaps) == 0 && r.Coverage.Unknown == 0 {
-		return "no gaps"
+// gapsParts groups gaps by kind.
+func (t *table) gapsParts(r *wardein.Report) []string {
+	c := &r.Coverage
+	if len(r.Gaps) == 0 && c.Unknown == 0 && c.Opaque == 0 {
+		return []string{"no gaps"}
 	}
-	by := map[wardein.GapKind]int{}
-	for _, g := range r.Gaps {
-		by[g.Kind]++
+	var kinds []string
+	for _, k := range gapKinds(r.Gaps) {
+		kinds = append(kinds, fmt.Sprintf("%d %s", k.n, k.kind))
 	}
-	kinds := make([]string, 0, len(by))
-	for k := range by {
-		kinds = append(kinds, string(k))
-	}
-	sort.Strings(kinds)
-	for i, k := range kinds {
-		kinds[i] = fmt.Sprintf("%d %s", by[wardein.GapKind(k)], k)
-	}
-	s := fmt.Sprintf("%d gaps", len(r.Gaps))
+	s := plural(int64(len(r.Gaps)), "gap")
 	if len(kinds) > 0 {
 		s += ": " + strings.Join(kinds, ", ")
 	}
-	c := &r.Coverage
-	s += fmt.Sprintf(" · %s opaque, %s unknown", Size(c.Opaque), Size(c.Unknown))
-	return s + "     wardein gaps " + term.Clean(name)
+	parts := []string{s}
+	if c.Opaque+c.Unknown > 0 {
+		var by []string
+		for _, k := range c.UnknownBy {
+			by = append(by, term.Clean(k.Class)+" "+Size(k.Bytes))
+		}
+		s := fmt.Sprintf("%s opaque, %s unknown", Size(c.Opaque), Size(c.Unknown))
+		if len(by) > 0 {
+			s += " (" + strings.Join(by, ", ") + ")"
+		}
+		parts = append(parts, s)
+	}
+	return parts
 }
 
-func writeTableFinding(w io.Writer, i int, f *wardein.Finding, messages map[string]string) {
-	fmt.Fprintf(w, "%d %-8s %s   %s   %s\n", i, strings.ToUpper(f.Severity.String()), f.Rule, term.Clean(Render(f.Says, messages)), f.Confidence)
-	fmt.Fprintf(w, "  reach: %s · in %s\n", f.Reach, term.Clean(f.Node))
-	fmt.Fprintf(w, "  vendor: %s · until then: %s    wardein show %s\n", term.Clean(Render(f.Fix, messages)), term.Clean(Render(f.Meanwhile, messages)), f.ID)
+// next names steps that work as they stand.
+func (t *table) next(r *wardein.Report) (steps []string) {
+	if t.Saved != "" && len(r.Gaps) > 0 {
+		steps = append(steps, "wardein gaps "+quote(t.Saved))
+	}
+	if t.Saved != "" && len(r.Findings) > 0 {
+		steps = append(steps, "wardein show "+term.Clean(r.Findings[0].ID))
+	}
+	if t.Input != "" {
+		steps = append(steps, "wardein tree "+quote(t.Input), "wardein inspect -o html "+quote(t.Input))
+	}
+	if len(steps) == 0 {
+		steps = []string{"wardein help"}
+	}
+	return steps
+}
+
+// quote makes a word that a shell takes as it is.
+func quote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+,:@") == "" {
+		return s
+	}
+	if c := term.Clean(s); c != s { // a word with escapes in it
+		return "$'" + strings.ReplaceAll(c, "'", `\'`) + "'"
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// findings writes the first findings in full.
+func (t *table) findings(all []wardein.Finding, messages map[string]string) {
+	const shown = 10
+	fmt.Fprintf(t.w, "\n%s (reach, then severity, then certainty)\n", t.paint(bold, "DO FIRST"))
+	some := all[:min(shown, len(all))]
+	for i := range some {
+		f := &some[i]
+		name := fmt.Sprintf("%-8s", strings.ToUpper(f.Severity.String()))
+		switch f.Severity {
+		case wardein.Critical:
+			name = t.paint(red, name)
+		case wardein.High:
+			name = t.paint(yellow, name)
+		}
+		t.text(fmt.Sprintf("%2d %s ", i+1, name), indent, fmt.Sprintf("%s   %s   %s", t.paint(bold, term.Clean(f.Rule)), term.Clean(Render(f.Says, messages)), f.Confidence))
+		t.more("reach: "+f.Reach.String(), "in "+t.path(f.Node))
+		var do []string
+		if s := Render(f.Fix, messages); s != "" {
+			do = append(do, "vendor: "+term.Clean(s))
+		}
+		if s := Render(f.Meanwhile, messages); s != "" {
+			do = append(do, "until then: "+term.Clean(s))
+		}
+		if t.Saved != "" {
+			do = append(do, "wardein show "+term.Clean(f.ID))
+		}
+		if len(do) > 0 {
+			t.more(do...)
+		}
+	}
+	if n := len(all) - shown; n > 0 {
+		fmt.Fprintf(t.w, "%sand %d more\n", strings.Repeat(" ", indent), n)
+	}
+}
+
+// more writes a further line of a finding.
+func (t *table) more(parts ...string) {
+	t.text(strings.Repeat(" ", indent), indent, strings.Join(parts, " · "))
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
+	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
 	"github.com/wardein/wardein/unpack"
 )
@@ -21,6 +24,7 @@ func inspectCmd() *cobra.Command {
 	var outputs []string
 	var asJSON, strict bool
 	var failOn string
+	var deliv delivery
 	cmd := &cobra.Command{
 		Use:   "inspect FILE|DIR|-",
 		Short: "Unpack a release, account for every byte, run the checks",
@@ -34,7 +38,8 @@ kept in the store, so that a second look, or the next release, only opens what
 is new.`,
 		Example: `  wardein inspect olt-5.2.1.bin
   wardein inspect -o html=report.html -o json=report.json olt-5.2.1.bin
-  curl -s … | wardein inspect -`,
+  wardein inspect --list SHA256SUMS --list-signature SHA256SUMS.asc --signer vendor.asc olt-5.2.1/
+  unzip -p delivery.zip olt.bin | wardein inspect --json - | jq .coverage`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asJSON {
@@ -44,23 +49,38 @@ is new.`,
 			if err != nil {
 				return err
 			}
-			path := args[0]
+			color, err := useColor(flags.color, cmd.OutOrStdout())
+			if err != nil {
+				return err
+			}
+			path, input := args[0], args[0]
 			name := outputName(path)
+			wanted, err := parseOutputs(outputs, name)
+			if err != nil {
+				return err
+			}
 			if path == "-" {
-				spool, err := spoolInput(cmd.InOrStdin())
+				spool, err := spoolInput(cmd.Context(), cmd.InOrStdin())
 				if err != nil {
 					return err
 				}
 				defer os.Remove(spool)
-				path = spool
+				path, input = spool, ""
 			}
-			res, err := inspectRelease(cmd.Context(), path, name, flags)
+			res, err := inspectRelease(cmd.Context(), path, name, flags, &deliv)
 			if err != nil {
 				return advise(err)
 			}
 			defer res.cleanup()
-			if err := res.write(outputs, cmd.OutOrStdout()); err != nil {
+			files, err := res.write(wanted, input, cmd.OutOrStdout(), color)
+			if err != nil {
 				return err
+			}
+			if len(files) > 0 && !flags.quiet {
+				for i := range files {
+					files[i] = term.Clean(files[i])
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "wardein: wrote %s\n", strings.Join(files, ", "))
 			}
 			switch {
 			case res.report.Partial:
@@ -76,6 +96,10 @@ is new.`,
 	addLabFlags(cmd, &flags)
 	f := cmd.Flags()
 	f.StringArrayVarP(&outputs, "output", "o", nil, "write `KIND[=FILE]`: table, json, html; \"-\" is standard output; may be repeated")
+	f.StringVar(&deliv.list, "list", "", "compare what was delivered with the vendor's hash list in this `FILE` (default: SHA256SUMS in a directory)")
+	f.StringVar(&deliv.signature, "list-signature", "", "the list's detached signature, OpenPGP or CMS, in this `FILE`")
+	f.StringVar(&deliv.signer, "signer", "", "the vendor's OpenPGP key or X.509 certificate, in this `KEYFILE`")
+	f.StringArrayVar(&deliv.roles, "role", nil, "what a delivered file is for, as `PATH=ROLE`; may be repeated")
 	f.BoolVar(&asJSON, "json", false, "short for -o json=-")
 	f.BoolVar(&strict, "strict", false, "exit 3 when there are gaps")
 	f.StringVar(&failOn, "fail-on", "", "exit 1 when a finding is of this `SEVERITY` or above: info, low, medium, high, critical")
@@ -87,7 +111,8 @@ func addLabFlags(cmd *cobra.Command, flags *labFlags) {
 	f.StringVar(&flags.store, "store", defaultStore(), "keep results in this `FOLDER`")
 	f.BoolVar(&flags.noCage, "no-sandbox", false, "read hostile bytes without the sandbox; the report says so")
 	f.StringVar(&flags.asOf, "as-of", checks.DataDate, "judge time-dependent rules at this `DATE` (YYYY-MM-DD)")
-	f.BoolVarP(&flags.quiet, "quiet", "q", false, "no progress on standard error")
+	f.BoolVarP(&flags.quiet, "quiet", "q", false, "no progress and no notes on standard error")
+	f.StringVar(&flags.color, "color", "auto", "colour: auto, always, never (`WHEN`)")
 }
 
 func parseFailOn(s string) (wardein.Severity, error) {
@@ -99,7 +124,7 @@ func parseFailOn(s string) (wardein.Severity, error) {
 			return v, nil
 		}
 	}
-	return 0, fmt.Errorf("unknown severity %q: --fail-on", s)
+	return 0, &hinted{fmt.Errorf("unknown severity: --fail-on %q", s), "info, low, medium, high or critical"}
 }
 
 func worst(fs []wardein.Finding) (w wardein.Severity) {
@@ -119,20 +144,33 @@ func outputName(path string) string {
 		abs = path
 	}
 	base := filepath.Base(abs)
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return base
+	}
 	if ext := filepath.Ext(base); ext != "" && ext != base {
 		base = strings.TrimSuffix(base, ext)
 	}
 	return base
 }
 
-// spoolInput copies standard input into a temporary file.
-func spoolInput(r io.Reader) (string, error) {
+// spoolInput copies standard input into a temporary file. An interrupt ends
+// it, though the read itself cannot be ended.
+func spoolInput(ctx context.Context, r io.Reader) (string, error) {
 	f, err := os.CreateTemp("", "wardein-stdin-*")
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	if _, err := io.Copy(f, r); err != nil {
+	done := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(f, r)
+		done <- errors.Join(err, f.Close())
+	}()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
 		os.Remove(f.Name())
 		return "", err
 	}
@@ -154,7 +192,7 @@ func (r *result) cleanup() {
 // maxGaps bounds the gaps that a report lists; the last one counts the rest.
 const maxGaps = 100_000
 
-func inspectRelease(ctx context.Context, path, name string, flags labFlags) (_ *result, err error) {
+func inspectRelease(ctx context.Context, path, name string, flags labFlags, deliv *delivery) (_ *result, err error) {
 	l, err := openLab(ctx, path, flags)
 	if err != nil {
 		return nil, err
@@ -179,6 +217,16 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags) (_ *
 	if l.in.Dir != nil {
 		rep.Release.Kind = wardein.Directory
 	}
+	list, err := deliv.load(path, flags.asOf, l.in.Dir != nil)
+	if err != nil {
+		return nil, err
+	}
+	var files []wardein.Part
+	if l.in.Dir == nil && (list != nil || len(deliv.roles) > 0) {
+		files = []wardein.Part{{Digest: l.in.Digest, Size: l.in.Size}}
+	}
+	last := "" // delivered file that the walk is in
+	more := 0
 	show := newProgress(flags.quiet, l.in.Size)
 	l.Progress = show.update
 	tree := report.NewTreeWriter(treeFile)
@@ -195,6 +243,14 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags) (_ *
 	}
 	runErr := l.Run(ctx, l.in, func(v *unpack.Visit) error {
 		n := v.Node
+		if l.in.Dir != nil && n.Kind == wardein.File && (last == "" || !below(n.Path, last)) {
+			last = n.Path
+			if len(files) < maxParts {
+				files = append(files, wardein.Part{Path: n.Path, Digest: n.Blob, Size: n.Size})
+			} else {
+				more++
+			}
+		}
 		for i := range n.Gaps {
 			g := n.Gaps[i]
 			if g.Node != "" {
@@ -244,6 +300,16 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags) (_ *
 	if err != nil {
 		return nil, err
 	}
+	if more > 0 {
+		addGap(wardein.Gap{Who: "delivered", Kind: wardein.Limit, Why: fmt.Sprintf("%d files were delivered, the limit is %d: the others are not compared with a list", len(files)+more, maxParts)})
+	}
+	if rep.Release.Parts, err = deliv.parts(files, list, l.in.Dir != nil, l.sum); err != nil {
+		return nil, err
+	}
+	if list != nil {
+		rep.Recipe.Options = append(rep.Recipe.Options, wardein.Note{Name: "list.sha256", Value: list.digest.String()}, wardein.Note{Name: "list.grade", Value: list.grade()})
+		report.SortNotes(rep.Recipe.Options)
+	}
 	rep.Findings = findings
 	for _, g := range gaps {
 		addGap(g)
@@ -254,83 +320,30 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags) (_ *
 	return res, nil
 }
 
+// sum is a delivered file's digest of one kind.
+func (l *lab) sum(p *wardein.Part, kind string) (string, error) {
+	if kind == "sha256" {
+		return p.Digest.String(), nil
+	}
+	var r io.Reader = io.NewSectionReader(l.in.File, 0, l.in.Size)
+	if l.in.Dir != nil {
+		f, err := l.in.Dir.Open(p.Path)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		r = f
+	}
+	h := newHash[kind]()
+	if _, err := io.Copy(h, r); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
 func joinPath(parent, name string) string {
 	if parent == "" {
 		return name
 	}
 	return parent + "/" + name
-}
-
-// write writes the wanted outputs; without any, the table on standard output
-// and the report and tree files in the current folder.
-func (r *result) write(outputs []string, stdout io.Writer) error {
-	table := true
-	for _, o := range outputs {
-		kind, file, named := strings.Cut(o, "=")
-		if !named && kind != "table" {
-			file = map[string]string{"json": r.name + ".wardein.json", "html": r.name + ".html"}[kind]
-		}
-		if file == "-" || kind == "table" && file == "" {
-			table = false
-		}
-		if err := r.output(kind, file, stdout); err != nil {
-			return err
-		}
-	}
-	if len(outputs) == 0 {
-		if err := r.output("json", r.name+".wardein.json", stdout); err != nil {
-			return err
-		}
-	}
-	if table {
-		return r.output("table", "", stdout)
-	}
-	return nil
-}
-
-func (r *result) output(kind, file string, stdout io.Writer) error {
-	messages := report.Messages(checks.Checks())
-	switch kind {
-	case "json":
-		if err := writeTo(file, stdout, func(w io.Writer) error {
-			_, err := w.Write(report.JSON(r.report, messages))
-			return err
-		}); err != nil || file == "-" || file == "" {
-			return err
-		}
-		tree := strings.TrimSuffix(strings.TrimSuffix(file, ".json"), ".wardein") + ".tree.jsonl"
-		return writeTo(tree, stdout, func(w io.Writer) error {
-			if _, err := r.tree.Seek(0, io.SeekStart); err != nil {
-				return err
-			}
-			_, err := io.Copy(w, r.tree)
-			return err
-		})
-	case "table":
-		return writeTo(file, stdout, func(w io.Writer) error { return report.Table(w, r.report, r.name, messages) })
-	case "html":
-		return writeTo(file, stdout, func(w io.Writer) error {
-			st, err := r.tree.Stat()
-			if err != nil {
-				return err
-			}
-			return report.HTML(w, r.report, r.name, report.OpenTree(r.tree, st.Size(), nil, nil), messages)
-		})
-	}
-	return &hinted{fmt.Errorf("unknown output %q", kind), "outputs are table, json and html"}
-}
-
-func writeTo(file string, stdout io.Writer, f func(io.Writer) error) error {
-	if file == "" || file == "-" {
-		return f(stdout)
-	}
-	out, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	if err := f(out); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
 }

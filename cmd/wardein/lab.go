@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"time"
 
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
@@ -33,6 +34,7 @@ type labFlags struct {
 	noCage bool
 	asOf   string
 	quiet  bool
+	color  string
 }
 
 // lab is an open store with an engine over one input.
@@ -56,6 +58,9 @@ func defaultStore() string {
 }
 
 func openLab(ctx context.Context, path string, flags labFlags) (*lab, error) {
+	if _, err := time.Parse(time.DateOnly, flags.asOf); err != nil {
+		return nil, &hinted{fmt.Errorf("no date: --as-of %q", flags.asOf), "YYYY-MM-DD"}
+	}
 	in, err := unpack.OpenInput(ctx, path)
 	if err != nil {
 		return nil, err

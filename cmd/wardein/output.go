@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	checks "github.com/wardein/wardein/check/all"
+	"github.com/wardein/wardein/internal/term"
+	"github.com/wardein/wardein/report"
+)
+
+// output is one wanted form of a result and the file it goes to, "-" for
+// standard output.
+type output struct{ kind, file string }
+
+// kinds are the forms that inspect writes, with the ends of their files' names.
+var kinds = map[string]string{"table": "-", "json": ".wardein.json", "html": ".html"}
+
+// parseOutputs reads -o flags; name is the release's. Without any, the table
+// goes to standard output and the report and its tree file into the current
+// folder.
+func parseOutputs(flags []string, name string) (out []output, err error) {
+	stdout := 0
+	for _, f := range flags {
+		kind, file, named := strings.Cut(f, "=")
+		end, ok := kinds[kind]
+		if !ok {
+			return nil, &hinted{fmt.Errorf("unknown output: %q", kind), "outputs are table, json and html"}
+		}
+		switch {
+		case named && file == "":
+			return nil, &hinted{fmt.Errorf("no file after =: %q", f), "\"-\" is standard output"}
+		case !named && end == "-":
+			file = "-"
+		case !named:
+			file = name + end
+		}
+		if file == "-" {
+			stdout++
+		}
+		out = append(out, output{kind, file})
+	}
+	if stdout > 1 {
+		return nil, &hinted{fmt.Errorf("standard output can take one result: %d are to go there", stdout), "give the others a file: -o html=FILE"}
+	}
+	if len(flags) == 0 {
+		out = []output{{"json", name + kinds["json"]}}
+	}
+	if stdout == 0 {
+		out = append(out, output{"table", "-"})
+	}
+	return out, nil
+}
+
+// treeFile is the name of the tree file beside a report file.
+func treeFile(file string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(file, ".json"), ".wardein") + ".tree.jsonl"
+}
+
+// write writes the wanted outputs and returns the names of the files.
+func (r *result) write(outputs []output, input string, stdout io.Writer, color bool) (files []string, err error) {
+	messages := report.Messages(checks.Checks())
+	screen := report.Screen{Color: color, Input: input}
+	if f, ok := stdout.(*os.File); ok && term.IsTerminal(f) {
+		screen.Width = term.Width(f)
+	}
+	for _, o := range outputs {
+		if o.kind == "json" && o.file != "-" && screen.Saved == "" {
+			screen.Saved = o.file
+			if o.file == r.name+kinds["json"] {
+				screen.Saved = r.name
+			}
+		}
+	}
+	put := func(file string, f func(io.Writer) error) error {
+		if file == "-" {
+			return f(stdout)
+		}
+		files = append(files, file)
+		return writeFile(file, f)
+	}
+	for _, o := range outputs {
+		switch o.kind {
+		case "json":
+			err = put(o.file, func(w io.Writer) error {
+				_, err := w.Write(report.JSON(r.report, messages))
+				return err
+			})
+			if err == nil && o.file != "-" {
+				err = put(treeFile(o.file), func(w io.Writer) error {
+					if _, err := r.tree.Seek(0, io.SeekStart); err != nil {
+						return err
+					}
+					_, err := io.Copy(w, r.tree)
+					return err
+				})
+			}
+		case "html":
+			err = put(o.file, func(w io.Writer) error {
+				st, err := r.tree.Stat()
+				if err != nil {
+					return err
+				}
+				return report.HTML(w, r.report, r.name, report.OpenTree(r.tree, st.Size(), nil, nil), messages)
+			})
+		case "table":
+			err = put(o.file, func(w io.Writer) error {
+				s := screen
+				if o.file != "-" {
+					s.Width, s.Color = 0, false
+				}
+				return report.Table(w, r.report, r.name, messages, s)
+			})
+		}
+		if err != nil {
+			return files, err
+		}
+	}
+	return files, nil
+}
+
+func writeFile(file string, f func(io.Writer) error) error {
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(out)
+	if err := f(w); err != nil {
+		out.Close()
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
+}
+
+// useColor decides on colour: flag, then NO_COLOR, then CLICOLOR_FORCE, then
+// whether standard output is a terminal that can.
+func useColor(flag string, stdout io.Writer) (bool, error) {
+	switch flag {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto", "":
+	default:
+		return false, &hinted{fmt.Errorf("unknown value: --color %q", flag), "auto, always or never"}
+	}
+	if os.Getenv("NO_COLOR") != "" {
+		return false, nil
+	}
+	if v := os.Getenv("CLICOLOR_FORCE"); v != "" && v != "0" {
+		return true, nil
+	}
+	f, ok := stdout.(*os.File)
+	return ok && term.IsTerminal(f) && os.Getenv("TERM") != "dumb", nil
+}
