@@ -308,6 +308,9 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	}
 	if list != nil {
 		rep.Recipe.Options = append(rep.Recipe.Options, wardein.Note{Name: "list.sha256", Value: list.digest.String()}, wardein.Note{Name: "list.grade", Value: list.grade()})
+		if list.signed != "" {
+			rep.Recipe.Options = append(rep.Recipe.Options, wardein.Note{Name: "list.signer", Value: list.signed})
+		}
 		report.SortNotes(rep.Recipe.Options)
 	}
 	rep.Findings = findings

@@ -108,7 +108,7 @@ func parseListed(s string) (e listed, ok bool) {
 func (l *hashList) grade() string {
 	s := "unsigned"
 	if l.signed != "" {
-		s = "signed by " + l.signed
+		s = "signed, signature verified"
 	}
 	switch {
 	case l.kinds["md5"]:

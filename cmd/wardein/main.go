@@ -9,10 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/unpack"
 )
 
@@ -57,6 +60,7 @@ func main() {
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // a write to a closed pipe is an error like others, and quiet
 	root := &cobra.Command{
 		Use:   "wardein",
 		Short: "Look into a release: what is in it, what could not be looked at, what was found",
@@ -70,8 +74,10 @@ Start with:  wardein inspect FILE`,
 		Version:       version,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(inspectCmd(), treeCmd(), lsCmd(), catCmd(), findCmd(), exportCmd(), formatsCmd(), checksCmd(), gapsCmd(), showCmd(), storeCmd(), versionCmd())
-	err := root.ExecuteContext(ctx)
+	root.AddCommand(inspectCmd(), treeCmd(), lsCmd(), catCmd(), findCmd(), exportCmd(), formatsCmd(), checksCmd(), gapsCmd(), showCmd(), deliveredCmd(), storeCmd(), versionCmd())
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &hinted{err, flagHint(cmd, err)} })
+	cmd, err := root.ExecuteContextC(ctx)
+	err = usage(cmd, err)
 	var ex *exit
 	switch {
 	case err == nil:
@@ -84,12 +90,80 @@ Start with:  wardein inspect FILE`,
 		fmt.Fprintln(os.Stderr, "wardein: interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintln(os.Stderr, "wardein: error:", describe(err))
+	fmt.Fprintln(os.Stderr, "wardein: error:", term.Clean(describe(err)))
 	var h *hinted
 	if errors.As(err, &h) {
-		fmt.Fprintln(os.Stderr, "wardein: hint:", h.hint)
+		fmt.Fprintln(os.Stderr, "wardein: hint:", term.Clean(h.hint))
 	}
 	return exitUsage
+}
+
+// usage gives the errors of the command line's own reading a hint.
+func usage(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	s := err.Error()
+	switch {
+	case strings.HasPrefix(s, "unknown command "):
+		what, _, _ := strings.Cut(s, "\n")
+		what = strings.TrimSuffix(what, ` for "wardein"`)
+		var names []string
+		for _, c := range cmd.Root().Commands() {
+			names = append(names, c.Name())
+		}
+		_, rest, _ := strings.Cut(what, `"`)
+		if n := nearest(strings.Trim(rest, `"`), names); n != "" {
+			return &hinted{errors.New(what), "did you mean " + n + "?"}
+		}
+		return &hinted{errors.New(what), "wardein help lists the commands"}
+	case strings.HasPrefix(s, "accepts ") || strings.HasPrefix(s, "requires "):
+		return &hinted{fmt.Errorf("%s: %s", s, cmd.CommandPath()), "usage: " + cmd.UseLine()}
+	}
+	return err
+}
+
+// flagHint is advice on a flag that could not be read.
+func flagHint(cmd *cobra.Command, err error) string {
+	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if n := nearest(name, names); n != "" {
+			return "did you mean --" + n + "?"
+		}
+	}
+	return cmd.CommandPath() + " --help lists the flags"
+}
+
+// nearest is the name with the fewest edits to s, "" when none is near.
+func nearest(s string, names []string) (best string) {
+	least := max(len(s)/3, 1) + 1
+	for _, n := range names {
+		if d := edits(s, n); d < least || len(s) > 2 && strings.HasPrefix(n, s) {
+			best, least = n, min(d, least)
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance of two words.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			d := last
+			if a[i] != b[j] {
+				d = 1 + min(last, row[j], row[j+1])
+			}
+			last, row[j+1] = row[j+1], d
+		}
+	}
+	return row[len(b)]
 }
 
 // describe puts an error as "what: where".

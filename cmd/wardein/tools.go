@@ -75,15 +75,18 @@ func checksCmd() *cobra.Command {
 
 // unknownName is an error with the nearest names as a hint.
 func unknownName(what, name string, names []string) error {
-	var near []string
+	err := fmt.Errorf("unknown %s: %q", what, name)
+	near := []string{}
 	for _, n := range names {
-		if strings.Contains(n, name) || strings.Contains(name, n) || len(name) > 1 && strings.HasPrefix(n, name[:2]) {
+		if strings.Contains(n, name) || len(n) > 2 && strings.Contains(name, n) {
 			near = append(near, n)
 		}
 	}
-	err := fmt.Errorf("unknown %s: %q", what, name)
-	if len(near) == 0 {
-		return err
+	if n := nearest(name, names); len(near) == 0 && n != "" {
+		near = []string{n}
+	}
+	if len(near) == 0 || len(near) > 8 {
+		return &hinted{err, fmt.Sprintf("wardein %ss lists them", what)}
 	}
 	return &hinted{err, "did you mean " + strings.Join(near, ", ") + "?"}
 }
@@ -108,7 +111,12 @@ func writeDoc(w io.Writer, title string, d *wardein.Doc) {
 
 func storeCmd() *cobra.Command {
 	var dir string
-	cmd := &cobra.Command{Use: "store", Short: "Show and bound what the store holds"}
+	cmd := &cobra.Command{Use: "store", Short: "Show and bound what the store holds", RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return &hinted{fmt.Errorf("unknown command: store %q", args[0]), "status or prune"}
+		}
+		return cmd.Help()
+	}}
 	cmd.PersistentFlags().StringVar(&dir, "store", defaultStore(), "the store's `FOLDER`")
 	var limit int64
 	status := &cobra.Command{
