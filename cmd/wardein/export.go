@@ -44,6 +44,9 @@ Nothing that exists is overwritten.`,
 				starts = append(starts, strings.Trim(a, "/"))
 			}
 			err = walkRelease(cmd.Context(), args[0], flags, func(l *lab, v *unpack.Visit) error {
+				if k := v.Node.Kind; k == wardein.File || k == wardein.Region {
+					x.opened[v.Node.Path] = true
+				}
 				if !wanted(v.Node.Path, starts) {
 					return nil
 				}
@@ -89,7 +92,6 @@ func (x *exporter) node(l *lab, v *unpack.Visit) error {
 		x.dirs++
 		return x.root.MkdirAll(name, 0o755)
 	case wardein.File, wardein.Region:
-		x.opened[n.Path] = true
 		if n.Path == "" {
 			return nil // the input itself
 		}

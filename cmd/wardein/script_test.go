@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/wardein/wardein/unpack"
+)
+
+// TestMain makes the test binary wardein, too: for scripts by its name, and
+// for the engine's child by its argument.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == unpack.ChildArg {
+		main()
+		return
+	}
+	if os.Getenv("WARDEIN_TEST_RUN") != "" {
+		main()
+		return
+	}
+	testscript.Main(m, map[string]func(){"wardein": main})
+}
+
+func samples(t testing.TB) string {
+	t.Helper()
+	dir, err := filepath.Abs("../../samples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestScripts(t *testing.T) {
+	dir := samples(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SAMPLES", dir)
+			env.Setenv("OLT", filepath.Join(dir, "an2400-1.1.0.bin"))
+			env.Setenv("WARDEIN_STORE", filepath.Join(env.WorkDir, ".store"))
+			env.Setenv("TMPDIR", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// code N ARG…: wardein ARG… exits with N
+			"code": func(ts *testscript.TestScript, neg bool, args []string) {
+				err := ts.Exec("wardein", args[1:]...)
+				got := "0"
+				if ee, ok := err.(*exec.ExitError); ok {
+					got = strings.TrimPrefix(ee.String(), "exit status ")
+				} else if err != nil {
+					ts.Fatalf("%v", err)
+				}
+				if got != args[0] {
+					ts.Fatalf("exit code %s, want %s", got, args[0])
+				}
+			},
+			// printable FILE…: no control characters but line feeds, no marks
+			// that turn text, nothing that is not UTF-8
+			"printable": func(ts *testscript.TestScript, neg bool, args []string) {
+				for _, name := range args {
+					for i, r := range ts.ReadFile(name) {
+						if r < 0x20 && r != '\n' || r == 0x7f || r == 0x202e || r == 0xfffd {
+							ts.Fatalf("%s: %U at %d", name, r, i)
+						}
+					}
+				}
+			},
+			// hostile DIR makes files with names that a terminal must not see
+			"hostile": func(ts *testscript.TestScript, neg bool, args []string) {
+				dir := ts.MkAbs(args[0])
+				ts.Check(os.MkdirAll(dir, 0o755))
+				for _, n := range []string{"a\x1b[2Jb", "c\u202egpj.exe", "d\xff", "e\nf"} {
+					ts.Check(os.WriteFile(filepath.Join(dir, n), []byte("x\n"), 0o644))
+				}
+			},
+		},
+	})
+}
+
+// TestInterrupt ends a run that waits for its input.
+func TestInterrupt(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "inspect", "-")
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "WARDEIN_TEST_RUN=1", "WARDEIN_STORE="+cmd.Dir, "TMPDIR="+cmd.Dir)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // until it reads, and so listens to signals
+		if l, _ := filepath.Glob(filepath.Join(cmd.Dir, "wardein-stdin-*")); len(l) > 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d; stderr: %s", code, exitInterrupted, &stderr)
+	}
+	if l, _ := filepath.Glob(filepath.Join(cmd.Dir, "wardein-stdin-*")); len(l) > 0 {
+		t.Errorf("left behind: %q", l)
+	}
+}
