@@ -3,37 +3,21 @@ package zlib
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/binary"
 	"fmt"
 	"io"
-	mrand "math/rand"
+	"math/rand"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
-	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/testkit"
 )
 
 func TestGolden(t *testing.T) { testkit.Golden(t, Format) }
 func TestDamage(t *testing.T) { testkit.Damage(t, Format) }
 func Fuzz(f *testing.F)       { testkit.Fuzz(f, Format) }
-
-// text is content that compresses, the same in every run.
-func text(n int) []byte {
-	rng := mrand.New(mrand.NewSource(1))
-	var b bytes.Buffer
-	for b.Len() < n {
-		fmt.Fprintf(&b, "line %d of a configuration, value %x\n", b.Len(), rng.Intn(1<<20))
-	}
-	return b.Bytes()[:n]
-}
-
-func noise(n int) []byte {
-	b := make([]byte, n)
-	mrand.New(mrand.NewSource(2)).Read(b)
-	return b
-}
 
 func pack(t testing.TB, data []byte, level int) []byte {
 	var b bytes.Buffer
@@ -46,37 +30,49 @@ func pack(t testing.TB, data []byte, level int) []byte {
 	return b.Bytes()
 }
 
-// TestTool compares with the standard library's writer and with Python's, and
-// proves that the bytes behind the stream are not swallowed.
+// python packs each of the contents at each level with the library that
+// everybody else uses, all in one run, since its start takes longest.
+func python(t testing.TB, contents [][]byte, levels []int) map[string][]byte {
+	t.Helper()
+	const script = "import sys,zlib\n" +
+		"for size in map(int, sys.argv[2].split()):\n" +
+		" data = sys.stdin.buffer.read(size)\n" +
+		" for level in map(int, sys.argv[1].split()):\n" +
+		"  z = zlib.compress(data, level)\n" +
+		"  sys.stdout.buffer.write(len(z).to_bytes(8, 'big') + z)\n"
+	var sizes []int
+	for _, data := range contents {
+		sizes = append(sizes, len(data))
+	}
+	words := func(n []int) string { return strings.Trim(fmt.Sprint(n), "[]") }
+	out := testkit.Filter(t, bytes.Join(contents, nil), "python3", "-c", script, words(levels), words(sizes))
+	packed := map[string][]byte{}
+	for _, data := range contents {
+		for _, level := range levels {
+			n := binary.BigEndian.Uint64(out)
+			packed[fmt.Sprint(level, " ")+string(data)], out = out[8:8+n], out[8+n:]
+		}
+	}
+	return packed
+}
+
+// TestTool compares with the standard library's writer and with Python's.
 func TestTool(t *testing.T) {
-	python := func(data []byte, level int) []byte {
-		cmd := exec.Command(testkit.Tool(t, "python3"), "-c", fmt.Sprintf("import sys,zlib; sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read(), %d))", level))
-		cmd.Stdin = bytes.NewReader(data)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
+	contents, levels := append(testkit.Contents(1<<20), testkit.Text(3000)), []int{1, 6, 9}
+	packed := python(t, contents, levels)
+	var packers []testkit.Packer
+	for _, level := range levels {
+		packers = append(packers,
+			testkit.Packer{Name: fmt.Sprint("go -", level), Pack: func(t testing.TB, data []byte) []byte { return pack(t, data, level) }},
+			testkit.Packer{Name: fmt.Sprint("python -", level), Pack: func(_ testing.TB, data []byte) []byte {
+				return packed[fmt.Sprint(level, " ")+string(data)]
+			}})
 	}
-	for _, data := range [][]byte{nil, []byte("x"), text(100), text(3000), text(70000), text(3 << 20), make([]byte, 3<<20), noise(300000)} {
-		for _, level := range []int{1, 6, 9} {
-			for _, z := range [][]byte{pack(t, data, level), python(data, level)} {
-				for _, tail := range [][]byte{nil, noise(3000), make([]byte, 5000)} {
-					res := testkit.Probe(t, Format, append(append([]byte(nil), z...), tail...))
-					if res.Err != nil || res.End != int64(len(z)) || len(res.Gaps) != 0 || len(res.Unreferenced()) != 0 {
-						t.Fatalf("%d bytes: end %d of %d, %v", len(data), res.End, len(z), res)
-					}
-					if m := res.Find("data"); m == nil || !bytes.Equal(m.Data, data) {
-						t.Fatalf("%d bytes: content differs", len(data))
-					}
-				}
-			}
-		}
-	}
+	testkit.Streams(t, Format, "data", contents, packers, string(testkit.Noise(3000)), string(make([]byte, 5000)))
 }
 
 func TestDamaged(t *testing.T) {
-	z := pack(t, text(70000), 6)
+	z := pack(t, testkit.Text(70000), 6)
 	z[len(z)-1] ^= 1
 	res := testkit.Probe(t, Format, z)
 	if m := res.Find("data"); res.Err != nil || len(res.Gaps) != 1 || m == nil || len(m.Data) != 70000 {
@@ -108,9 +104,9 @@ func falseHits(data []byte) (hits, candidates int) {
 // TestFalsePositives runs over noise, text made of headers, and programs.
 // 300 MB of noise by: ZLIB_NOISE_MB=300 go test -run FalsePositives.
 func TestFalsePositives(t *testing.T) {
-	mb := 16
+	mb := 4
 	fmt.Sscan(os.Getenv("ZLIB_NOISE_MB"), &mb)
-	rng := mrand.New(mrand.NewSource(3))
+	rng := rand.New(rand.NewSource(3))
 	buf := make([]byte, 1<<20)
 	hits, candidates := 0, 0
 	for range mb {
@@ -158,37 +154,8 @@ func TestFalsePositives(t *testing.T) {
 }
 
 func BenchmarkExtract(b *testing.B) {
-	data := text(16 << 20)
-	z := pack(b, data, 6)
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Format.Extract(b.Context(), io.NewSectionReader(bytes.NewReader(z), 0, int64(len(z))), discard{}); err != nil {
-			b.Fatal(err)
-		}
-	}
+	data := testkit.Text(16 << 20)
+	testkit.BenchExtract(b, Format, pack(b, data, 6), int64(len(data)), 1)
 }
 
-func BenchmarkMeasureChance(b *testing.B) {
-	p := noise(4096)
-	copy(p, "\x78\x9c")
-	r := io.NewSectionReader(bytes.NewReader(p), 0, 4096)
-	b.ReportAllocs()
-	for b.Loop() {
-		Format.Measure(r)
-	}
-}
-
-// discard is an engine that keeps nothing.
-type discard struct{}
-
-func (discard) Entry(wardein.Entry) error                     { return nil }
-func (discard) Extents(wardein.Entry, []wardein.Extent) error { return nil }
-func (discard) Blocks(wardein.Entry, []wardein.Block) error   { return nil }
-func (discard) Stream(_ wardein.Entry, r io.Reader) error {
-	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, make([]byte, 64<<10))
-	return err
-}
-func (discard) Span(wardein.Span)   {}
-func (discard) Note(string, string) {}
-func (discard) Gap(wardein.Gap)     {}
+func BenchmarkMeasureChance(b *testing.B) { testkit.BenchReject(b, Format, "\x78\x9c") }
