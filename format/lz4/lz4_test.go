@@ -3,14 +3,8 @@ package lz4
 import (
 	"bytes"
 	"fmt"
-	"io"
-	mrand "math/rand"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
-	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/testkit"
 )
 
@@ -18,106 +12,33 @@ func TestGolden(t *testing.T) { testkit.Golden(t, Format) }
 func TestDamage(t *testing.T) { testkit.Damage(t, Format) }
 func Fuzz(f *testing.F)       { testkit.Fuzz(f, Format) }
 
-// text is content that compresses, the same in every run.
-func text(n int) []byte {
-	rng := mrand.New(mrand.NewSource(1))
-	var b bytes.Buffer
-	for b.Len() < n {
-		fmt.Fprintf(&b, "line %d of a configuration, value %x\n", b.Len(), rng.Intn(1<<20))
-	}
-	return b.Bytes()[:n]
-}
-
-func noise(n int) []byte {
-	b := make([]byte, n)
-	mrand.New(mrand.NewSource(2)).Read(b)
-	return b
-}
-
-// pack runs a compressor over a file "router.cfg" in a folder of its own.
-func pack(t testing.TB, data []byte, args ...string) []byte {
-	t.Helper()
-	tool := testkit.Tool(t, args[0])
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "router.cfg"), data, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(tool, args[1:]...)
-	cmd.Dir = dir
-	out, err := cmd.Output()
-	if err != nil && len(out) == 0 { // compress: 2 when it did not shrink
-		t.Fatal(err)
-	}
-	return out
-}
-
-// TestTool compares with the tool and proves that the bytes behind the stream
-// are neither needed nor swallowed.
+// TestTool compares with the tool.
 func TestTool(t *testing.T) {
-	junk := noise(3000)
-	junk[0], junk[3] = 0x55, 0xff
-	for _, data := range [][]byte{nil, []byte("x"), text(100), text(70000), text(3 << 20), make([]byte, 3<<20), noise(300000), append(noise(100000), text(100000)...)} {
-		for _, args := range [][]string{{"lz4", "-1"}, {"lz4", "-9"}, {"lz4", "-BD", "-B4"}, {"lz4", "-BD", "-B7", "-BX"}, {"lz4", "--no-frame-crc"}, {"lz4", "--content-size", "-B5"}} {
-			z := pack(t, data, append(args, "-c", "-q", "router.cfg")...)
-			for _, tail := range [][]byte{nil, junk, make([]byte, 700), []byte("B"), []byte("BZ")} {
-				res := testkit.Probe(t, Format, append(append([]byte(nil), z...), tail...))
-				if res.Err != nil || res.End != int64(len(z)) || len(res.Gaps) != 0 {
-					t.Fatalf("%d bytes %s + %d: end %d of %d, gaps %v, %v", len(data), args, len(tail), res.End, len(z), res.Gaps, res.Err)
-				}
-				if m := res.Find("data"); m == nil || !bytes.Equal(m.Data, data) {
-					t.Fatalf("%d bytes %s: content differs", len(data), args)
-				}
-				if free := res.Unreferenced(); len(free) != 0 {
-					t.Fatalf("%d bytes %s: unreferenced %v", len(data), args, free)
-				}
-			}
-		}
-	}
+	testkit.Streams(t, Format, "data", testkit.Contents(1<<20), testkit.Packers("lz4 -c -q", "-1", "-9", "-BD -B4", "-BD -B7 -BX", "--no-frame-crc", "--content-size -B5"),
+		"\x55"+string(testkit.Noise(3000)), string(make([]byte, 700)), "B", "BZ")
 }
 
 func TestStreams(t *testing.T) {
-	a, b := text(5000), append(noise(90000), text(200000)...)
-	one := pack(t, a, "lz4", "-c", "-q", "router.cfg")
-	z := append(append([]byte(nil), one...), pack(t, b, "lz4", "-c", "-q", "router.cfg")...)
-	res := testkit.Probe(t, Format, append(append([]byte(nil), z...), "behind it"...))
-	if m := res.Find("data"); res.Err != nil || res.End != int64(len(z)) || m == nil || string(m.Data) != string(a)+string(b) {
-		t.Fatalf("%v", res)
-	}
-	res = testkit.Probe(t, Format, z[:len(z)-100])
-	if m := res.Find("data"); res.Err == nil || m == nil || !bytes.HasPrefix(m.Data, a) {
-		t.Fatalf("cut off: %v", res)
-	}
-	one[len(one)-2] ^= 1
-	res = testkit.Probe(t, Format, append(one, "behind it"...))
-	if m := res.Find("data"); res.Err != nil || len(res.Gaps) != 1 || res.End != int64(len(one)) || m == nil || !bytes.Equal(m.Data, a) {
-		t.Fatalf("bad checksum: %v", res)
-	}
+	testkit.Joined(t, Format, "data", testkit.Packers("lz4 -c -q", "")[0], 2, "behind it")
 }
 
 func TestSkippable(t *testing.T) {
-	a := text(5000)
-	one := pack(t, a, "lz4", "-c", "-q", "router.cfg")
-	z := append(append([]byte(nil), one...), "\x5a\x2a\x4d\x18\x05\x00\x00\x00extra"...)
-	z = append(z, one...)
-	res := testkit.Probe(t, Format, z)
-	if m := res.Find("data"); res.Err != nil || res.End != int64(len(z)) || m == nil || string(m.Data) != string(a)+string(a) {
-		t.Fatalf("%v", res)
-	}
+	a := testkit.Text(5000)
+	one := testkit.Pack(t, a, "lz4", "-c", "-q")
+	z := append(one[:len(one):len(one)], "\x5a\x2a\x4d\x18\x05\x00\x00\x00extra"...)
+	testkit.Whole(t, Format, "skippable frame", "data", append(z, one...), "", append(a, a...))
 }
 
 // TestLegacy: the frame of kernels, which has no end mark.
 func TestLegacy(t *testing.T) {
-	for _, data := range [][]byte{[]byte("x"), text(100), text(70000), text(3 << 20)} {
-		z := pack(t, data, "lz4", "-l", "-c", "-q", "router.cfg")
+	for _, data := range [][]byte{[]byte("x"), testkit.Text(100), testkit.Text(70000), testkit.Text(1 << 20)} {
+		z := testkit.Pack(t, data, "lz4", "-l", "-c", "-q")
 		for _, tail := range []string{"", "\x00\x00\x00\x00", "\xff\xff\xff\xff behind it", "\x00\x10\x00\x00"} {
-			res := testkit.Probe(t, Format, append(append([]byte(nil), z...), tail...))
-			if m := res.Find("data"); res.Err != nil || res.End != int64(len(z)) || m == nil || !bytes.Equal(m.Data, data) {
-				t.Fatalf("%d bytes + %q: end %d of %d, %v", len(data), tail, res.End, len(z), res.Err)
-			}
+			testkit.Whole(t, Format, fmt.Sprintf("legacy, %d bytes + %q", len(data), tail), "data", z, tail, data)
 		}
 	}
-	data := append(text(20<<20), noise(1000)...)
-	z := pack(t, data, "lz4", "-l", "-c", "-q", "router.cfg")
+	data := append(testkit.Text(20<<20), testkit.Noise(1000)...)
+	z := testkit.Pack(t, data, "lz4", "-l", "-c", "-q")
 	res := testkit.Run(Format, append(z, "\x01\x02\x03\x00"...), 64<<20)
 	if m := res.Find("data"); res.Err != nil || res.End != int64(len(z)) || m == nil || !bytes.Equal(m.Data, data) {
 		t.Fatalf("three blocks: end %d of %d, %v", res.End, len(z), res.Err)
@@ -125,48 +46,12 @@ func TestLegacy(t *testing.T) {
 }
 
 func TestCorpus(t *testing.T) {
-	data, err := os.ReadFile(testkit.Corpus(t, "fact_extractor/patool__test.lz4"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res := testkit.Run(Format, data[bytes.Index(data, []byte("\x04\x22\x4d\x18")):], 64<<20)
-	if res.Err != nil || len(res.Members) != 1 || len(res.Gaps) != 0 || len(res.Members[0].Data) == 0 {
-		t.Fatalf("%v", res)
-	}
+	testkit.CorpusStreams(t, Format, "\x04\x22\x4d\x18", "fact_extractor/patool__test.lz4")
 }
 
 func BenchmarkExtract(b *testing.B) {
-	data := text(16 << 20)
-	z := pack(b, data, "lz4", "-c", "-q", "router.cfg")
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Format.Extract(b.Context(), io.NewSectionReader(bytes.NewReader(z), 0, int64(len(z))), discard{}); err != nil {
-			b.Fatal(err)
-		}
-	}
+	data := testkit.Text(16 << 20)
+	testkit.BenchExtract(b, Format, testkit.Pack(b, data, "lz4", "-c", "-q"), int64(len(data)), 1)
 }
 
-func BenchmarkMeasureChance(b *testing.B) {
-	p := noise(4096)
-	copy(p, "\x04\x22\x4d\x18")
-	r := io.NewSectionReader(bytes.NewReader(p), 0, 4096)
-	b.ReportAllocs()
-	for b.Loop() {
-		Format.Measure(r)
-	}
-}
-
-// discard is an engine that keeps nothing.
-type discard struct{}
-
-func (discard) Entry(wardein.Entry) error                     { return nil }
-func (discard) Extents(wardein.Entry, []wardein.Extent) error { return nil }
-func (discard) Blocks(wardein.Entry, []wardein.Block) error   { return nil }
-func (discard) Stream(_ wardein.Entry, r io.Reader) error {
-	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, make([]byte, 64<<10))
-	return err
-}
-func (discard) Span(wardein.Span)   {}
-func (discard) Note(string, string) {}
-func (discard) Gap(wardein.Gap)     {}
+func BenchmarkMeasureChance(b *testing.B) { testkit.BenchReject(b, Format, "\x04\x22\x4d\x18") }
