@@ -2,7 +2,6 @@ package lzma
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,9 +9,7 @@ import (
 	"io/fs"
 	"math/rand"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/wardein/wardein"
@@ -23,33 +20,12 @@ func TestGolden(t *testing.T) { testkit.Golden(t, Format) }
 func TestDamage(t *testing.T) { testkit.Damage(t, Format) }
 func Fuzz(f *testing.F)       { testkit.Fuzz(f, Format) }
 
-// text is content that compresses, the same in every run.
-func text(n int) []byte {
-	rnd := rand.New(rand.NewSource(1))
-	var b bytes.Buffer
-	for b.Len() < n {
-		fmt.Fprintf(&b, "line %d of a configuration, value %x\n", b.Len(), rnd.Intn(1<<20))
-	}
-	return b.Bytes()[:n]
-}
-
-func run(t testing.TB, stdin []byte, name string, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command(testkit.Tool(t, name), args...)
-	cmd.Stdin = bytes.NewReader(stdin)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %q: %v", name, args, err)
-	}
-	return out
-}
-
 // sized is data with its size in the header and no end marker, which xz does
 // not write: the packed stream of a 7z archive behind a header of our own.
 func sized(t testing.TB, data []byte, lc, lp, pb byte) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.7z")
-	run(t, data, "7z", "a", "-si", "-mhc=off", "-mx=5", fmt.Sprintf("-m0=lzma:d=20:lc=%d:lp=%d:pb=%d", lc, lp, pb), path)
+	testkit.Filter(t, data, "7z", "a", "-si", "-mhc=off", "-mx=5", fmt.Sprintf("-m0=lzma:d=20:lc=%d:lp=%d:pb=%d", lc, lp, pb), path)
 	archive, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -60,65 +36,20 @@ func sized(t testing.TB, data []byte, lc, lp, pb byte) []byte {
 	return append(h, archive[32:32+n]...)
 }
 
-// matches says whether a magic stands at the beginning of b.
-func matches(m wardein.Magic, b []byte) bool {
-	if len(b) < len(m.Bytes) {
-		return false
-	}
-	for i := range len(m.Bytes) {
-		if b[i]&m.Mask[i] != m.Bytes[i]&m.Mask[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func found(b []byte) bool {
-	for _, m := range Format.Magic {
-		if matches(m, b) {
-			return true
-		}
-	}
-	return false
-}
-
-// TestTool compares with xz and 7z, and proves that bytes behind the file are
-// neither needed nor swallowed.
+// TestTool compares with xz and 7z.
 func TestTool(t *testing.T) {
-	noise := make([]byte, 100_000)
-	rand.New(rand.NewSource(2)).Read(noise)
-	contents := [][]byte{nil, []byte("x"), text(100), text(70_000), noise, make([]byte, 300_000)}
-	if exe, err := os.ReadFile("/bin/ls"); err == nil {
-		contents = append(contents, exe)
-	}
-	check := func(what string, z, data []byte) {
-		t.Helper()
-		for _, tail := range []string{"", "what follows", "\x00\x00\x00\x00\x00\x00\x00\x00"} {
-			file := append(z[:len(z):len(z)], tail...)
-			res := testkit.Probe(t, Format, file)
-			if !found(file) || res.Err != nil || res.End != int64(len(z)) || len(res.Gaps) != 0 || len(res.Unreferenced()) != 0 {
-				t.Errorf("%s of %d bytes: magic %v, end %d of %d, gaps %v, %v", what, len(data), found(file), res.End, len(z), res.Gaps, res.Err)
-				continue
-			}
-			if m := res.Find("data"); m == nil || !bytes.Equal(m.Data, data) {
-				t.Errorf("%s of %d bytes: content differs", what, len(data))
-			}
-		}
-	}
-	for _, data := range contents {
-		for _, opt := range []string{"-0", "-6", "-9e", "--lzma1=preset=1,lc=0,lp=2,pb=2", "--lzma1=preset=1,lc=4,dict=4KiB", "--lzma1=preset=3,lc=1,lp=2,pb=2,dict=96KiB"} {
-			check(opt, run(t, data, "xz", append(strings.Fields(opt), "--format=lzma", "-c")...), data)
-		}
-		if len(data) > 0 {
-			check("sized", sized(t, data, 3, 0, 2), data)
-			check("sized", sized(t, data, 0, 2, 2), data)
-		}
-	}
+	tails := []string{"what follows", string(make([]byte, 8))}
+	testkit.Streams(t, Format, "data", testkit.Contents(200_000), testkit.Filters("xz --format=lzma -c",
+		"-0", "-6", "-9e", "--lzma1=preset=1,lc=0,lp=2,pb=2", "--lzma1=preset=1,lc=4,dict=4KiB", "--lzma1=preset=3,lc=1,lp=2,pb=2,dict=96KiB"), tails...)
+	testkit.Streams(t, Format, "data", testkit.Contents(200_000)[1:], []testkit.Packer{ // 7z has no stream for nothing
+		{Name: "sized", Pack: func(t testing.TB, data []byte) []byte { return sized(t, data, 3, 0, 2) }},
+		{Name: "sized, lp=2", Pack: func(t testing.TB, data []byte) []byte { return sized(t, data, 0, 2, 2) }},
+	}, tails...)
 }
 
 // A changed byte in data without checksum shows at the latest at its end.
 func TestUnclean(t *testing.T) {
-	data := text(5000)
+	data := testkit.Text(5000)
 	z := sized(t, data, 3, 0, 2)
 	silent := 0
 	for i := headerLen; i < len(z); i++ {
@@ -195,9 +126,9 @@ func TestPrograms(t *testing.T) {
 			}
 			i += k
 			// The magics without Anchored, and beyond them whatever parse lets through.
-			if b := data[i:]; data[i+1] == 0 && (matches(Format.Magic[0], b) || matches(Format.Magic[1], b) || b[headerLen] == 0) {
+			if b := data[i:]; data[i+1] == 0 && (testkit.Matches(Format.Magic[0], b) || testkit.Matches(Format.Magic[1], b) || b[headerLen] == 0) {
 				places++
-				c, err := Format.Measure(io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))))
+				c, err := Format.Measure(testkit.Section(b))
 				if !errors.Is(err, wardein.ErrNotMine) {
 					t.Errorf("%s at %#x: %s: % x", path, i, c.Evidence, b[:24])
 				}
@@ -219,10 +150,10 @@ func TestCorpus(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range data {
-			if data[i] != 0x5D || !matches(Format.Magic[0], data[i:]) && !matches(Format.Magic[1], data[i:]) {
+			if data[i] != 0x5D || !testkit.Matches(Format.Magic[0], data[i:]) && !testkit.Matches(Format.Magic[1], data[i:]) {
 				continue
 			}
-			if c, err := Format.Measure(io.NewSectionReader(bytes.NewReader(data[i:]), 0, int64(len(data)-i))); err == nil {
+			if c, err := Format.Measure(testkit.Section(data[i:])); err == nil {
 				n++
 				res := testkit.Run(Format, data[i:], 64<<20)
 				t.Logf("%s at %#x: %s, end %#x, %d bytes, gaps %v, %v", filepath.Base(p), i, c.Evidence, int64(i)+res.End, len(res.Find("data").Data), res.Gaps, res.Err)
@@ -234,40 +165,13 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// nothing takes everything and keeps nothing.
-type nothing struct{ wardein.Members }
-
-func (nothing) Stream(_ wardein.Entry, r io.Reader) error {
-	_, err := io.Copy(io.Discard, r)
-	return err
-}
-func (nothing) Span(wardein.Span)   {}
-func (nothing) Note(string, string) {}
-func (nothing) Gap(wardein.Gap)     {}
-
 func Benchmark(b *testing.B) {
 	exe, err := os.ReadFile("/bin/bash")
 	if err != nil {
 		testkit.Skip(b, "no program to compress")
 	}
-	z := run(b, exe, "xz", "-c", "--format=lzma")
-	b.Run("extract", func(b *testing.B) {
-		b.SetBytes(int64(len(exe)))
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := Format.Extract(context.Background(), io.NewSectionReader(bytes.NewReader(z), 0, int64(len(z))), nothing{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("reject", func(b *testing.B) { // by the header
-		z := append([]byte(nil), z...)
-		z[3] = 3
-		z[4] = 1
-		r := io.NewSectionReader(bytes.NewReader(z), 0, int64(len(z)))
-		b.ReportAllocs()
-		for b.Loop() {
-			_, _ = Format.Measure(r)
-		}
-	})
+	z := testkit.Filter(b, exe, "xz", "-c", "--format=lzma")
+	b.Run("extract", func(b *testing.B) { testkit.BenchExtract(b, Format, z, int64(len(exe)), 1) })
+	z[3], z[4] = 3, 1
+	b.Run("reject", func(b *testing.B) { testkit.BenchReject(b, Format, string(z)) }) // by the header
 }
