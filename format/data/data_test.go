@@ -7,7 +7,6 @@ import (
 	stdgif "image/gif"
 	stdjpeg "image/jpeg"
 	stdpng "image/png"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,16 +16,12 @@ import (
 	"github.com/wardein/wardein/internal/testkit"
 )
 
-func sectionOf(data []byte) *io.SectionReader {
-	return io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))
-}
-
 // ends fails unless data is claimed by the format up to its last byte, alone
 // and with bytes behind it.
 func ends(t *testing.T, format, what string, data []byte) {
 	t.Helper()
 	for _, tail := range []string{"", "\x00\x00 behind it"} {
-		f, claim, err := which(sectionOf(append(data[:len(data):len(data)], tail...)))
+		f, claim, err := testkit.Which(Formats, testkit.Section(append(data[:len(data):len(data)], tail...)))
 		if f == nil || f.Name != format || err != nil || claim.End != int64(len(data)) {
 			t.Errorf("%s: %+v, %v; want %s of %d bytes", what, claim, err, format, len(data))
 		}
@@ -78,7 +73,7 @@ func TestInstalled(t *testing.T) {
 				continue
 			}
 			n++
-			f, claim, err := which(sectionOf(data))
+			f, claim, err := testkit.Which(Formats, testkit.Section(data))
 			if f == nil || f.Name != c.format || err != nil || claim.End != int64(len(data)) {
 				t.Errorf("%s: %+v, %v; want %d bytes", p, claim, err, len(data))
 			}
@@ -160,7 +155,7 @@ func TestCorpus(t *testing.T) {
 		if c.end == 0 {
 			c.end = int64(len(data))
 		}
-		f, claim, err := which(sectionOf(data))
+		f, claim, err := testkit.Which(Formats, testkit.Section(data))
 		if f == nil || f.Name != c.format || claim.End != c.end || (err != nil) != c.damaged {
 			t.Errorf("%s: %+v, %v; want %s up to %d of %d", c.file, claim, err, c.format, c.end, len(data))
 			continue
@@ -193,11 +188,11 @@ func benchmark(b *testing.B, corpus string) {
 }
 
 func measure(b *testing.B, data []byte) {
-	r := sectionOf(data)
+	r := testkit.Section(data)
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if f, claim, _ := which(r); f == nil || claim.Confidence < wardein.Likely {
+		if f, claim, _ := testkit.Which(Formats, r); f == nil || claim.Confidence < wardein.Likely {
 			b.Fatal("is not recognised")
 		}
 	}
