@@ -2,7 +2,6 @@ package vendor
 
 import (
 	"bytes"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -12,10 +11,6 @@ import (
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/testkit"
 )
-
-func sectionOf(data []byte) *io.SectionReader {
-	return io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))
-}
 
 func read(t testing.TB, corpus string) []byte {
 	t.Helper()
@@ -64,7 +59,7 @@ func TestCorpus(t *testing.T) {
 		{"openwrt/openwrt-18.06.9-ar71xx-tiny-tl-wr740n-v5-squashfs-sysupgrade.bin", "tplink-v1", []string{"kernel", "rootfs"}, 0},
 	} {
 		data := read(t, c.file)
-		f, claim, err := which(sectionOf(data))
+		f, claim, err := testkit.Which(Formats, testkit.Section(data))
 		if f == nil || f.Name != c.format || err != nil {
 			t.Errorf("%s: %+v, %v", c.file, claim, err)
 			continue
