@@ -27,6 +27,7 @@ import (
 	"github.com/wardein/wardein/format/hwnp"
 	"github.com/wardein/wardein/format/ident"
 	"github.com/wardein/wardein/format/ikconfig"
+	"github.com/wardein/wardein/format/iso9660"
 	"github.com/wardein/wardein/format/jffs2"
 	"github.com/wardein/wardein/format/linuximage"
 	"github.com/wardein/wardein/format/lz4"
@@ -81,6 +82,8 @@ func Formats() []wardein.Format {
 			squashfs.Format,
 			erofs.Format,
 			ext.Format,
+			iso9660.Format,
+			iso9660.FormatZisofs,
 			ubi.Format,
 			ubifs.Format,
 			jffs2.Format,

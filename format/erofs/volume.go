@@ -45,13 +45,13 @@ type run struct {
 
 func newVolume(s *super, r *io.SectionReader) *volume {
 	// All metadata of an honest volume is read about once.
-	return &volume{super: s, r: r, left: 4*r.Size() + 1<<20, at: -1, dirs: map[int64]bool{}, names: map[int64]string{}, xattrs: map[uint32]wardein.Xattr{}}
+	return &volume{super: s, r: r, left: 4*r.Size() + 1<<16, at: -1, dirs: map[int64]bool{}, names: map[int64]string{}, xattrs: map[uint32]wardein.Xattr{}}
 }
 
 // charge takes n from the bound on work.
 func (v *volume) charge(n int64) error {
 	if v.left -= n; v.left < 0 {
-		return fmt.Errorf("%w: more than %d bytes of metadata read in a volume of %d", errLimit, 4*v.r.Size()+1<<20, v.r.Size())
+		return fmt.Errorf("%w: more than %d bytes of metadata read in a volume of %d", errLimit, 4*v.r.Size()+1<<16, v.r.Size())
 	}
 	return nil
 }
