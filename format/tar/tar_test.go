@@ -2,9 +2,7 @@ package tar
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,17 +12,18 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/testkit"
+	"github.com/wardein/wardein/internal/testkit/srctree"
 )
 
 func TestGolden(t *testing.T) { testkit.Golden(t, Format) }
 func TestDamage(t *testing.T) { testkit.Damage(t, Format) }
 func Fuzz(f *testing.F)       { testkit.Fuzz(f, Format) }
 
-// tree builds a folder with one of everything; long adds names that need an
+// tree builds a folder with one of everything and a sparse file; long adds names that need an
 // extension.
-func tree(t *testing.T, long bool) string {
+func tree(t testing.TB, long bool) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := srctree.Small(t)
 	must := func(err error) {
 		if err != nil {
 			t.Helper()
@@ -32,21 +31,6 @@ func tree(t *testing.T, long bool) string {
 		}
 	}
 	p := func(name string) string { return filepath.Join(dir, name) }
-	must(os.MkdirAll(p("etc/init.d"), 0o755))
-	must(os.WriteFile(p("etc/hostname"), []byte("access-node-7\n"), 0o640))
-	must(os.WriteFile(p("etc/empty"), nil, 0o600))
-	must(os.WriteFile(p("etc/block"), bytes.Repeat([]byte("x"), 512), 0o600))
-	must(os.WriteFile(p("etc/big"), bytes.Repeat([]byte("0123456789abcdef\n"), 20000), 0o644))
-	must(os.WriteFile(p("etc/latin-\xe9"), []byte("not UTF-8"), 0o644))
-	must(os.Symlink("../nowhere/at all", p("etc/link")))
-	must(os.Link(p("etc/hostname"), p("etc/same")))
-	must(syscall.Mkfifo(p("etc/fifo"), 0o622))
-	if os.Geteuid() == 0 {
-		must(syscall.Mknod(p("etc/null"), syscall.S_IFCHR|0o666, 1<<8|3))
-		must(syscall.Mknod(p("etc/mtd"), syscall.S_IFBLK|0o660, 31<<8|7))
-		must(os.Chown(p("etc/big"), 1000, 2000))
-		must(os.Chmod(p("etc/big"), 0o755|os.ModeSetuid|os.ModeSticky))
-	}
 	if long {
 		d := p("etc/" + strings.Repeat("long-", 30) + "/" + strings.Repeat("name-", 30))
 		must(os.MkdirAll(d, 0o700))
@@ -62,47 +46,6 @@ func tree(t *testing.T, long bool) string {
 	must(f.Truncate(41*65536 + 100))
 	must(f.Close())
 	return dir
-}
-
-// compare holds the members against the folder they were made from.
-func compare(t *testing.T, dir string, res *testkit.Result) {
-	t.Helper()
-	first := map[uint64]string{}
-	for _, m := range res.Members {
-		fi, err := os.Lstat(filepath.Join(dir, m.Name))
-		if err != nil {
-			t.Errorf("%q: %v", m.Name, err)
-			continue
-		}
-		st := fi.Sys().(*syscall.Stat_t)
-		kind := map[uint32]wardein.Kind{syscall.S_IFREG: wardein.File, syscall.S_IFDIR: wardein.Directory, syscall.S_IFLNK: wardein.Symlink,
-			syscall.S_IFCHR: wardein.CharDevice, syscall.S_IFBLK: wardein.BlockDevice, syscall.S_IFIFO: wardein.FIFO}[st.Mode&syscall.S_IFMT]
-		if prev, ok := first[st.Ino]; ok && kind == wardein.File {
-			if m.Kind != wardein.HardLink || m.Target != prev {
-				t.Errorf("%q: %v to %q, want a hard link to %q", m.Name, m.Kind, m.Target, prev)
-			}
-			continue
-		}
-		first[st.Ino] = m.Name
-		if m.Kind != kind || m.Mode != st.Mode&0o7777 || m.UID != st.Uid || m.GID != st.Gid || m.MTime != st.Mtim.Sec {
-			t.Errorf("%q: %v %o %d:%d %d, want %v %o %d:%d %d", m.Name, m.Kind, m.Mode, m.UID, m.GID, m.MTime, kind, st.Mode&0o7777, st.Uid, st.Gid, st.Mtim.Sec)
-		}
-		switch kind {
-		case wardein.File:
-			want, _ := os.ReadFile(filepath.Join(dir, m.Name))
-			if !bytes.Equal(want, m.Data) {
-				t.Errorf("%q: content differs: %d bytes, want %d", m.Name, len(m.Data), len(want))
-			}
-		case wardein.Symlink:
-			if want, _ := os.Readlink(filepath.Join(dir, m.Name)); want != m.Target {
-				t.Errorf("%q: target %q, want %q", m.Name, m.Target, want)
-			}
-		case wardein.CharDevice, wardein.BlockDevice:
-			if want := uint64(m.Major)<<8 | uint64(m.Minor); want != st.Rdev {
-				t.Errorf("%q: device %d,%d", m.Name, m.Major, m.Minor)
-			}
-		}
-	}
 }
 
 func run1(t testing.TB, dir, tool string, args ...string) []byte {
@@ -149,7 +92,15 @@ func TestTool(t *testing.T) {
 					t.Errorf("unreferenced %v", x)
 				}
 			}
-			compare(t, dir, res)
+			srctree.Compare(t, res, dir, srctree.Options{Slash: true, Skip: func(name string) bool {
+				return strings.Contains(strings.Join(c.args, " ")+" ", "--exclude="+filepath.Base(name)+" ")
+			}})
+			seen := map[string]bool{}
+			for _, m := range res.Members {
+				if seen[m.Name] = true; m.Kind == wardein.HardLink && !seen[m.Target] {
+					t.Errorf("%q: hard link to %q, which comes later", m.Name, m.Target)
+				}
+			}
 			list := filepath.Join(t.TempDir(), "a.tar")
 			os.WriteFile(list, out, 0o644)
 			var names []string
@@ -248,44 +199,12 @@ func many(n int) []byte {
 
 func BenchmarkWalk100k(b *testing.B) {
 	data := many(100000)
-	r := io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))
-	b.Run("measure", func(b *testing.B) {
-		b.SetBytes(int64(len(data)))
-		b.ReportAllocs()
-		for b.Loop() {
-			if c, err := Format.Measure(r); err != nil || c.End != int64(len(data)) {
-				b.Fatal(c, err)
-			}
-		}
-	})
-	b.Run("extract", func(b *testing.B) {
-		b.SetBytes(int64(len(data)))
-		b.ReportAllocs()
-		for b.Loop() {
-			var d discard
-			if end, err := Format.Extract(context.Background(), r, &d); err != nil || end != int64(len(data)) || d.n != 100000 {
-				b.Fatal(end, err, d)
-			}
-		}
-	})
+	b.Run("measure", func(b *testing.B) { testkit.BenchMeasure(b, Format, data) })
+	b.Run("extract", func(b *testing.B) { testkit.BenchExtract(b, Format, data, int64(len(data)), 100000) })
 }
 
 func BenchmarkMeasureChance(b *testing.B) {
 	data := many(1)
 	data[0] ^= 1
-	r := io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		Format.Measure(r)
-	}
+	testkit.BenchReject(b, Format, string(data))
 }
-
-type discard struct{ n int }
-
-func (d *discard) Entry(wardein.Entry) error                     { d.n++; return nil }
-func (d *discard) Extents(wardein.Entry, []wardein.Extent) error { d.n++; return nil }
-func (d *discard) Blocks(wardein.Entry, []wardein.Block) error   { d.n++; return nil }
-func (d *discard) Stream(wardein.Entry, io.Reader) error         { d.n++; return nil }
-func (d *discard) Span(wardein.Span)                             {}
-func (d *discard) Note(string, string)                           {}
-func (d *discard) Gap(wardein.Gap)                               {}

@@ -106,6 +106,7 @@ type Options struct {
 	NoOwner   bool
 	SameOwner bool // everything belongs to root
 	NoHard    bool // every name of a file is a file of its own
+	Slash     bool // a directory's name ends with a slash
 	// Skip leaves members out on both sides.
 	Skip func(name string) bool
 }
@@ -119,7 +120,14 @@ func Compare(t testing.TB, res *testkit.Result, dir string, o Options) {
 		if left[m.Name] != nil {
 			t.Errorf("%q comes twice", m.Name)
 		}
-		left[m.Name] = m
+		name := m.Name
+		if o.Slash && m.Kind == wardein.Directory {
+			var cut bool
+			if name, cut = strings.CutSuffix(name, "/"); !cut {
+				t.Errorf("directory %q without a slash", name)
+			}
+		}
+		left[name] = m
 	}
 	delete(left, ".")
 	inodes := map[uint64]string{}
@@ -145,7 +153,7 @@ func Compare(t testing.TB, res *testkit.Result, dir string, o Options) {
 		if m.Kind == wardein.HardLink {
 			target := res.Find(m.Target)
 			var other syscall.Stat_t
-			if target == nil || syscall.Lstat(filepath.Join(dir, m.Target), &other) != nil || other.Ino != st.Ino || o.NoHard {
+			if target == nil || target.Kind == wardein.HardLink || syscall.Lstat(filepath.Join(dir, m.Target), &other) != nil || other.Ino != st.Ino || o.NoHard {
 				t.Errorf("%q: hard link to %q", name, m.Target)
 			}
 			return nil
