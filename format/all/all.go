@@ -35,6 +35,7 @@ import (
 	"github.com/wardein/wardein/format/lzma"
 	"github.com/wardein/wardein/format/lzop"
 	"github.com/wardein/wardein/format/mbr"
+	"github.com/wardein/wardein/format/minix"
 	"github.com/wardein/wardein/format/pe"
 	"github.com/wardein/wardein/format/romfs"
 	"github.com/wardein/wardein/format/rpm"
@@ -88,6 +89,7 @@ func Formats() []wardein.Format {
 			ubifs.Format,
 			jffs2.Format,
 			yaffs2.Format,
+			minix.Format,
 			cramfs.Format,
 			romfs.Format,
 			fat.Format,
