@@ -171,6 +171,9 @@ func codeParts(c *wardein.Coverage) []string {
 			unread = append(unread, fmt.Sprintf("%s %s", term.Clean(k.Arch), Size(k.Bytes-k.Read)))
 		}
 	}
+	if read == 0 {
+		return []string{"no code read: no check reads code yet (" + strings.Join(unread, ", ") + ")"}
+	}
 	s := Percent(wardein.Share(read, all)) + " of code read"
 	if len(unread) > 0 {
 		s += " (not read: " + strings.Join(unread, ", ") + ")"
