@@ -77,7 +77,17 @@ const recordVersion = 1
 
 func (e *encoder) u(v uint64) { e.b = binary.AppendUvarint(e.b, v) }
 func (e *encoder) i(v int64)  { e.b = binary.AppendVarint(e.b, v) }
-func (e *encoder) s(v string) { e.u(uint64(len(v))); e.b = append(e.b, v...) }
+
+// n is a length or an offset. A format or a check that hands out a negative
+// one must not end the run.
+func (e *encoder) n(v int64) { e.u(uint64(max(0, v))) }
+
+func (e *encoder) s(v string) {
+	v = v[:min(len(v), maxString)]
+	e.u(uint64(len(v)))
+	e.b = append(e.b, v...)
+}
+
 func (e *encoder) d(v wardein.Digest) {
 	e.b = append(e.b, v[:]...)
 }
@@ -114,13 +124,13 @@ func (e *encoder) head(r *Record) {
 		e.s(g.Node)
 		e.s(g.Who)
 		e.s(string(g.Kind))
-		e.u(uint64(g.Off))
-		e.u(uint64(g.Len))
+		e.n(g.Off)
+		e.n(g.Len)
 		e.s(g.Why)
 	}
 	e.u(uint64(len(r.Rejected)))
 	for _, x := range r.Rejected {
-		e.u(uint64(x.Off))
+		e.n(x.Off)
 		e.s(x.Format)
 		e.s(x.Why)
 	}
@@ -321,8 +331,8 @@ func (e *encoder) outcomes(blob wardein.Digest, as string, all []wardein.Outcome
 		e.u(uint64(len(o.Facts)))
 		for _, f := range o.Facts {
 			e.s(f.Kind)
-			e.u(uint64(f.Off))
-			e.u(uint64(f.Len))
+			e.n(f.Off)
+			e.n(f.Len)
 			e.notes(f.Attrs)
 		}
 	}

@@ -36,7 +36,7 @@ func parseOpenSSH(b []byte) (key, bool) {
 		k.encrypted, k.verified = true, true
 		return k, true
 	}
-	if private.number() != private.number() {
+	if first := private.number(); first != private.number() {
 		return key{}, false
 	}
 	if private.text() != public.kind {

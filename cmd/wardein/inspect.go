@@ -87,7 +87,7 @@ is new.`,
 				return &exit{exitInterrupted}
 			case strict && len(res.report.Gaps) > 0:
 				return &exit{exitGaps}
-			case severity >= 0 && len(res.report.Findings) > 0 && worst(res.report.Findings) >= severity:
+			case len(res.report.Findings) > 0 && worst(res.report.Findings) >= severity:
 				return &exit{exitThreshold}
 			}
 			return nil

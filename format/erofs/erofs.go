@@ -99,24 +99,23 @@ var (
 
 // super is what the superblock says.
 type super struct {
-	crc, compat, incompat     uint32
-	bits                      uint // log2 of the block size
-	size                      int64
-	root, packed              int64
-	inodes                    uint64
-	built                     int64
-	blocks                    int64
-	meta, shared              int64 // byte offsets
-	uuid                      [16]byte
-	name                      string
-	algorithms                uint16
-	devices                   int
-	deviceTable               int64
-	prefixes                  int
-	prefixAt                  int64
-	dirBits                   uint8
-	head                      [128]byte
-	checksummed, checksumFits bool
+	crc, compat, incompat uint32
+	bits                  uint // log2 of the block size
+	size                  int64
+	root, packed          int64
+	inodes                uint64
+	built                 int64
+	blocks                int64
+	meta, shared          int64 // byte offsets
+	uuid                  [16]byte
+	name                  string
+	algorithms            uint16
+	devices               int
+	deviceTable           int64
+	prefixes              int
+	prefixAt              int64
+	dirBits               uint8
+	head                  [128]byte
 }
 
 func (s *super) block() int64 { return 1 << s.bits }

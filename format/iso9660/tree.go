@@ -161,7 +161,7 @@ func (v *volume) relocated(block int64) (rec record, err error) {
 		return rec, err
 	}
 	b := make([]byte, 255)
-	n, err := v.r.ReadAt(b, block*v.block)
+	n, _ := v.r.ReadAt(b, block*v.block)
 	if n < 34 {
 		return rec, fmt.Errorf("moved directory at %#x: image ends at %#x", block*v.block, v.r.Size())
 	}
