@@ -24,7 +24,7 @@ test:
 	CGO_ENABLED=0 go test -json ./... | go run ./bench/count
 
 race:
-	CGO_ENABLED=1 go test -race $(CONCURRENT)
+	CGO_ENABLED=1 go test -race -short $(CONCURRENT)
 
 lint:
 	files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt'ed: $$files"; exit 1; fi
