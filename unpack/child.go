@@ -91,7 +91,14 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 	defer cancel()
 	stop := make(chan struct{})
 	defer close(stop)
-	for range s.workers - 1 {
+	// More goroutines than processors: a format that hands out members should
+	// find an idle one even while some are busy with long streams, else it does
+	// such a job itself and nobody hands out more.
+	pool := 2 * s.workers
+	if s.serial {
+		pool = 0
+	}
+	for range pool {
 		go func() {
 			for {
 				select {
