@@ -176,7 +176,7 @@ func (r *Reader) next() error {
 		if err != nil {
 			return err
 		}
-		r.body = &stage{f: f, in: r.body}
+		r.body = bcj.NewReader(r.body, f)
 	}
 	r.sum, r.made, r.open = r.check.hash(), 0, true
 	return nil
@@ -346,38 +346,4 @@ func (r *Reader) peek(n int) ([]byte, error) {
 func (r *Reader) discard(n int) {
 	n, _ = r.in.Discard(n)
 	r.base += int64(n)
-}
-
-// stage runs one filter over what it reads.
-type stage struct {
-	f    *bcj.Filter
-	in   io.Reader
-	err  error
-	from int // buf[from:done] is final
-	done int
-	end  int // buf[done:end] waits for what follows
-	buf  [32 << 10]byte
-}
-
-func (s *stage) Read(p []byte) (int, error) {
-	for s.from == s.done {
-		if s.err != nil {
-			if s.done == s.end {
-				return 0, s.err
-			}
-			s.done = s.end // the rest is final as it is
-			break
-		}
-		s.end = copy(s.buf[:], s.buf[s.done:s.end])
-		s.from, s.done = 0, 0
-		for s.end < len(s.buf) && s.err == nil {
-			var n int
-			n, s.err = s.in.Read(s.buf[s.end:])
-			s.end += n
-		}
-		s.done = s.f.Undo(s.buf[:s.end])
-	}
-	n := copy(p, s.buf[s.from:s.done])
-	s.from += n
-	return n, nil
 }

@@ -204,7 +204,7 @@ func (p *pipe) decode(c *coder, in []io.Reader, size int64) (io.Reader, error) {
 			return nil, bad()
 		}
 		f, err := bcj.New(id, start)
-		return &stage{f: f, in: in[0]}, err
+		return bcj.NewReader(in[0], f), err
 	}
 	switch c.id {
 	case methodCopy:
@@ -214,7 +214,7 @@ func (p *pipe) decode(c *coder, in []io.Reader, size int64) (io.Reader, error) {
 			return nil, bad()
 		}
 		f, err := bcj.NewDelta(int(c.props[0]) + 1)
-		return &stage{f: f, in: in[0]}, err
+		return bcj.NewReader(in[0], f), err
 	case methodLZMA:
 		if len(c.props) != 5 {
 			return nil, bad()
@@ -296,38 +296,4 @@ func (e *exact) Read(b []byte) (int, error) {
 		}
 	}
 	return n, err
-}
-
-// stage runs one filter over what it reads.
-type stage struct {
-	f    *bcj.Filter
-	in   io.Reader
-	err  error
-	from int // buf[from:done] is final
-	done int
-	end  int // buf[done:end] waits for what follows
-	buf  [32 << 10]byte
-}
-
-func (s *stage) Read(p []byte) (int, error) {
-	for s.from == s.done {
-		if s.err != nil {
-			if s.done == s.end {
-				return 0, s.err
-			}
-			s.done = s.end // the rest is final as it is
-			break
-		}
-		s.end = copy(s.buf[:], s.buf[s.done:s.end])
-		s.from, s.done = 0, 0
-		for s.end < len(s.buf) && s.err == nil {
-			var n int
-			n, s.err = s.in.Read(s.buf[s.end:])
-			s.end += n
-		}
-		s.done = s.f.Undo(s.buf[:s.end])
-	}
-	n := copy(p, s.buf[s.from:s.done])
-	s.from += n
-	return n, nil
 }

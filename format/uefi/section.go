@@ -209,7 +209,7 @@ func (s *section) open(in *bufio.Reader) (io.Reader, error) {
 		return z, err
 	}
 	f, err := bcj.New(bcj.X86, 0)
-	return &stage{f: f, in: z}, err
+	return bcj.NewReader(z, f), err
 }
 
 // counter knows how far it was read.
@@ -322,38 +322,4 @@ func (p *part) Read(b []byte) (int, error) {
 	}
 	p.err = err
 	return n, err
-}
-
-// stage runs a filter over what it reads.
-type stage struct {
-	f    *bcj.Filter
-	in   io.Reader
-	err  error
-	from int // buf[from:done] is final
-	done int
-	end  int // buf[done:end] waits for what follows
-	buf  [32 << 10]byte
-}
-
-func (s *stage) Read(p []byte) (int, error) {
-	for s.from == s.done {
-		if s.err != nil {
-			if s.done == s.end {
-				return 0, s.err
-			}
-			s.done = s.end // the rest is final as it is
-			break
-		}
-		s.end = copy(s.buf[:], s.buf[s.done:s.end])
-		s.from, s.done = 0, 0
-		for s.end < len(s.buf) && s.err == nil {
-			var n int
-			n, s.err = s.in.Read(s.buf[s.end:])
-			s.end += n
-		}
-		s.done = s.f.Undo(s.buf[:s.end])
-	}
-	n := copy(p, s.buf[s.from:s.done])
-	s.from += n
-	return n, nil
 }
