@@ -2,7 +2,6 @@ package ubi
 
 import (
 	"encoding/binary"
-	"math/rand"
 	"testing"
 
 	"github.com/wardein/wardein/internal/testkit"
@@ -19,35 +18,5 @@ func seal(d []byte) []byte {
 	return d
 }
 
-func FuzzSealed(f *testing.F) {
-	for _, s := range testkit.Samples(f) {
-		f.Add(s.Data)
-	}
-	f.Fuzz(func(t *testing.T, d []byte) { testkit.Probe(t, Format, seal(append([]byte(nil), d...))) })
-}
-
-func TestSealedDamage(t *testing.T) {
-	r := rand.New(rand.NewSource(1))
-	for _, s := range testkit.Samples(t) {
-		for range 500 {
-			d := append([]byte(nil), s.Data...)
-			for range 1 + r.Intn(6) {
-				i := r.Intn(len(d))
-				switch r.Intn(5) {
-				case 0:
-					d[i] ^= 1 << r.Intn(8)
-				case 1:
-					d[i] = byte(r.Intn(256))
-				case 2:
-					d[i] = 0xFF
-				case 3:
-					copy(d[i:], d[r.Intn(len(d)):][:1])
-				case 4:
-					from := r.Intn(len(d))
-					copy(d[i:], append([]byte(nil), d[from:min(len(d), from+r.Intn(600))]...))
-				}
-			}
-			testkit.Probe(t, Format, seal(d))
-		}
-	}
-}
+func FuzzSealed(f *testing.F)       { testkit.FuzzSealed(f, Format, seal) }
+func TestSealedDamage(t *testing.T) { testkit.Sealed(t, Format, seal) }
