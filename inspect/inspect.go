@@ -173,7 +173,7 @@ func (t *Tally) Counts() []wardein.CheckCount {
 }
 
 // Judge runs every check's Tree part and returns the findings in the order of
-// a report: reach, then severity, then confidence, then ID. A check that
+// a report: reach, severity, confidence, ID, node, check. A check that
 // fails is a Gap; what it found before stays.
 func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []wardein.Finding, gaps []wardein.Gap, err error) {
 	for i := range r.Checks {
@@ -210,8 +210,10 @@ func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []warde
 			return a.Confidence > b.Confidence
 		case a.ID != b.ID:
 			return a.ID < b.ID
+		case a.Node != b.Node:
+			return a.Node < b.Node
 		}
-		return a.Node < b.Node
+		return a.Check < b.Check
 	})
 	return findings, gaps, nil
 }
