@@ -134,9 +134,10 @@ type Note struct{ Name, Value string }
 
 // Node is one entry of the unpacked tree.
 type Node struct {
-	// Path is the node's full path from the root, "" for the root itself. A
-	// name that occurs twice in one container is told apart by a suffix
-	// "#2", "#3" in Path; Entry.Name stays as found.
+	// Path is the node's full path from the root, "" for the root itself, and
+	// no other node's. A name that occurs twice in one container is told apart
+	// by a suffix "#2", "#3" in Path, and one that ends so itself by "#1";
+	// Entry.Name stays as found.
 	Path string
 	Entry
 	Size int64

@@ -5,10 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"os"
-	"strings"
+	"slices"
 
 	"github.com/wardein/wardein"
 )
@@ -80,6 +79,13 @@ func (w *walk) directory(in *Input) error {
 			if _, begun := ahead[k]; !begun && in.entries[k].Kind == wardein.File {
 				ahead[k] = w.ahead(in, k)
 			}
+		}
+		if w.entries >= w.e.Limits.Entries {
+			path := "…"
+			for slices.ContainsFunc(in.entries, func(e dirEntry) bool { return e.Name == path }) {
+				path += "…"
+			}
+			return w.more(path)
 		}
 		n := &wardein.Node{Path: d.Name, Entry: d.Entry, Size: d.size, Blob: d.digest}
 		w.entries++
@@ -219,7 +225,7 @@ func (w *walk) left(n *wardein.Node) int64 {
 
 func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input *os.File, here *ancestors) error {
 	reg := newRegion(nil, loc)
-	seen := map[uint64]uint32{}
+	paths := newNames()
 	for {
 		m, err := rec.Next()
 		if err == io.EOF {
@@ -229,20 +235,10 @@ func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input
 			return fmt.Errorf("record of %s: %w", key.Blob, err)
 		}
 		if w.entries >= w.e.Limits.Entries {
-			if !w.noted {
-				w.noted = true
-				return w.visit(&Visit{Node: &wardein.Node{Path: childPath(n.Path, "…", 1), Entry: wardein.Entry{Name: "…", Kind: wardein.Directory},
-					Gaps: []wardein.Gap{{Who: "engine", Kind: wardein.Limit, Why: fmt.Sprintf("%d entries were listed, the limit is %d; there are more", w.entries, w.e.Limits.Entries)}}}, Opened: true})
-			}
-			return nil
+			return w.more(joinPath(n.Path, paths.next("…", false, true)))
 		}
 		w.entries++
-		name := cleanName(m.Name)
-		h := fnv.New64a()
-		io.WriteString(h, name)
-		sum := h.Sum64()
-		seen[sum]++
-		c := &wardein.Node{Path: childPath(n.Path, name, seen[sum]), Entry: m.Entry, Size: m.Size, Blob: m.Blob, Extents: m.Extents, Derived: m.Derived}
+		c := &wardein.Node{Path: joinPath(n.Path, paths.next(m.Name, hasContent(m.Kind), m.Kind == wardein.Directory)), Entry: m.Entry, Size: m.Size, Blob: m.Blob, Extents: m.Extents, Derived: m.Derived}
 		if !hasContent(m.Kind) {
 			if err := w.visit(&Visit{Node: c, Opened: true}); err != nil {
 				return err
@@ -265,6 +261,17 @@ func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input
 			return err
 		}
 	}
+}
+
+// more visits, once in a run, a node in place of the entries beyond the limit.
+func (w *walk) more(path string) error {
+	if w.noted {
+		return nil
+	}
+	w.noted = true
+	why := fmt.Sprintf("%d entries were listed, the limit is %d; there are more", w.entries, w.e.Limits.Entries)
+	return w.visit(&Visit{Node: &wardein.Node{Path: path, Entry: wardein.Entry{Name: "…", Kind: wardein.Directory},
+		Gaps: []wardein.Gap{{Who: "engine", Kind: wardein.Limit, Why: why}}}, Opened: true})
 }
 
 // closed visits a node whose content is not opened.
@@ -327,31 +334,4 @@ func (w *walk) outcomes(k Key) ([]wardein.Outcome, error) {
 		return nil, fmt.Errorf("facts about %s: %w", k.Blob, err)
 	}
 	return ReadOutcomes(bufio.NewReaderSize(r, 4<<10))
-}
-
-// cleanName is the form of a member's name that stands in a path: without the
-// leading "/" and "./" that archives write. The name itself stays as found.
-func cleanName(name string) string {
-	for {
-		switch {
-		case strings.HasPrefix(name, "/"):
-			name = name[1:]
-		case strings.HasPrefix(name, "./"):
-			name = name[2:]
-		case name == "." || name == "":
-			return "."
-		default:
-			return strings.TrimRight(name, "/")
-		}
-	}
-}
-
-func childPath(parent, name string, n uint32) string {
-	if n > 1 {
-		name = fmt.Sprintf("%s#%d", name, n)
-	}
-	if parent == "" {
-		return name
-	}
-	return parent + "/" + name
 }
