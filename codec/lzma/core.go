@@ -115,9 +115,11 @@ func (c *core) resetState() {
 	c.state, c.rep0, c.rep1, c.rep2, c.rep3, c.pending = 0, 0, 0, 0, 0, 0
 }
 
+// fill doubles what is filled: with lc+lp = 12 a block's literal coder is 6 MB.
 func fill(p []uint16) {
-	for i := range p {
-		p[i] = probInit
+	p[0] = probInit
+	for n := 1; n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
 	}
 }
 
