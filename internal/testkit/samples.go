@@ -139,23 +139,22 @@ func Damage(t *testing.T, f wardein.Format) {
 func Probe(t testing.TB, f wardein.Format, data []byte) *Result {
 	t.Helper()
 	res := Run(f, data, 4<<20)
-	if res.Claim.End < wardein.EndUnknown || res.Claim.End > int64(len(data)) {
-		t.Fatalf("claim end %d of %d bytes", res.Claim.End, len(data))
-	}
-	if res.End < 0 && res.Claim.End != 0 && res.Err == nil || res.End > int64(len(data)) {
-		t.Fatalf("end %d of %d bytes", res.End, len(data))
+	if broken := res.breach(len(data)); broken != "" {
+		t.Fatal(broken)
 	}
 	return res
 }
 
-// Fuzz is the whole body of a format's fuzz target, seeded from its samples.
-func Fuzz(f *testing.F, format wardein.Format) {
-	for _, s := range Samples(f) {
-		if len(s.Data) <= 256<<10 {
-			f.Add(s.Data)
-		}
+// breach says how the contract is broken over an input of size bytes, "" when
+// it is not.
+func (c *Result) breach(size int) string {
+	if c.Claim.End < wardein.EndUnknown || c.Claim.End > int64(size) {
+		return fmt.Sprintf("claim end %d of %d bytes", c.Claim.End, size)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { Probe(t, format, data) })
+	if c.End < 0 && c.Claim.End != 0 && c.Err == nil || c.End > int64(size) {
+		return fmt.Sprintf("end %d of %d bytes", c.End, size)
+	}
+	return ""
 }
 
 // Tool returns the path of a reference tool. Where it is missing the test is

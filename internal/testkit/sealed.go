@@ -36,11 +36,3 @@ func Sealed(t *testing.T, f wardein.Format, seal func([]byte) []byte) {
 		}
 	}
 }
-
-// FuzzSealed is Fuzz with the checksums of what the fuzzer made put right.
-func FuzzSealed(f *testing.F, format wardein.Format, seal func([]byte) []byte) {
-	for _, s := range Samples(f) {
-		f.Add(s.Data)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) { Probe(t, format, seal(append([]byte(nil), data...))) })
-}
