@@ -284,7 +284,7 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 // walk calls each for every chunk with believable tags, and for others that
 // are not erased (good false), and returns where the last believable one ends.
 func (g geometry) walk(ctx context.Context, r *io.SectionReader, each func(off int64, t tags, chunk []byte, good bool)) (end int64, err error) {
-	per := max(1, (256<<10)/g.size())
+	per := max(1, min(256<<10, r.Size())/g.size())
 	buf := make([]byte, per*g.size())
 	type bad struct{ off int64 }
 	var skipped []bad
