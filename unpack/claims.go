@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"sort"
+	"sync"
 
 	"github.com/wardein/wardein"
 )
@@ -16,8 +17,9 @@ type claim struct {
 	start, end int64 // in the blob; end is EndUnknown until decoded
 	format     int
 	wardein.Claim
-	damage error       // "mine, damaged"
-	staged *extraction // the decoded result of a claim whose end only decoding told
+	damage error         // "mine, damaged"
+	staged *extraction   // the decoded result of a claim whose end only decoding told
+	region *regionMember // nil until work on it was started
 }
 
 func (c *claim) overlaps(d *claim) bool { return c.start < d.end && d.start < c.end }
@@ -87,6 +89,15 @@ func (o *opening) resolve(from, to int64) []*claim {
 			stand = append(stand, c)
 		} else if c.start < x.start || c.end > x.end || c.start == x.start {
 			o.reject(c, fmt.Sprintf("overlaps %s at %#x, which is %s (%s)", o.name(x), x.start, x.Confidence, x.Evidence))
+		}
+	}
+	if len(open) > 0 {
+		// Decoding takes long, and what is certain hardly ever loses: work on
+		// it begins now. A claim at the beginning may be the whole blob.
+		for _, c := range stand {
+			if c.start > 0 && c.Confidence == wardein.Certain && c.damage == nil {
+				o.start(c)
+			}
 		}
 	}
 	for _, c := range open {
@@ -244,7 +255,8 @@ type opening struct {
 	// counts the candidates that the budget for measuring kept out.
 	spent      int64
 	unmeasured int
-	staged     int64 // bytes decoded to find the ends of claims
+	staged     int64          // bytes decoded to find the ends of claims
+	wg         sync.WaitGroup // work on regions
 }
 
 // measuring is how many bytes may be read to measure a blob's candidates: a

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"sort"
-	"sync"
 
 	"github.com/wardein/wardein"
 )
@@ -90,7 +89,6 @@ func (o *opening) whole(c *claim) (*Record, error) {
 type gather struct {
 	spans   []wardein.Span
 	regions []*regionMember
-	wg      sync.WaitGroup
 }
 
 type regionMember struct {
@@ -215,22 +213,31 @@ func (o *opening) regions(g *gather, claims []*claim, from, to int64, container 
 // region adds a node for a claim inside the blob, or for unknown bytes
 // (format −1), and opens it.
 func (o *opening) region(g *gather, c *claim) {
+	if c.region == nil {
+		o.start(c)
+	}
+	m := c.region
+	o.rec.Verbatim += m.Size
+	g.regions = append(g.regions, m)
+	g.spans = append(g.spans, wardein.Span{Off: c.start, Len: m.Size, What: wardein.Known, Is: isMember})
+	if c.damage != nil {
+		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Node: m.Name, Who: m.As, Kind: wardein.Damaged, Off: c.start, Len: m.Size, Why: c.damage.Error()})
+	}
+}
+
+// start begins with the work on a region.
+func (o *opening) start(c *claim) {
 	as := asUnknown
 	if c.format >= 0 {
 		as = o.name(c)
 	}
 	ext := []wardein.Extent{{Off: c.start, Len: c.end - c.start}}
-	o.rec.Verbatim += c.end - c.start
 	m := &regionMember{Member: Member{
 		Entry: wardein.Entry{Name: fmt.Sprintf("%08x.%s", c.start, as), Kind: wardein.Region},
 		Size:  c.end - c.start, As: as, Extents: ext}}
-	g.regions = append(g.regions, m)
-	g.spans = append(g.spans, wardein.Span{Off: c.start, Len: m.Size, What: wardein.Known, Is: isMember})
-	if c.damage != nil {
-		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Node: m.Name, Who: as, Kind: wardein.Damaged, Off: c.start, Len: m.Size, Why: c.damage.Error()})
-	}
+	c.region = m
 	loc := o.base.loc(ext)
-	o.w.spawn(&g.wg, func() {
+	o.w.spawn(&o.wg, func() {
 		b, err := o.w.hashed(loc, nil)
 		if err != nil {
 			m.err = err
@@ -262,7 +269,7 @@ func (o *opening) region(g *gather, c *claim) {
 
 // seal completes the record: spans sorted, regions appended in order.
 func (o *opening) seal(g *gather) (*Record, error) {
-	g.wg.Wait()
+	o.wg.Wait()
 	sort.Slice(g.regions, func(i, j int) bool { return g.regions[i].Extents[0].Off < g.regions[j].Extents[0].Off })
 	for _, m := range g.regions {
 		if m.err != nil {

@@ -83,17 +83,22 @@ func (p *pack) remember(d wardein.Digest, l Loc) {
 }
 
 // sink takes the bytes of one decoded member: it hashes them, looks for
-// signatures in the same pass, and stores them.
+// signatures in the same pass, and stores them. Content larger than a chunk is
+// worked on beside its decoder: while one chunk fills, an idle goroutine takes
+// the one before.
 type sink struct {
 	w     *worker
-	hash  hash.Hash
-	buf   []byte // bytes not yet written, at most chunkSize
+	buf   []byte // bytes not yet taken, at most chunkSize
 	size  int64
 	limit int64
-	loc   Loc
-	scan  pass
-	head  []byte // the blob's beginning, when buf no longer holds it
-	err   error
+
+	taking sync.WaitGroup // the chunk that is being taken; the fields below are its own until then
+	other  []byte         // the buffer that buf changes places with; nil: nothing was taken yet
+	hash   hash.Hash
+	loc    Loc
+	scan   pass
+	head   []byte // the blob's beginning, when buf no longer holds it
+	err    error
 }
 
 // headSize covers every anchored magic (the farthest is iso9660 at 0x8001).
@@ -105,58 +110,61 @@ func (w *worker) newSink(limit int64) *sink {
 	return &sink{w: w, hash: sha256.New(), buf: (*sinkBuffers.Get().(*[]byte))[:0], limit: limit}
 }
 
+// Write takes the next bytes. It fails with errOutput at the sink's limit.
 func (s *sink) Write(p []byte) (int, error) {
-	if s.err != nil {
-		return 0, s.err
-	}
 	total := len(p)
-	if s.size+int64(len(p)) > s.limit {
-		p = p[:max(0, s.limit-s.size)]
-		s.err = errOutput
-	}
-	s.hash.Write(p)
 	for len(p) > 0 {
-		n := min(len(p), chunkSize-len(s.buf))
+		if s.size >= s.limit {
+			return total - len(p), errOutput
+		}
+		if len(s.buf) == chunkSize {
+			if err := s.spill(); err != nil {
+				return total - len(p), err
+			}
+		}
+		n := int(min(int64(len(p)), int64(chunkSize-len(s.buf)), s.limit-s.size))
 		s.buf = append(s.buf, p[:n]...)
 		s.size += int64(n)
 		p = p[n:]
-		if len(s.buf) == chunkSize && len(p) > 0 {
-			if err := s.spill(); err != nil {
-				s.err = err
-				return 0, err
-			}
-		}
-	}
-	if s.err != nil {
-		return total - len(p), s.err
 	}
 	return total, nil
 }
 
-// spill moves a full buffer to the pack: the content is larger than a chunk.
+// spill gives a full buffer to an idle goroutine: the content is larger than
+// a chunk.
 func (s *sink) spill() error {
-	if s.loc == nil {
+	s.taking.Wait()
+	if s.err != nil {
+		return s.err
+	}
+	if s.other == nil {
+		s.other = (*sinkBuffers.Get().(*[]byte))[:0]
 		s.scan.reset(s.w.patterns)
 		s.head = append([]byte(nil), s.buf[:headSize]...)
 	}
-	s.scan.write(s.buf)
-	return s.store()
+	full := s.buf
+	s.buf, s.other = s.other[:0], full
+	s.w.spawn(&s.taking, func() {
+		s.hash.Write(full)
+		s.scan.write(full)
+		s.err = s.store(full)
+	})
+	return nil
 }
 
-func (s *sink) store() error {
-	if len(s.buf) == 0 {
+func (s *sink) store(p []byte) error {
+	if len(p) == 0 {
 		return nil
 	}
-	off := s.w.pack.reserve(int64(len(s.buf)))
-	if _, err := s.w.pack.f.WriteAt(s.buf, off); err != nil {
+	off := s.w.pack.reserve(int64(len(p)))
+	if _, err := s.w.pack.f.WriteAt(p, off); err != nil {
 		return &fatal{err}
 	}
 	if k := len(s.loc) - 1; k >= 0 && s.loc[k].Off+s.loc[k].Len == off {
-		s.loc[k].Len += int64(len(s.buf))
+		s.loc[k].Len += int64(len(p))
 	} else {
-		s.loc = append(s.loc, Seg{Source: s.w.pack.id, Off: off, Len: int64(len(s.buf))})
+		s.loc = append(s.loc, Seg{Source: s.w.pack.id, Off: off, Len: int64(len(p))})
 	}
-	s.buf = s.buf[:0]
 	return nil
 }
 
@@ -164,9 +172,15 @@ func (s *sink) store() error {
 // already is not written, or its chunks are given back. Small content stays in
 // memory until blob.done.
 func (s *sink) finish() (*blob, error) {
+	s.taking.Wait()
+	if s.err != nil {
+		s.drop()
+		return nil, s.err
+	}
 	b := &blob{size: s.size}
+	s.hash.Write(s.buf)
 	s.hash.Sum(b.digest[:0])
-	if s.loc == nil {
+	if s.other == nil {
 		b.mem = s.buf
 		b.sink = s
 	} else {
@@ -181,7 +195,7 @@ func (s *sink) finish() (*blob, error) {
 		s.w.pack.release(s.loc)
 		s.loc = l
 	} else {
-		if err := s.store(); err != nil {
+		if err := s.store(s.buf); err != nil {
 			return nil, err
 		}
 		s.w.pack.remember(b.digest, s.loc)
@@ -194,11 +208,14 @@ func (s *sink) finish() (*blob, error) {
 	return b, nil
 }
 
-// drop gives the buffer back.
+// drop gives the buffers back.
 func (s *sink) drop() {
-	if s.buf != nil {
-		b := s.buf[:0]
-		sinkBuffers.Put(&b)
-		s.buf = nil
+	s.taking.Wait()
+	for _, b := range [][]byte{s.buf, s.other} {
+		if b != nil {
+			b = b[:0]
+			sinkBuffers.Put(&b)
+		}
 	}
+	s.buf, s.other = nil, nil
 }
