@@ -24,9 +24,11 @@ type slot struct {
 	blob          wardein.Digest
 }
 
+// Most containers have few members: the first chunk of either kind is small.
 const (
 	slotChunk  = 1 << 12
 	arenaChunk = 256 << 10
+	arenaFirst = 2 << 10
 )
 
 func (l *memberList) len() int {
@@ -49,13 +51,18 @@ func (l *memberList) add(m *Member) int {
 	at := len(e.b)
 	e.member(m)
 	if k < 0 || cap(e.b) != cap(l.arena[k]) {
-		own := e.b[at:]
-		l.arena = append(l.arena, append(make([]byte, 0, max(arenaChunk, len(own))), own...))
+		own, chunk := e.b[at:], arenaChunk
+		if k < 0 {
+			chunk = arenaFirst
+		}
+		l.arena = append(l.arena, append(make([]byte, 0, max(chunk, len(own))), own...))
 		k, at = k+1, 0
 	} else {
 		l.arena[k] = e.b
 	}
-	if n := len(l.slots); n == 0 || len(l.slots[n-1]) == slotChunk {
+	if n := len(l.slots); n == 0 {
+		l.slots = append(l.slots, nil)
+	} else if len(l.slots[n-1]) == slotChunk {
 		l.slots = append(l.slots, make([]slot, 0, slotChunk))
 	}
 	s := &l.slots[len(l.slots)-1]

@@ -1,8 +1,14 @@
 package unpack_test
 
 import (
+	"flag"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sort"
 	"testing"
+	"time"
 )
 
 // The spans of every node tile it, every check ends on every node, every
@@ -21,33 +27,58 @@ func TestLawsSamples(t *testing.T) {
 	}
 }
 
-// The same over random mutations of every sample, alone and set into others.
-func TestLawsMutations(t *testing.T) {
+var mutations = flag.String("mutations", "0:2500", "numbers `FROM:TO` of the mutated images that TestMutations unpacks")
+
+// TestMutations holds the same promises over mutated samples, alone and set
+// into others. Image number k is a function of k and the samples alone, so
+// that bench/fuzz can go on where it stopped; what fails becomes a seed of
+// FuzzEngine.
+func TestMutations(t *testing.T) {
+	var from, to uint64
+	if _, err := fmt.Sscanf(*mutations, "%d:%d", &from, &to); err != nil {
+		t.Fatalf("-mutations %q: %v", *mutations, err)
+	}
+	if testing.Short() {
+		to = min(to, from+300)
+	}
 	one, two := newLab(t, allFormats), newLab(t, allFormats)
 	one.contents, two.workers = true, 2
 	samples := formatSamples(t)
-	rounds := 40
-	if testing.Short() {
-		rounds = 4
-	}
-	for i, s := range samples {
-		t.Run(s.name, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(uint64(i), 5))
-			n := max(3, min(rounds, rounds*20_000/(len(s.data)+1)))
-			for k := range n {
-				data := mutate(rng, s.data, samples[rng.IntN(i+1)].data)
-				a := one.unpack(t, data)
-				if k%4 == 0 {
-					if b := two.unpack(t, data); a.text != b.text {
-						t.Errorf("one worker and two differ: %s", firstDifference(a.text, b.text))
-					}
-				}
-				if t.Failed() {
-					t.Fatalf("with round %d of sample %d", k, i)
+	last := time.Now()
+	for k := from; k < to; k++ {
+		data := mutation(k, samples)
+		t.Run("", func(t *testing.T) {
+			a := one.unpack(t, data)
+			if k%8 == 0 {
+				if b := two.unpack(t, data); a.text != b.text {
+					t.Errorf("one worker and two differ: %s", firstDifference(a.text, b.text))
 				}
 			}
 		})
+		if t.Failed() {
+			seed := fmt.Sprintf("testdata/fuzz/FuzzEngine/mutation-%d", k)
+			os.MkdirAll(filepath.Dir(seed), 0o755)
+			os.WriteFile(seed, fmt.Appendf(nil, "go test fuzz v1\n[]byte(%q)\n", data), 0o644)
+			t.Fatalf("mutated image %d, kept as %s", k, seed)
+		}
+		if now := time.Now(); now.Sub(last) > time.Second || k+1 == to {
+			fmt.Printf("execs: %d\n", k+1-from)
+			last = now
+		}
 	}
+}
+
+// mutation is mutated image number k. Each sample has its turn, a large one
+// less often.
+func mutation(k uint64, samples []formatSample) []byte {
+	const small = 8 << 10
+	n := uint64(len(samples))
+	rng := rand.New(rand.NewPCG(k, 5))
+	i := int(k % n)
+	if k/n%(1+uint64(len(samples[i].data))/small) != 0 {
+		i = rng.IntN(sort.Search(len(samples), func(i int) bool { return len(samples[i].data) > small }))
+	}
+	return mutate(rng, samples[i].data, samples[rng.IntN(i+1)].data)
 }
 
 // mutate changes bytes, cuts, repeats, and sets another sample in.

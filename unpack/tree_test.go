@@ -36,6 +36,7 @@ type lab struct {
 	store    *memStore
 	workers  int
 	contents bool // read every node's content and compare its digest
+	buf      []byte
 }
 
 func newLab(t testing.TB, formats []wardein.Format) *lab {
@@ -89,7 +90,10 @@ func (l *lab) run(t testing.TB, in *unpack.Input) *tree {
 				return err
 			}
 			h := sha256.New()
-			if n, err := io.Copy(h, r); n != v.Node.Size || err != nil {
+			if l.buf == nil {
+				l.buf = make([]byte, 32<<10)
+			}
+			if n, err := io.CopyBuffer(h, r, l.buf); n != v.Node.Size || err != nil {
 				t.Errorf("%q: %d bytes of %d: %v", v.Node.Path, n, v.Node.Size, err)
 			}
 			if wardein.Digest(h.Sum(nil)) != v.Node.Blob {
