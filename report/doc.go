@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/wardein/wardein"
 )
@@ -24,4 +25,22 @@ func DocMarkdown(w io.Writer, title, state string, d *wardein.Doc) {
 			}
 		}
 	}
+}
+
+// Opens says what is done with a format's bytes, from its Doc: "opened",
+// "header only" where the payload stays closed, or "recognised only".
+func Opens(f *wardein.Format) string {
+	state := "opened"
+	if f.Extract == nil {
+		state = "recognised only"
+	}
+	for _, l := range f.Doc.Limits {
+		switch {
+		case strings.HasPrefix(l, "not opened"):
+			return "recognised only"
+		case strings.HasSuffix(l, "the payload is not opened"):
+			state = "header only"
+		}
+	}
+	return state
 }

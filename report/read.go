@@ -21,6 +21,8 @@ type SavedText struct{ ID, Text string }
 
 // SavedFinding is a finding of a report file.
 type SavedFinding struct {
+	Raw json.RawMessage `json:"-"` // as it stands there
+
 	ID, Check, Rule, Node, Severity, Confidence, Reach string
 	Says, Fix, Meanwhile                               SavedText
 	Quotes                                             []struct{ Node, Off, Len, Bytes string }
@@ -28,6 +30,16 @@ type SavedFinding struct {
 
 // SavedGap is a gap of a report file.
 type SavedGap struct{ Node, Who, Kind, Off, Len, Why string }
+
+// UnmarshalJSON keeps the finding as it stands, too.
+func (f *SavedFinding) UnmarshalJSON(b []byte) error {
+	type plain SavedFinding
+	if err := json.Unmarshal(b, (*plain)(f)); err != nil {
+		return err
+	}
+	f.Raw = append(json.RawMessage(nil), b...)
+	return nil
+}
 
 // Read reads a report file. Names stay in their escaped form.
 func Read(r io.Reader) (*Saved, error) {

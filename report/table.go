@@ -16,17 +16,22 @@ func Size(n int64) string {
 	switch {
 	case n < 10_000:
 		return fmt.Sprintf("%d B", n)
-	case n < 10_000_000:
-		return fmt.Sprintf("%d kB", (n+500)/1000)
-	case n < 10_000_000_000:
+	case n < 1_000_000:
+		return fmt.Sprintf("%d kB", n/1000)
+	case n < 1_000_000_000:
 		return fmt.Sprintf("%d.%d MB", n/1_000_000, n%1_000_000/100_000)
 	}
 	return fmt.Sprintf("%d.%d GB", n/1_000_000_000, n%1_000_000_000/100_000_000)
 }
 
 // Percent prints parts per million as a percentage with one decimal, rounded
-// down, so that 100 % means all.
-func Percent(ppm int64) string { return fmt.Sprintf("%d.%d %%", ppm/10_000, ppm%10_000/1000) }
+// down: "100 %" is all, "0 %" nothing.
+func Percent(ppm int64) string {
+	if ppm == 0 || ppm == 1_000_000 {
+		return fmt.Sprintf("%d %%", ppm/10_000)
+	}
+	return fmt.Sprintf("%d.%d %%", ppm/10_000, ppm%10_000/1000)
+}
 
 // Screen is how the first screen is laid out, and what its next steps name.
 type Screen struct {
@@ -54,7 +59,7 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 		t.line("delivered", s...)
 	}
 	t.line("findings", findingsParts(r)...)
-	t.line("not seen", t.gapsParts(r)...)
+	t.line("not seen", gapsParts(r)...)
 	if r.Incidents > 0 {
 		t.line("", fmt.Sprintf("the reading process ended %d times: this report is not repeatable", r.Incidents))
 	}
@@ -62,7 +67,7 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 		t.findings(r.Findings, messages)
 	}
 	fmt.Fprintf(w, "\nNo test here shows that nothing else is wrong.\n")
-	t.line("next", t.next(r)...)
+	t.next(r)
 	return w.Flush()
 }
 
@@ -168,11 +173,15 @@ func codeParts(c *wardein.Coverage) []string {
 		all += k.Bytes
 		read += k.Read
 		if k.Read < k.Bytes {
-			unread = append(unread, fmt.Sprintf("%s %s", term.Clean(k.Arch), Size(k.Bytes-k.Read)))
+			arch := term.Clean(k.Arch)
+			if arch == "unknown" {
+				arch = "code-like"
+			}
+			unread = append(unread, arch+" "+Size(k.Bytes-k.Read))
 		}
 	}
 	if read == 0 {
-		return []string{"no code read: no check reads code yet (" + strings.Join(unread, ", ") + ")"}
+		return []string{"no check reads code yet (" + strings.Join(unread, ", ") + ")"}
 	}
 	s := Percent(wardein.Share(read, all)) + " of code read"
 	if len(unread) > 0 {
@@ -234,7 +243,7 @@ func findingsParts(r *wardein.Report) []string {
 		by = append(by, fmt.Sprintf("%d %s", s.n, s.severity))
 	}
 	if len(by) == 0 {
-		by = []string{"none by these checks"}
+		by = []string{"none by the " + plural(int64(len(r.Counts)), "check") + " that ran"}
 	}
 	parts := []string{strings.Join(by, "  ")}
 	var failed int64
@@ -242,13 +251,13 @@ func findingsParts(r *wardein.Report) []string {
 		failed += c.Failed
 	}
 	if failed > 0 {
-		parts = append(parts, plural(failed, "check")+" on a file failed")
+		parts = append(parts, "checks failed on "+plural(failed, "node"))
 	}
 	return parts
 }
 
 // gapsParts groups gaps by kind.
-func (t *table) gapsParts(r *wardein.Report) []string {
+func gapsParts(r *wardein.Report) []string {
 	c := &r.Coverage
 	if len(r.Gaps) == 0 && c.Unknown == 0 && c.Opaque == 0 {
 		return []string{"no gaps"}
@@ -257,17 +266,19 @@ func (t *table) gapsParts(r *wardein.Report) []string {
 	for _, k := range gapKinds(r.Gaps) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", k.n, k.kind))
 	}
-	s := plural(int64(len(r.Gaps)), "gap")
+	var parts []string
 	if len(kinds) > 0 {
-		s += ": " + strings.Join(kinds, ", ")
+		parts = append(parts, plural(int64(len(r.Gaps)), "gap")+": "+strings.Join(kinds, ", "))
 	}
-	parts := []string{s}
-	if c.Opaque+c.Unknown > 0 {
+	if c.Opaque > 0 {
+		parts = append(parts, Size(c.Opaque)+" recognised, not opened")
+	}
+	if c.Unknown > 0 {
 		var by []string
 		for _, k := range c.UnknownBy {
 			by = append(by, term.Clean(k.Class)+" "+Size(k.Bytes))
 		}
-		s := fmt.Sprintf("%s opaque, %s unknown", Size(c.Opaque), Size(c.Unknown))
+		s := Size(c.Unknown) + " unknown"
 		if len(by) > 0 {
 			s += " (" + strings.Join(by, ", ") + ")"
 		}
@@ -276,25 +287,45 @@ func (t *table) gapsParts(r *wardein.Report) []string {
 	return parts
 }
 
-// next names steps that work as they stand.
-func (t *table) next(r *wardein.Report) (steps []string) {
-	if t.Saved != "" && len(r.Gaps) > 0 {
-		steps = append(steps, "wardein gaps "+quote(t.Saved))
-	}
+// next names steps that work as they stand, one a line, so that none is broken
+// in its middle.
+func (t *table) next(r *wardein.Report) {
+	var steps [][2]string
 	if t.Saved != "" && len(r.Findings) > 0 {
-		steps = append(steps, "wardein show "+term.Clean(r.Findings[0].ID))
+		steps = append(steps, [2]string{"wardein show " + term.Clean(r.Findings[0].ID), "a finding in full"})
+	}
+	if t.Saved != "" && len(r.Gaps) > 0 {
+		steps = append(steps, [2]string{"wardein gaps " + Quote(t.Saved), "what was not looked at, and why"})
+	}
+	if t.Input != "" && r.Coverage.Unknown > 0 {
+		steps = append(steps, [2]string{"wardein find --unknown " + Quote(t.Input), "where the unknown bytes are"})
 	}
 	if t.Input != "" {
-		steps = append(steps, "wardein tree "+quote(t.Input), "wardein inspect -o html "+quote(t.Input))
+		steps = append(steps, [2]string{"wardein tree " + Quote(t.Input), "what is inside"},
+			[2]string{"wardein inspect -o html " + Quote(t.Input), "this as a page to print"})
 	}
 	if len(steps) == 0 {
-		steps = []string{"wardein help"}
+		steps = [][2]string{{"wardein help", "what else there is"}}
 	}
-	return steps
+	width := 0
+	for _, s := range steps {
+		width = max(width, utf8.RuneCountInString(s[0]))
+	}
+	for i, s := range steps {
+		lead := strings.Repeat(" ", indent)
+		if i == 0 {
+			lead = t.paint(dim, fmt.Sprintf("%-*s", indent, "next"))
+		}
+		if t.Width > 0 && indent+width+3+utf8.RuneCountInString(s[1]) > t.Width {
+			fmt.Fprintf(t.w, "%s%s\n", lead, s[0])
+		} else {
+			fmt.Fprintf(t.w, "%s%-*s   %s\n", lead, width, s[0], t.paint(dim, s[1]))
+		}
+	}
 }
 
-// quote makes a word that a shell takes as it is.
-func quote(s string) string {
+// Quote makes a word that a shell takes as it is.
+func Quote(s string) string {
 	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+,:@") == "" {
 		return s
 	}
@@ -304,11 +335,17 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// findings writes the first findings in full.
+// The first findings are written with what to do, the next as one line each.
+const (
+	shownFull  = 5
+	shownShort = 15
+)
+
+// findings writes the first findings. Sentences are cut to what is there and
+// what to do: show has them in full.
 func (t *table) findings(all []wardein.Finding, messages map[string]string) {
-	const shown = 10
 	fmt.Fprintf(t.w, "\n%s (reach, then severity, then certainty)\n", t.paint(bold, "DO FIRST"))
-	some := all[:min(shown, len(all))]
+	some := all[:min(shownFull+shownShort, len(all))]
 	for i := range some {
 		f := &some[i]
 		name := fmt.Sprintf("%-8s", strings.ToUpper(f.Severity.String()))
@@ -318,13 +355,21 @@ func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 		case wardein.High:
 			name = t.paint(yellow, name)
 		}
-		t.text(fmt.Sprintf("%2d %s ", i+1, name), indent, fmt.Sprintf("%s   %s   %s", t.paint(bold, term.Clean(f.Rule)), term.Clean(Render(f.Says, messages)), f.Confidence))
+		says := fmt.Sprintf("%s   %s   %s", t.paint(bold, term.Clean(f.Rule)), term.Clean(brief(f.Says, messages, ": ")), f.Confidence)
+		if i >= shownFull {
+			if t.Saved != "" {
+				says += "   " + term.Clean(f.ID)
+			}
+			t.text(fmt.Sprintf("%2d %s ", i+1, name), indent, says)
+			continue
+		}
+		t.text(fmt.Sprintf("%2d %s ", i+1, name), indent, says)
 		t.more("reach: "+f.Reach.String(), "in "+t.path(f.Node))
 		var do []string
-		if s := Render(f.Fix, messages); s != "" {
+		if s := brief(f.Fix, messages, stops...); s != "" {
 			do = append(do, "vendor: "+term.Clean(s))
 		}
-		if s := Render(f.Meanwhile, messages); s != "" {
+		if s := brief(f.Meanwhile, messages, stops...); s != "" {
 			do = append(do, "until then: "+term.Clean(s))
 		}
 		if t.Saved != "" {
@@ -334,9 +379,29 @@ func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 			t.more(do...)
 		}
 	}
-	if n := len(all) - shown; n > 0 {
-		fmt.Fprintf(t.w, "%sand %d more\n", strings.Repeat(" ", indent), n)
+	if n := len(all) - len(some); n > 0 {
+		more := fmt.Sprintf("and %d more", n)
+		if t.Saved != "" {
+			more += ": wardein show --report " + Quote(t.Saved)
+		}
+		fmt.Fprintf(t.w, "%s%s\n", strings.Repeat(" ", indent), more)
 	}
+}
+
+// stops end the first thing that a sentence says to do.
+var stops = []string{"; ", ": ", ". ", ", or ", ", and ", ", where "}
+
+// brief is a sentence up to the first of some stops. It is cut before its
+// parameters are filled in: no name in a release can cut it.
+func brief(t wardein.Text, messages map[string]string, stops ...string) string {
+	s, ok := messages[t.ID]
+	if !ok {
+		return Render(t, messages)
+	}
+	for _, stop := range stops {
+		s, _, _ = strings.Cut(s, stop)
+	}
+	return strings.TrimSuffix(Render(t, map[string]string{t.ID: s}), ".")
 }
 
 // more writes a further line of a finding.

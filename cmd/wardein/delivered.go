@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -24,9 +24,8 @@ import (
 
 // readBack is one file and how it stands to the release.
 type readBack struct {
-	Path    string `json:"path"`
-	State   string `json:"state"`
-	Release string `json:"release"` // path in the release, "" for none
+	Path, State string
+	Release     string // path in the release, "" for none
 }
 
 // The states of a file that was read back.
@@ -66,31 +65,11 @@ no other file. Links are not followed. Exit 1 when anything but matches.`,
 				return err
 			}
 			rows := held.compare(files, strings.Trim(root, "/"), cmd.Flags().Changed("root"))
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			defer out.Flush()
 			same := true
 			for _, r := range rows {
 				same = same && r.State == stateMatches
 			}
-			if asJSON {
-				for i := range rows {
-					rows[i].Path, rows[i].Release = canon.Escape(rows[i].Path), canon.Escape(rows[i].Release)
-				}
-				enc := json.NewEncoder(out)
-				enc.SetEscapeHTML(false)
-				if err := enc.Encode(map[string]any{"version": "1.0", "files": rows}); err != nil {
-					return err
-				}
-			} else {
-				for _, r := range rows {
-					at := "-"
-					if r.Release != "" {
-						at = term.Clean(r.Release)
-					}
-					fmt.Fprintf(out, "%-18s  %s  %s\n", r.State, term.Clean(r.Path), at)
-				}
-			}
-			if err := out.Flush(); err != nil {
+			if err := printed(cmd, func(out *bufio.Writer) error { return writeDelivered(out, rows, asJSON) }); err != nil && !errors.Is(err, syscall.EPIPE) {
 				return err
 			}
 			if skipped > 0 && !flags.quiet {
@@ -106,6 +85,34 @@ no other file. Links are not followed. Exit 1 when anything but matches.`,
 	cmd.Flags().StringVar(&root, "root", "", "DIR was read from this `PATH` of the release")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd
+}
+
+func writeDelivered(out *bufio.Writer, rows []readBack, asJSON bool) error {
+	if asJSON {
+		w := &canon.Writer{}
+		w.Object(func() {
+			w.Field("files").Array(func() {
+				for _, r := range rows {
+					w.Object(func() {
+						w.Field("path").Bytes(r.Path)
+						w.Field("release").Bytes(r.Release)
+						w.Field("state").Text(r.State)
+					})
+				}
+			})
+			w.Field("version").Text(formVersion)
+		})
+		_, err := out.Write(append(w.B, '\n'))
+		return err
+	}
+	for _, r := range rows {
+		at := "-"
+		if r.Release != "" {
+			at = term.Clean(r.Release)
+		}
+		fmt.Fprintf(out, "%-18s  %s  %s\n", r.State, term.Clean(r.Path), at)
+	}
+	return nil
 }
 
 // hashDir hashes the regular files below dir and counts what is neither file

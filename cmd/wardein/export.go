@@ -25,9 +25,11 @@ func exportCmd() *cobra.Command {
 		Long: `Export writes files and folders below PATH (or all) into DIR. Names can't leave
 DIR: components that are "..", too long or not allowed on the host are written
 in an escaped form. No link is followed. Symbolic links are written as small
-text files NAME.symlink unless --links; devices, FIFOs and sockets are never
-made. Files that were opened become NAME, and what is inside them NAME.d/.
-Nothing that exists is overwritten.`,
+text files NAME.symlink; devices, FIFOs and sockets are never made. Files that
+were opened become NAME, and what is inside them NAME.d/. Nothing that exists is
+overwritten. Standard error says how much was written.`,
+		Example: `  wardein export olt.bin out
+  wardein export olt.bin out 00010000.squashfs/etc`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[1], 0o755); err != nil {
@@ -55,7 +57,12 @@ Nothing that exists is overwritten.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "wardein: %d files, %d folders written; %d nodes listed only\n", x.files, x.dirs, x.skipped)
+			if x.files+x.dirs+x.skipped == 0 && len(starts) > 0 {
+				return noPath(args[0], starts[0])
+			}
+			if !flags.quiet {
+				fmt.Fprintf(cmd.ErrOrStderr(), "wardein: %s, %s written; %d devices and the like are not made\n", plural(x.files, "file"), plural(x.dirs, "folder"), x.skipped)
+			}
 			return nil
 		},
 	}

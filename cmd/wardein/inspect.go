@@ -23,7 +23,7 @@ func inspectCmd() *cobra.Command {
 	var flags labFlags
 	var outputs []string
 	var asJSON, strict bool
-	var failOn string
+	var failOn, color string
 	var deliv delivery
 	cmd := &cobra.Command{
 		Use:   "inspect FILE|DIR|-",
@@ -35,7 +35,11 @@ over what came out, and lists what could not be looked at.
 It writes NAME.wardein.json (the report) and NAME.tree.jsonl (one line for each
 node) into the current folder, unless -o names other outputs only. Results are
 kept in the store, so that a second look, or the next release, only opens what
-is new.`,
+is new.
+
+Exit code: 0 done, 1 a finding at or above --fail-on, 2 bad usage or it cannot
+run, 3 gaps and --strict, 130 interrupted; 3 goes before 1. Any other code is a
+failure, too.`,
 		Example: `  wardein inspect olt-5.2.1.bin
   wardein inspect -o html=report.html -o json=report.json olt-5.2.1.bin
   wardein inspect --list SHA256SUMS --list-signature SHA256SUMS.asc --signer vendor.asc olt-5.2.1/
@@ -45,11 +49,14 @@ is new.`,
 			if asJSON {
 				outputs = append(outputs, "json=-")
 			}
+			if err := checkDate(flags.asOf); err != nil {
+				return err
+			}
 			severity, err := parseFailOn(failOn)
 			if err != nil {
 				return err
 			}
-			color, err := useColor(flags.color, cmd.OutOrStdout())
+			color, err := useColor(color, cmd.OutOrStdout())
 			if err != nil {
 				return err
 			}
@@ -95,24 +102,27 @@ is new.`,
 	}
 	addLabFlags(cmd, &flags)
 	f := cmd.Flags()
-	f.StringArrayVarP(&outputs, "output", "o", nil, "write `KIND[=FILE]`: table, json, html; \"-\" is standard output; may be repeated")
+	f.StringVar(&flags.asOf, "as-of", checks.DataDate, "judge time-dependent rules at this `DATE` (YYYY-MM-DD)")
+	f.StringVar(&color, "color", "auto", "colour: auto, always, never (`WHEN`)")
+	f.StringArrayVarP(&outputs, "output", "o", nil, "write `KIND[=FILE]`: "+kindList+"; \"-\" is standard output; may be repeated")
 	f.StringVar(&deliv.list, "list", "", "compare what was delivered with the vendor's hash list in this `FILE` (default: SHA256SUMS in a directory)")
 	f.StringVar(&deliv.signature, "list-signature", "", "the list's detached signature, OpenPGP or CMS, in this `FILE`")
 	f.StringVar(&deliv.signer, "signer", "", "the vendor's OpenPGP key or X.509 certificate, in this `KEYFILE`")
 	f.StringArrayVar(&deliv.roles, "role", nil, "what a delivered file is for, as `PATH=ROLE`; may be repeated")
 	f.BoolVar(&asJSON, "json", false, "short for -o json=-")
 	f.BoolVar(&strict, "strict", false, "exit 3 when there are gaps")
-	f.StringVar(&failOn, "fail-on", "", "exit 1 when a finding is of this `SEVERITY` or above: info, low, medium, high, critical")
+	f.StringVar(&failOn, "fail-on", "", "exit 1 when a finding is of this `SEVERITY` or above: "+strings.Join(severityNames(), ", "))
+	complete(cmd, "color", "auto", "always", "never")
+	complete(cmd, "fail-on", severityNames()...)
+	complete(cmd, "output", strings.Split(kindList, ", ")...)
 	return cmd
 }
 
 func addLabFlags(cmd *cobra.Command, flags *labFlags) {
 	f := cmd.Flags()
-	f.StringVar(&flags.store, "store", defaultStore(), "keep results in this `FOLDER`")
+	f.StringVar(&flags.store, "store", "", "keep results in this `FOLDER` (default: wardein/store in the user's cache folder)")
 	f.BoolVar(&flags.noCage, "no-sandbox", false, "read hostile bytes without the sandbox; the report says so")
-	f.StringVar(&flags.asOf, "as-of", checks.DataDate, "judge time-dependent rules at this `DATE` (YYYY-MM-DD)")
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "no progress and no notes on standard error")
-	f.StringVar(&flags.color, "color", "auto", "colour: auto, always, never (`WHEN`)")
 }
 
 func parseFailOn(s string) (wardein.Severity, error) {
@@ -124,7 +134,21 @@ func parseFailOn(s string) (wardein.Severity, error) {
 			return v, nil
 		}
 	}
-	return 0, &hinted{fmt.Errorf("unknown severity: --fail-on %q", s), "info, low, medium, high or critical"}
+	return 0, &hinted{fmt.Errorf("unknown severity: fail-on %q", s), "info, low, medium, high or critical"}
+}
+
+func severityNames() (names []string) {
+	for v := wardein.Info; v <= wardein.Critical; v++ {
+		names = append(names, v.String())
+	}
+	return names
+}
+
+// complete offers words for a flag's value.
+func complete(cmd *cobra.Command, flag string, words ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // no such flag
+	}
 }
 
 func worst(fs []wardein.Finding) (w wardein.Severity) {
@@ -193,10 +217,13 @@ func (r *result) cleanup() {
 const maxGaps = 100_000
 
 func inspectRelease(ctx context.Context, path, name string, flags labFlags, deliv *delivery) (_ *result, err error) {
+	show := newProgress(flags.quiet, "hashing the input")
+	defer show.end()
 	l, err := openLab(ctx, path, flags)
 	if err != nil {
 		return nil, err
 	}
+	show.now("")
 	defer func() {
 		if cerr := l.close(); err == nil {
 			err = cerr
@@ -227,7 +254,6 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	}
 	last := "" // delivered file that the walk is in
 	more := 0
-	show := newProgress(flags.quiet, l.in.Size)
 	l.Progress = show.update
 	tree := report.NewTreeWriter(treeFile)
 	tally := runner.NewTally()
@@ -277,7 +303,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		}
 		return nil
 	})
-	show.end()
+	show.now("judging")
 	if runErr != nil && ctx.Err() == nil {
 		return nil, runErr
 	}

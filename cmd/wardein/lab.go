@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"time"
 
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
@@ -32,9 +31,8 @@ func config() unpack.Config {
 type labFlags struct {
 	store  string
 	noCage bool
-	asOf   string
+	asOf   string // of inspect alone
 	quiet  bool
-	color  string
 }
 
 // lab is an open store with an engine over one input.
@@ -46,11 +44,16 @@ type lab struct {
 	flags labFlags
 }
 
+// openStore opens the store in a folder, "" for the usual one.
+func openStore(dir string) (*disk.Store, error) {
+	if dir == "" {
+		dir = defaultStore()
+	}
+	return disk.Open(dir)
+}
+
 // defaultStore is the store folder below the user's cache folder.
 func defaultStore() string {
-	if dir := os.Getenv("WARDEIN_STORE"); dir != "" {
-		return dir
-	}
 	if dir, err := os.UserCacheDir(); err == nil {
 		return filepath.Join(dir, "wardein", "store")
 	}
@@ -58,15 +61,12 @@ func defaultStore() string {
 }
 
 func openLab(ctx context.Context, path string, flags labFlags) (*lab, error) {
-	if _, err := time.Parse(time.DateOnly, flags.asOf); err != nil {
-		return nil, &hinted{fmt.Errorf("no date: --as-of %q", flags.asOf), "YYYY-MM-DD"}
-	}
 	in, err := unpack.OpenInput(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	l := &lab{in: in, flags: flags}
-	if l.disk, err = disk.Open(flags.store); err != nil {
+	if l.disk, err = openStore(flags.store); err != nil {
 		in.Close()
 		return nil, err
 	}

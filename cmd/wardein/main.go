@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -57,25 +58,20 @@ func main() {
 	os.Exit(run())
 }
 
-func run() int {
+func run() (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE) // a write to a closed pipe is an error like others, and quiet
-	root := &cobra.Command{
-		Use:   "wardein",
-		Short: "Look into a release: what is in it, what could not be looked at, what was found",
-		Long: `wardein unpacks firmware, packages, archives and directories to the last byte,
-accounts for every byte, and runs checks over what came out. What could not be
-looked at is reported as a gap, beside what was found.
-
-Start with:  wardein inspect FILE`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Version:       version,
-	}
-	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(inspectCmd(), treeCmd(), lsCmd(), catCmd(), findCmd(), exportCmd(), formatsCmd(), checksCmd(), gapsCmd(), showCmd(), deliveredCmd(), storeCmd(), versionCmd())
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &hinted{err, flagHint(cmd, err)} })
+	answerUSR1()
+	defer func() {
+		if v := recover(); v != nil && os.Getenv("WARDEIN_DEBUG") == "" {
+			fmt.Fprintf(os.Stderr, "wardein: error: internal: %s\nwardein: hint: this is a mistake in wardein; WARDEIN_DEBUG=1 shows where\n", term.Clean(fmt.Sprint(v)))
+			code = exitUsage
+		} else if v != nil {
+			panic(v)
+		}
+	}()
+	root := rootCmd()
 	cmd, err := root.ExecuteContextC(ctx)
 	err = usage(cmd, err)
 	var ex *exit
@@ -98,27 +94,134 @@ Start with:  wardein inspect FILE`,
 	return exitUsage
 }
 
+// rootCmd is the command line: parsing, help, completion, the manual page and
+// docs/verbs.md come from it.
+func rootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "wardein",
+		Short: "Look into a release: what is in it, what could not be looked at, what was found",
+		Long: `wardein unpacks firmware, packages, archives and directories to the last byte,
+accounts for every byte, and runs checks over what came out. What could not be
+looked at is reported as a gap, beside what was found.
+
+Start with:  wardein inspect FILE`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Version:           version,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return configure(cmd) },
+	}
+	for _, g := range []struct {
+		id, title string
+		verbs     []*cobra.Command
+	}{
+		{"release", "Look into a release:", []*cobra.Command{inspectCmd(), treeCmd(), lsCmd(), findCmd(), catCmd(), exportCmd(), deliveredCmd()}},
+		{"report", "Read a report:", []*cobra.Command{gapsCmd(), showCmd()}},
+		{"self", "About wardein:", []*cobra.Command{formatsCmd(), checksCmd(), storeCmd(), configCmd(), versionCmd(), manCmd(), helpCmd()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.verbs {
+			c.GroupID = g.id
+			if c.Name() == "help" {
+				root.SetHelpCommand(c)
+			} else {
+				root.AddCommand(c)
+			}
+		}
+	}
+	cobra.EnableCommandSorting = false
+	root.SetHelpCommandGroupID("self")
+	root.SetCompletionCommandGroupID("self")
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Short = "Print the completion of bash, zsh or fish"
+			c.Args, c.RunE = nil, group("bash, zsh, fish or powershell")
+			for _, shell := range c.Commands() { // it prints; a configuration is of no use to it
+				shell.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
+			}
+		}
+	}
+	root.Flags().Bool("version", false, "show the version")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &hinted{err, flagHint(cmd, err)} })
+	return root
+}
+
+// group is the work of a verb that only holds others.
+func group(names string) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return &hinted{fmt.Errorf("unknown command: %s %q", cmd.Name(), args[0]), names}
+		}
+		return cmd.Help()
+	}
+}
+
+// helpCmd is help that does not take an unknown verb for a known one.
+func helpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:               "help [VERB]",
+		Short:             "Explain a verb",
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			for _, c := range cmd.Root().Commands() {
+				if len(args) == 0 {
+					names = append(names, c.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownVerb(cmd.Root(), strings.Join(args, " "))
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
+}
+
+func unknownVerb(root *cobra.Command, name string) error {
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	hint := "wardein help lists the commands"
+	if n := nearest(name, names); n != "" {
+		hint = "did you mean " + n + "?"
+	}
+	return &hinted{fmt.Errorf("unknown command %q", name), hint}
+}
+
 // usage gives the errors of the command line's own reading a hint.
 func usage(cmd *cobra.Command, err error) error {
-	if err == nil {
-		return nil
+	var h *hinted
+	if err == nil || errors.As(err, &h) {
+		return err
 	}
 	s := err.Error()
 	switch {
-	case strings.HasPrefix(s, "unknown command "):
-		what, _, _ := strings.Cut(s, "\n")
-		what = strings.TrimSuffix(what, ` for "wardein"`)
-		var names []string
-		for _, c := range cmd.Root().Commands() {
-			names = append(names, c.Name())
+	case strings.HasPrefix(s, "unknown command ") && !cmd.HasParent():
+		_, rest, _ := strings.Cut(s, `"`)
+		name, _, _ := strings.Cut(rest, `"`)
+		return unknownVerb(cmd, name)
+	case strings.HasPrefix(s, "unknown command "), strings.HasPrefix(s, "accepts ") || strings.HasPrefix(s, "requires "):
+		what := "too many arguments"
+		if n := len(cmd.Flags().Args()); n < strings.Count(cmd.Use, " ")-strings.Count(cmd.Use, "[") {
+			what = "an argument is missing"
 		}
-		_, rest, _ := strings.Cut(what, `"`)
-		if n := nearest(strings.Trim(rest, `"`), names); n != "" {
-			return &hinted{errors.New(what), "did you mean " + n + "?"}
-		}
-		return &hinted{errors.New(what), "wardein help lists the commands"}
-	case strings.HasPrefix(s, "accepts ") || strings.HasPrefix(s, "requires "):
-		return &hinted{fmt.Errorf("%s: %s", s, cmd.CommandPath()), "usage: " + cmd.UseLine()}
+		return &hinted{fmt.Errorf("%s: %s", what, cmd.CommandPath()), "usage: " + cmd.UseLine()}
+	}
+	return err
+}
+
+// printed runs the body of a verb with a buffered standard output. What could
+// not be written is an error like another.
+func printed(cmd *cobra.Command, body func(out *bufio.Writer) error) error {
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	err := body(out)
+	if ferr := out.Flush(); err == nil {
+		err = ferr
 	}
 	return err
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	checks "github.com/wardein/wardein/check/all"
 	"github.com/wardein/wardein/internal/term"
@@ -17,7 +19,9 @@ import (
 type output struct{ kind, file string }
 
 // kinds are the forms that inspect writes, with the ends of their files' names.
-var kinds = map[string]string{"table": "-", "json": ".wardein.json", "html": ".html"}
+var kinds = map[string]string{"table": "-", "json": ".wardein.json", "jsonl": ".tree.jsonl", "html": ".html"}
+
+const kindList = "table, json, jsonl, html"
 
 // parseOutputs reads -o flags; name is the release's. Without any, the table
 // goes to standard output and the report and its tree file into the current
@@ -28,7 +32,7 @@ func parseOutputs(flags []string, name string) (out []output, err error) {
 		kind, file, named := strings.Cut(f, "=")
 		end, ok := kinds[kind]
 		if !ok {
-			return nil, &hinted{fmt.Errorf("unknown output: %q", kind), "outputs are table, json and html"}
+			return nil, &hinted{fmt.Errorf("unknown output: %q", kind), "outputs are " + kindList}
 		}
 		switch {
 		case named && file == "":
@@ -77,7 +81,10 @@ func (r *result) write(outputs []output, input string, stdout io.Writer, color b
 	}
 	put := func(file string, f func(io.Writer) error) error {
 		if file == "-" {
-			return f(stdout)
+			if err := f(stdout); !errors.Is(err, syscall.EPIPE) { // who reads no more has seen enough
+				return err
+			}
+			return nil
 		}
 		files = append(files, file)
 		return writeFile(file, f)
@@ -90,14 +97,10 @@ func (r *result) write(outputs []output, input string, stdout io.Writer, color b
 				return err
 			})
 			if err == nil && o.file != "-" {
-				err = put(treeFile(o.file), func(w io.Writer) error {
-					if _, err := r.tree.Seek(0, io.SeekStart); err != nil {
-						return err
-					}
-					_, err := io.Copy(w, r.tree)
-					return err
-				})
+				err = put(treeFile(o.file), r.writeTree)
 			}
+		case "jsonl":
+			err = put(o.file, r.writeTree)
 		case "html":
 			err = put(o.file, func(w io.Writer) error {
 				st, err := r.tree.Stat()
@@ -122,6 +125,15 @@ func (r *result) write(outputs []output, input string, stdout io.Writer, color b
 	return files, nil
 }
 
+// writeTree writes the tree file.
+func (r *result) writeTree(w io.Writer) error {
+	if _, err := r.tree.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err := io.Copy(w, r.tree)
+	return err
+}
+
 func writeFile(file string, f func(io.Writer) error) error {
 	out, err := os.Create(file)
 	if err != nil {
@@ -142,14 +154,11 @@ func writeFile(file string, f func(io.Writer) error) error {
 // useColor decides on colour: flag, then NO_COLOR, then CLICOLOR_FORCE, then
 // whether standard output is a terminal that can.
 func useColor(flag string, stdout io.Writer) (bool, error) {
-	switch flag {
-	case "always":
-		return true, nil
-	case "never":
-		return false, nil
-	case "auto", "":
-	default:
-		return false, &hinted{fmt.Errorf("unknown value: --color %q", flag), "auto, always or never"}
+	if err := checkColor(flag); err != nil {
+		return false, err
+	}
+	if flag != "auto" {
+		return flag == "always", nil
 	}
 	if os.Getenv("NO_COLOR") != "" {
 		return false, nil

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,49 +19,91 @@ import (
 // error is no terminal nothing is shown, but SIGUSR1 prints the line once.
 type progress struct {
 	mu    sync.Mutex
-	last  unpack.Progress
-	drawn time.Time
-	start time.Time
-	live  bool
-	usr1  chan os.Signal
+	doing string // before the first blob is opened
 	input int64
+	last  unpack.Progress
+	start time.Time
+	drawn bool
+	stop  chan struct{} // nil when nothing is drawn
+	ended sync.WaitGroup
 }
 
-func newProgress(quiet bool, input int64) *progress {
-	p := &progress{start: time.Now(), live: !quiet && term.IsTerminal(os.Stderr), usr1: make(chan os.Signal, 1), input: input}
-	signal.Notify(p.usr1, syscall.SIGUSR1)
+// current is what SIGUSR1 prints.
+var current atomic.Pointer[progress]
+
+// answerUSR1 makes SIGUSR1 print the status at any time, and never end wardein.
+func answerUSR1() {
+	usr1 := make(chan os.Signal, 1)
+	signal.Notify(usr1, syscall.SIGUSR1)
 	go func() {
-		for range p.usr1 {
-			p.mu.Lock()
-			fmt.Fprintln(os.Stderr, p.line())
-			p.mu.Unlock()
+		for range usr1 {
+			if p := current.Load(); p != nil {
+				fmt.Fprintln(os.Stderr, p.line())
+			} else {
+				fmt.Fprintln(os.Stderr, "wardein: nothing is being read")
+			}
 		}
 	}()
+}
+
+// newProgress begins with what is done first. quiet shows nothing.
+func newProgress(quiet bool, doing string) *progress {
+	p := &progress{start: time.Now(), doing: doing}
+	current.Store(p)
+	if quiet || !term.IsTerminal(os.Stderr) || os.Getenv("TERM") == "dumb" {
+		return p
+	}
+	p.stop = make(chan struct{})
+	p.ended.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-p.stop:
+				if p.drawn {
+					fmt.Fprint(os.Stderr, "\r\x1b[K")
+				}
+				return
+			case <-tick.C:
+				line := []rune(p.line())
+				p.drawn = true
+				fmt.Fprintf(os.Stderr, "\r\x1b[K%s", string(line[:min(len(line), max(term.Width(os.Stderr)-1, 1))]))
+			}
+		}
+	})
 	return p
 }
 
 func (p *progress) line() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.doing != "" {
+		return "wardein: " + p.doing
+	}
 	rate := float64(p.last.Read) / max(time.Since(p.start).Seconds(), 0.001)
 	return fmt.Sprintf("wardein: input %s, decoded %s, %d blobs opened, %s/s",
 		report.Size(p.input), report.Size(p.last.Read), p.last.Files, report.Size(int64(rate)))
 }
 
+// now tells what is being done; "" shows how far the reading is.
+func (p *progress) now(doing string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doing = doing
+}
+
 func (p *progress) update(s unpack.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last = s
-	if p.live && time.Since(p.drawn) >= 100*time.Millisecond {
-		p.drawn = time.Now()
-		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", p.line())
-	}
+	p.last, p.input = s, s.Input
 }
 
+// end erases the line. A second call does nothing.
 func (p *progress) end() {
-	signal.Stop(p.usr1)
-	close(p.usr1)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.live && !p.drawn.IsZero() {
-		fmt.Fprint(os.Stderr, "\r\x1b[K")
+	current.CompareAndSwap(p, nil)
+	if p.stop != nil {
+		close(p.stop)
+		p.ended.Wait()
+		p.stop = nil
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
 )
@@ -24,91 +26,277 @@ func openSaved(name string) (*report.Saved, error) {
 		if err == nil {
 			f.Close()
 		}
-		f, err = os.Open(outputName(name) + ".wardein.json")
+		f, err = os.Open(outputName(name) + kinds["json"])
 		if errors.Is(err, fs.ErrNotExist) {
-			f, err = os.Open(name + ".wardein.json")
+			f, err = os.Open(name + kinds["json"])
 		}
 	}
 	if err != nil {
-		return nil, &hinted{fmt.Errorf("no report of %q here", name), "wardein inspect writes NAME.wardein.json into the current folder"}
+		err := fmt.Errorf("no report of %q here", name)
+		var names []string
+		for _, r := range reportsHere() {
+			names = append(names, strings.TrimSuffix(r, kinds["json"]))
+		}
+		if n := nearest(name, names); n != "" {
+			return nil, &hinted{err, "did you mean " + n + "?"}
+		}
+		return nil, &hinted{err, "wardein inspect writes NAME.wardein.json into the current folder"}
 	}
 	defer f.Close()
 	s, err := report.Read(bufio.NewReader(f))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return nil, fmt.Errorf("%w: %s", err, f.Name())
 	}
 	return s, nil
 }
 
+// reportsHere are the names of the report files in the current folder.
+func reportsHere() []string {
+	names, _ := filepath.Glob("*" + kinds["json"]) // the pattern is good; sorted
+	return names
+}
+
 func gapsCmd() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "gaps NAME|REPORT",
 		Short: "List what was not looked at, and why",
-		Long:  "List every gap of a report, one a line: kind, node, offset and length, who, why.",
-		Args:  cobra.ExactArgs(1),
+		Long: `List every gap of a report that inspect wrote, one a line: kind, offset in the
+node, bytes, node, and who could not look, why. An offset and length of "-" is
+no particular run of bytes.
+
+  damaged      the bytes contradict the format
+  encrypted    there is no key
+  unsupported  recognised, and there is no reader for it
+  limit        a bound was reached
+  crashed      a reader or check failed in a way it must not
+  no-data      a check had no data to look into`,
+		Example: `  wardein gaps olt-5.2.1
+  wardein gaps --json olt-5.2.1 | jq -r '.gaps[].kind' | sort | uniq -c`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeReports,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := openSaved(args[0])
 			if err != nil {
 				return err
 			}
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			defer out.Flush()
-			for _, g := range s.Gaps {
-				node := g.Node
-				if node == "" {
-					node = "."
-				}
-				fmt.Fprintf(out, "%-11s %s  +%s %s bytes  %s: %s\n", g.Kind, term.Clean(node), g.Off, g.Len, g.Who, term.Clean(g.Why))
+			if len(s.Gaps) == 0 && !asJSON {
+				fmt.Fprintln(cmd.ErrOrStderr(), "wardein: no gaps; bytes that nothing explains are no gap: wardein find FILE --unknown")
 			}
-			return nil
+			return printed(cmd, func(out *bufio.Writer) error {
+				if asJSON {
+					w := &canon.Writer{}
+					w.Object(func() {
+						w.Field("gaps").Array(func() {
+							for i := range s.Gaps {
+								writeGap(w, &s.Gaps[i])
+							}
+						})
+						w.Field("version").Text(formVersion)
+					})
+					_, err := out.Write(append(w.B, '\n'))
+					return err
+				}
+				for _, g := range s.Gaps {
+					node, why := term.Clean(g.Node), term.Clean(strings.TrimPrefix(g.Why, g.Who+": "))
+					if node == "" {
+						node = "."
+					}
+					off, n := "-", "-"
+					if g.Off != "0" || g.Len != "0" {
+						off, n = offset(g.Off), g.Len+" B"
+					}
+					fmt.Fprintf(out, "%-11s  %10s  %10s  %s  %s: %s\n", term.Clean(g.Kind), off, n, node, term.Clean(g.Who), why)
+				}
+				return nil
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+// offset is a decimal number of a report file in the form that offsets have
+// elsewhere.
+func offset(decimal string) string {
+	n, err := strconv.ParseInt(decimal, 10, 64)
+	if err != nil {
+		return term.Clean(decimal)
+	}
+	return fmt.Sprintf("%#x", n)
+}
+
+func writeGap(w *canon.Writer, g *report.SavedGap) {
+	w.Object(func() {
+		w.Field("kind").Text(g.Kind)
+		w.Field("len").Text(g.Len)
+		w.Field("node").Text(g.Node) // escaped already
+		w.Field("off").Text(g.Off)
+		w.Field("who").Text(g.Who)
+		w.Field("why").Text(g.Why)
+	})
+}
+
+// seen is a finding and the reports that hold it.
+type seen struct {
+	*report.SavedFinding
+	reports []string
 }
 
 func showCmd() *cobra.Command {
 	var from string
+	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "show ID",
-		Short: "Show one finding in full",
-		Long:  "Show one finding in full: what it says, where its bytes are, what can be done. Looks into the reports of the current folder, or into the one that --report names.",
-		Args:  cobra.ExactArgs(1),
+		Use:   "show [ID]",
+		Short: "Show one finding in full, or list them",
+		Long: `Show one finding in full: what it says, where its bytes are, what can be done.
+Without an ID, list all findings: ID, severity, rule, node. Looks into the
+reports of the current folder, or into the one that --report names. The
+beginning of an ID is enough where it is the only one.`,
+		Example: `  wardein show
+  wardein show F-7c21
+  wardein show --json | jq -r '.findings[] | select(.severity == "critical") | .id'`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
+			if all, err := savedFindings(reportsHere()); err == nil && len(args) == 0 {
+				for _, f := range all {
+					ids = append(ids, f.ID+"\t"+f.Rule)
+				}
+			}
+			return ids, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			names := []string{from}
 			if from == "" {
-				names, _ = filepath.Glob("*.wardein.json")
-				sort.Strings(names)
+				names = reportsHere()
 			}
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			defer out.Flush()
-			for _, name := range names {
-				s, err := openSaved(name)
-				if err != nil {
-					return err
-				}
-				for i := range s.Findings {
-					if strings.HasPrefix(s.Findings[i].ID, args[0]) {
-						showFinding(out, name, &s.Findings[i])
-						return nil
+			all, err := savedFindings(names)
+			if err != nil {
+				return err
+			}
+			if len(names) == 0 {
+				return &hinted{errors.New("no report in this folder"), "wardein inspect writes NAME.wardein.json into the current folder"}
+			}
+			hits := all
+			if len(args) > 0 {
+				hits = nil
+				var near []string
+				for _, f := range all {
+					switch {
+					case f.ID == args[0]:
+						hits, near = []seen{f}, []string{f.ID}
+					case strings.HasPrefix(f.ID, args[0]) && !slices.Contains(near, args[0]):
+						hits, near = append(hits, f), append(near, f.ID)
 					}
 				}
+				if len(near) == 0 {
+					return &hinted{fmt.Errorf("no finding %q in %s", args[0], plural(len(names), "report")), "wardein show lists them; --report names another report"}
+				}
+				if len(near) > 1 {
+					return &hinted{fmt.Errorf("%d findings begin with %q", len(near), args[0]), strings.Join(near[:min(len(near), 8)], ", ")}
+				}
 			}
-			return &hinted{fmt.Errorf("no finding %q in %d reports here", args[0], len(names)), "wardein inspect prints the IDs; --report names another report"}
+			return printed(cmd, func(out *bufio.Writer) error {
+				switch {
+				case asJSON:
+					return writeFindings(out, hits)
+				case len(args) > 0:
+					showFinding(out, hits[0])
+					return nil
+				case len(hits) == 0:
+					fmt.Fprintln(cmd.ErrOrStderr(), "wardein: no findings")
+				}
+				for _, f := range hits {
+					fmt.Fprintf(out, "%-10s  %-8s  %-28s  %s\n", term.Clean(f.ID), f.Severity, term.Clean(f.Rule), orDot(f.Node))
+				}
+				return nil
+			})
 		},
 	}
 	cmd.Flags().StringVar(&from, "report", "", "look into this `REPORT` only")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON: the findings as in the report (docs/report.md)")
+	if err := cmd.RegisterFlagCompletionFunc("report", completeReports); err != nil {
+		panic(err)
+	}
 	return cmd
 }
 
-func showFinding(out *bufio.Writer, name string, f *report.SavedFinding) {
-	fmt.Fprintf(out, "%s  %s  %s\n", f.ID, strings.ToUpper(f.Severity), f.Rule)
-	fmt.Fprintf(out, "\n%s\n\n", term.Clean(f.Says.Text))
-	fmt.Fprintf(out, "node        %s\ncertainty   %s\nreach       %s\ncheck       %s (wardein checks %s)\nreport      %s\n", term.Clean(f.Node), f.Confidence, f.Reach, f.Check, f.Check, name)
-	fmt.Fprintf(out, "vendor      %s\nuntil then  %s\n", term.Clean(f.Fix.Text), term.Clean(f.Meanwhile.Text))
-	for _, q := range f.Quotes {
-		fmt.Fprintf(out, "bytes       %s at %s, %s bytes", term.Clean(q.Node), q.Off, q.Len)
-		if q.Bytes != "" {
-			fmt.Fprintf(out, ": %s", term.Clean(q.Bytes))
+func orDot(p string) string {
+	if p == "" {
+		return "."
+	}
+	return term.Clean(p)
+}
+
+func completeReports(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
+	for _, r := range reportsHere() {
+		names = append(names, strings.TrimSuffix(r, kinds["json"]))
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}
+
+// savedFindings reads the findings of reports, each once, in order.
+func savedFindings(names []string) (all []seen, err error) {
+	at := map[string]int{}
+	for _, name := range names {
+		s, err := openSaved(name)
+		if err != nil {
+			return nil, err
 		}
-		fmt.Fprintln(out)
+		for i := range s.Findings {
+			f := &s.Findings[i]
+			k, ok := at[f.ID]
+			if !ok {
+				k = len(all)
+				at[f.ID] = k
+				all = append(all, seen{SavedFinding: f})
+			}
+			if r := all[k].reports; len(r) == 0 || r[len(r)-1] != name {
+				all[k].reports = append(r, name)
+			}
+		}
+	}
+	return all, nil
+}
+
+// writeFindings writes findings as they stand in their reports.
+func writeFindings(out *bufio.Writer, all []seen) error {
+	out.WriteString(`{"findings":[`)
+	for i, f := range all {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.Write(f.Raw)
+	}
+	_, err := out.WriteString(`],"version":"` + report.Version + "\"}\n")
+	return err
+}
+
+func showFinding(out *bufio.Writer, f seen) {
+	fmt.Fprintf(out, "%s  %s  %s\n", term.Clean(f.ID), strings.ToUpper(term.Clean(f.Severity)), term.Clean(f.Rule))
+	fmt.Fprintf(out, "\n%s\n\n", term.Clean(f.Says.Text))
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(out, "%-12s%s\n", label, fmt.Sprintf(format, args...))
+	}
+	line("node", "%s", orDot(f.Node))
+	line("certainty", "%s", term.Clean(f.Confidence))
+	line("reach", "%s", term.Clean(f.Reach))
+	for _, q := range f.Quotes {
+		text := fmt.Sprintf("%s at %s, %s bytes", orDot(q.Node), offset(q.Off), q.Len)
+		if q.Bytes != "" {
+			text += ": " + term.Clean(q.Bytes)
+		}
+		line("bytes", "%s", text)
+	}
+	if f.Fix.Text != "" {
+		line("vendor", "%s", term.Clean(f.Fix.Text))
+	}
+	if f.Meanwhile.Text != "" {
+		line("until then", "%s", term.Clean(f.Meanwhile.Text))
+	}
+	line("report", "%s", term.Clean(strings.Join(f.reports, ", ")))
+	fmt.Fprintf(out, "\nnext        wardein checks %s   how this was found, and when it is wrong\n", term.Clean(f.Check))
+	if p, err := canon.Unescape(f.Node); err == nil {
+		fmt.Fprintf(out, "            wardein cat FILE %s   the bytes themselves\n", report.Quote(p))
 	}
 }

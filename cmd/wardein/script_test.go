@@ -50,9 +50,19 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			// code N ARG…: wardein ARG… exits with N
+			// code N ARG…: wardein ARG… exits with N. "full" before ARG… gives it
+			// a full device as standard output, "closed" a pipe nobody reads.
 			"code": func(ts *testscript.TestScript, neg bool, args []string) {
-				err := ts.Exec("wardein", args[1:]...)
+				prog, rest := "wardein", args[1:]
+				switch rest[0] {
+				case "full":
+					prog, rest[0] = "sh", "sh"
+					rest = append([]string{"-c", `exec wardein "$@" >/dev/full`}, rest...)
+				case "closed":
+					prog, rest[0] = "sh", "sh"
+					rest = append([]string{"-c", `exit $({ { sleep 0.2; wardein "$@"; echo $? >&3; } | true; } 3>&1)`}, rest...)
+				}
+				err := ts.Exec(prog, rest...)
 				got := "0"
 				if ee, ok := err.(*exec.ExitError); ok {
 					got = strings.TrimPrefix(ee.String(), "exit status ")

@@ -2,10 +2,10 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,77 +13,136 @@ import (
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
 	formats "github.com/wardein/wardein/format/all"
+	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
-	"github.com/wardein/wardein/store/disk"
 )
 
+// formVersion is the version of the JSON of the verbs that have no form of
+// their own (docs/cli.md).
+const formVersion = "1.0"
+
+// explained is a format or check as formats and checks show it.
+type explained struct {
+	name, state string // state is "" for a check
+	version     int
+	doc         *wardein.Doc
+}
+
 func formatsCmd() *cobra.Command {
-	return &cobra.Command{
+	var list []explained
+	for _, f := range formats.Formats() {
+		list = append(list, explained{f.Name, report.Opens(&f), f.Version, &f.Doc})
+	}
+	return docCmd("format", list, &cobra.Command{
 		Use:   "formats [NAME]",
 		Short: "List the formats that are read, or explain one",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			defer out.Flush()
-			var names []string
-			for _, f := range formats.Formats() {
-				names = append(names, f.Name)
-				if len(args) == 0 {
-					opened := "opened"
-					if f.Extract == nil {
-						opened = "recognised"
-					}
-					fmt.Fprintf(out, "%-20s %-10s %s\n", f.Name, opened, f.Doc.About)
-				} else if f.Name == args[0] {
-					writeDoc(out, fmt.Sprintf("%s (version %d)", f.Name, f.Version), &f.Doc)
-					return nil
-				}
-			}
-			if len(args) > 0 {
-				return unknownName("format", args[0], names)
-			}
-			return nil
-		},
-	}
+		Long: `List the formats in order of preference: name, what is done with it, what it is.
+With a NAME: how it is read, its limits, and the sources of its layout.
+
+  opened           its members, or the file's own structure, are read
+  header only      the header is read; the payload is encrypted: a gap
+  recognised only  there is no reader for it: a gap`,
+	})
 }
 
 func checksCmd() *cobra.Command {
-	return &cobra.Command{
+	var list []explained
+	for _, c := range checks.Checks() {
+		list = append(list, explained{c.Name, "", c.Version, &c.Doc})
+	}
+	return docCmd("check", list, &cobra.Command{
 		Use:   "checks [NAME]",
 		Short: "List the checks that run, or explain one",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			defer out.Flush()
-			var names []string
-			for _, c := range checks.Checks() {
-				names = append(names, c.Name)
-				if len(args) == 0 {
-					fmt.Fprintf(out, "%-20s %s\n", c.Name, c.Doc.About)
-				} else if c.Name == args[0] {
-					writeDoc(out, fmt.Sprintf("%s (version %d)", c.Name, c.Version), &c.Doc)
-					return nil
+		Long: `List the checks. With a NAME: how it works, where it is wrong in either
+direction, its limits and sources.`,
+	})
+}
+
+// docCmd gives a verb that lists or explains what has a Doc its work.
+func docCmd(what string, list []explained, cmd *cobra.Command) *cobra.Command {
+	var names []string
+	for _, e := range list {
+		names = append(names, e.name)
+	}
+	var asJSON bool
+	cmd.Args = cobra.MaximumNArgs(1)
+	cmd.ValidArgs = names
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		some := list
+		if len(args) > 0 {
+			i := slices.Index(names, args[0])
+			if i < 0 {
+				return unknownName(what, args[0], names)
+			}
+			some = list[i : i+1]
+		}
+		return printed(cmd, func(out *bufio.Writer) error {
+			switch {
+			case asJSON:
+				return writeDocs(out, what+"s", some)
+			case len(args) > 0:
+				writeDoc(out, some[0])
+				return nil
+			}
+			for _, e := range some {
+				if about := strings.TrimSuffix(e.doc.About, "."); e.state == "" {
+					fmt.Fprintf(out, "%-18s  %s\n", e.name, about)
+				} else {
+					fmt.Fprintf(out, "%-18s  %-15s  %s\n", e.name, e.state, about)
 				}
 			}
-			if len(args) > 0 {
-				return unknownName("check", args[0], names)
-			}
 			return nil
-		},
+		})
 	}
+	return cmd
+}
+
+func writeDocs(out *bufio.Writer, field string, list []explained) error {
+	w := &canon.Writer{}
+	texts := func(field string, lines []string) {
+		w.Field(field).Array(func() {
+			for _, l := range lines {
+				w.Text(l)
+			}
+		})
+	}
+	w.Object(func() {
+		w.Field(field).Array(func() {
+			for _, e := range list {
+				w.Object(func() {
+					w.Field("about").Text(e.doc.About)
+					texts("false_negatives", e.doc.FalseNegatives)
+					texts("false_positives", e.doc.FalsePositives)
+					w.Field("how").Text(e.doc.How)
+					texts("limits", e.doc.Limits)
+					w.Field("name").Text(e.name)
+					texts("references", e.doc.References)
+					if e.state != "" {
+						w.Field("state").Text(e.state)
+					}
+					w.Field("version").Int(int64(e.version))
+				})
+			}
+		})
+		w.Field("version").Text(formVersion)
+	})
+	_, err := out.Write(append(w.B, '\n'))
+	return err
 }
 
 // unknownName is an error with the nearest names as a hint.
 func unknownName(what, name string, names []string) error {
 	err := fmt.Errorf("unknown %s: %q", what, name)
-	near := []string{}
+	var near []string
+	if n := nearest(name, names); n != "" {
+		near = []string{n}
+	}
 	for _, n := range names {
-		if strings.Contains(n, name) || len(n) > 2 && strings.Contains(name, n) {
+		if strings.Contains(n, name) && !slices.Contains(near, n) {
 			near = append(near, n)
 		}
-	}
-	if n := nearest(name, names); len(near) == 0 && n != "" {
-		near = []string{n}
 	}
 	if len(near) == 0 || len(near) > 8 {
 		return &hinted{err, fmt.Sprintf("wardein %ss lists them", what)}
@@ -91,8 +150,13 @@ func unknownName(what, name string, names []string) error {
 	return &hinted{err, "did you mean " + strings.Join(near, ", ") + "?"}
 }
 
-func writeDoc(w io.Writer, title string, d *wardein.Doc) {
-	fmt.Fprintf(w, "%s\n\n%s\n", title, d.About)
+func writeDoc(w io.Writer, e explained) {
+	d := e.doc
+	fmt.Fprintf(w, "%s (version %d)", e.name, e.version)
+	if e.state != "" {
+		fmt.Fprintf(w, ": %s", e.state)
+	}
+	fmt.Fprintf(w, "\n\n%s\n", d.About)
 	if d.How != "" {
 		fmt.Fprintf(w, "\n%s\n", d.How)
 	}
@@ -111,18 +175,21 @@ func writeDoc(w io.Writer, title string, d *wardein.Doc) {
 
 func storeCmd() *cobra.Command {
 	var dir string
-	cmd := &cobra.Command{Use: "store", Short: "Show and bound what the store holds", RunE: func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return &hinted{fmt.Errorf("unknown command: store %q", args[0]), "status or prune"}
-		}
-		return cmd.Help()
-	}}
-	cmd.PersistentFlags().StringVar(&dir, "store", defaultStore(), "the store's `FOLDER`")
+	cmd := &cobra.Command{
+		Use:   "store",
+		Short: "Show and bound what the store holds",
+		Long: `The store keeps what was unpacked, by content, so that a second look or the next
+release only opens what is new. It can be pruned or deleted at any time: reports
+are files of their own.`,
+		RunE: group("status or prune"),
+	}
+	cmd.PersistentFlags().StringVar(&dir, "store", "", "the store's `FOLDER` (default: wardein/store in the user's cache folder)")
 	var limit int64
+	var asJSON bool
 	status := &cobra.Command{
 		Use: "status", Short: "Show what the store holds", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := disk.Open(dir)
+			s, err := openStore(dir)
 			if err != nil {
 				return err
 			}
@@ -131,23 +198,40 @@ func storeCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "store    %s\nruns     %d\nresults  %d\ncontents %d\nbytes    %d (%s)\n", st.Dir, st.Runs, st.Results, st.Contents, st.Bytes, report.Size(st.Bytes))
+			if asJSON {
+				w := &canon.Writer{}
+				w.Object(func() {
+					w.Field("bytes").Big(st.Bytes)
+					w.Field("contents").Big(int64(st.Contents))
+					w.Field("results").Big(int64(st.Results))
+					w.Field("runs").Big(int64(st.Runs))
+					w.Field("store").Bytes(st.Dir)
+					w.Field("version").Text(formVersion)
+				})
+				_, err := cmd.OutOrStdout().Write(append(w.B, '\n'))
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "store    %s\nruns     %d\nresults  %d\ncontents %d\nbytes    %d (%s)\n", term.Clean(st.Dir), st.Runs, st.Results, st.Contents, st.Bytes, report.Size(st.Bytes))
 			return err
 		},
 	}
 	prune := &cobra.Command{
 		Use: "prune", Short: "Remove the oldest runs until the rest fits", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := disk.Open(dir)
+			s, err := openStore(dir)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
 			n, err := s.Prune(limit << 20)
-			fmt.Fprintf(cmd.OutOrStdout(), "removed %d runs\n", n)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "removed %s\n", plural(n, "run"))
 			return err
 		},
 	}
+	status.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	prune.Flags().Int64Var(&limit, "limit", 10<<10, "keep at most this many `MB`")
 	cmd.AddCommand(status, prune)
 	return cmd
@@ -158,13 +242,24 @@ func versionCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "version", Short: "Show the version and what it was built from", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := map[string]any{"version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
-				"go_sum": wardein.GoSum().String(), "formats": len(formats.Formats()), "checks": len(checks.Checks()), "report": report.Version}
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
+			nf, nc := len(formats.Formats()), len(checks.Checks())
+			if !asJSON {
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "wardein %s (%s, %s/%s), %d formats, %d checks, report version %s\n",
+					version, runtime.Version(), runtime.GOOS, runtime.GOARCH, nf, nc, report.Version)
+				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "wardein %s (%s, %s/%s), %d formats, %d checks, report version %s\n",
-				version, v["go"], v["os"], v["arch"], v["formats"], v["checks"], report.Version)
+			w := &canon.Writer{}
+			w.Object(func() {
+				w.Field("arch").Text(runtime.GOARCH)
+				w.Field("checks").Int(int64(nc))
+				w.Field("formats").Int(int64(nf))
+				w.Field("go").Text(runtime.Version())
+				w.Field("go_sum").Text(wardein.GoSum().String())
+				w.Field("os").Text(runtime.GOOS)
+				w.Field("report").Text(report.Version)
+				w.Field("version").Text(version)
+			})
+			_, err := cmd.OutOrStdout().Write(append(w.B, '\n'))
 			return err
 		},
 	}

@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wardein/wardein"
+	formats "github.com/wardein/wardein/format/all"
+	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/term"
+	"github.com/wardein/wardein/report"
 	"github.com/wardein/wardein/unpack"
 )
 
@@ -22,16 +26,18 @@ var errFound = errors.New("found")
 // walkRelease walks a release's tree: from the store where it holds it, else
 // by unpacking. No checks run.
 func walkRelease(ctx context.Context, file string, flags labFlags, visit func(l *lab, v *unpack.Visit) error) (err error) {
+	show := newProgress(flags.quiet, "hashing the input")
+	defer show.end()
 	l, err := openLab(ctx, file, flags)
 	if err != nil {
 		return err
 	}
+	show.now("")
 	defer func() {
 		if cerr := l.close(); err == nil {
 			err = cerr
 		}
 	}()
-	show := newProgress(flags.quiet, l.in.Size)
 	l.Progress = show.update
 	runErr := l.Run(ctx, l.in, func(v *unpack.Visit) error { return visit(l, v) })
 	show.end()
@@ -62,19 +68,14 @@ func treeCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tree FILE [PATH]",
 		Short: "Show what is inside a release, as a tree",
-		Args:  cobra.RangeArgs(1, 2),
+		Long: `Tree shows the nodes below PATH (or all): name, bytes, the format that opened
+it, and how many gaps it has. No checks run. wardein ls lists the same nodes in
+columns or as JSON.`,
+		Example: `  wardein tree olt.bin --depth 2
+  wardein tree olt.bin 00010000.squashfs/etc`,
+		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			defer out.Flush()
-			start := cleanArg(args)
-			found := false
-			err := walkRelease(cmd.Context(), args[0], flags, func(_ *lab, v *unpack.Visit) error {
-				n := v.Node
-				if !below(n.Path, start) {
-					return nil
-				}
-				found = true
-				rel := strings.TrimPrefix(strings.TrimPrefix(n.Path, start), "/")
+			return listNodes(cmd, args, flags, false, func(out *bufio.Writer, n *wardein.Node, rel string) error {
 				level := 0
 				if rel != "" {
 					level = strings.Count(rel, "/") + 1
@@ -89,10 +90,6 @@ func treeCmd() *cobra.Command {
 				_, err := fmt.Fprintf(out, "%s%s%s\n", strings.Repeat("  ", level), term.Clean(name), describeNode(n))
 				return err
 			})
-			if err == nil && !found {
-				err = fmt.Errorf("no such path: %s", term.Clean(start))
-			}
-			return err
 		},
 	}
 	addLabFlags(cmd, &flags)
@@ -119,7 +116,7 @@ func describeNode(n *wardein.Node) string {
 		s += "  " + n.Format
 	}
 	if len(n.Gaps) > 0 {
-		s += fmt.Sprintf("  (%d gaps)", len(n.Gaps))
+		s += "  (" + plural(len(n.Gaps), "gap") + ")"
 	}
 	return s
 }
@@ -129,31 +126,80 @@ var kindLetters = map[wardein.Kind]string{wardein.File: "-", wardein.Directory: 
 
 func lsCmd() *cobra.Command {
 	var flags labFlags
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "ls FILE [PATH]",
 		Short: "List nodes with mode, owner, size, digest and format",
 		Long:  "List the nodes below PATH, one a line: type and mode, owner, size, SHA-256, format, path.",
 		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			defer out.Flush()
-			start := cleanArg(args)
-			found := false
-			err := walkRelease(cmd.Context(), args[0], flags, func(_ *lab, v *unpack.Visit) error {
-				if !below(v.Node.Path, start) {
-					return nil
-				}
-				found = true
-				return listNode(out, v.Node)
-			})
-			if err == nil && !found {
-				err = fmt.Errorf("no such path: %s", term.Clean(start))
-			}
-			return err
+			return listNodes(cmd, args, flags, asJSON, func(out *bufio.Writer, n *wardein.Node, _ string) error { return listNode(out, n) })
 		},
 	}
 	addLabFlags(cmd, &flags)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON: the nodes as in the tree file (docs/report.md)")
 	return cmd
+}
+
+// listNodes shows the nodes below a path, or gives them as JSON. rel is a node's
+// path below it.
+func listNodes(cmd *cobra.Command, args []string, flags labFlags, asJSON bool, show func(out *bufio.Writer, n *wardein.Node, rel string) error) error {
+	start := cleanArg(args)
+	found := false
+	return printed(cmd, func(out *bufio.Writer) error {
+		list := nodeList{out: out}
+		err := walkRelease(cmd.Context(), args[0], flags, func(_ *lab, v *unpack.Visit) error {
+			n := v.Node
+			if !below(n.Path, start) {
+				return nil
+			}
+			found = true
+			if asJSON {
+				return list.add(n)
+			}
+			return show(out, n, strings.TrimPrefix(strings.TrimPrefix(n.Path, start), "/"))
+		})
+		if err == nil && !found {
+			err = noPath(args[0], start)
+		}
+		if err == nil && asJSON {
+			err = list.end()
+		}
+		return err
+	})
+}
+
+// noPath is the error of a path that a release does not have.
+func noPath(file, p string) error {
+	return &hinted{fmt.Errorf("no such path: %s", p), "wardein find " + report.Quote(file) + " --name " + report.Quote(path.Base(p))}
+}
+
+// nodeList writes nodes as one JSON object, a node a line.
+type nodeList struct {
+	out *bufio.Writer
+	w   canon.Writer
+	n   int
+}
+
+func (l *nodeList) add(n *wardein.Node) error {
+	lead := ","
+	if l.n == 0 {
+		lead = "{\"nodes\":[\n"
+	}
+	l.n++
+	l.w.Reset()
+	report.AppendNode(&l.w, n)
+	l.out.WriteString(lead)
+	_, err := l.out.Write(l.w.B)
+	return err
+}
+
+func (l *nodeList) end() error {
+	if l.n == 0 {
+		l.out.WriteString("{\"nodes\":[")
+	}
+	_, err := l.out.WriteString("],\"version\":\"" + report.Version + "\"}\n")
+	return err
 }
 
 func listNode(out io.Writer, n *wardein.Node) error {
@@ -178,10 +224,11 @@ func listNode(out io.Writer, n *wardein.Node) error {
 func findCmd() *cobra.Command {
 	var flags labFlags
 	var name, format, digest string
-	var unknown bool
+	var unknown, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "find FILE",
 		Short: "Find nodes by name, format or digest",
+		Long:  "List the paths of all nodes for which everything holds that the flags say.",
 		Example: `  wardein find olt.bin --name '*.key'
   wardein find olt.bin --format elf
   wardein find olt.bin --unknown`,
@@ -190,22 +237,34 @@ func findCmd() *cobra.Command {
 			if _, err := path.Match(name, ""); err != nil {
 				return fmt.Errorf("bad pattern %q: --name", name)
 			}
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			defer out.Flush()
-			return walkRelease(cmd.Context(), args[0], flags, func(_ *lab, v *unpack.Visit) error {
-				n := v.Node
-				if name != "" {
-					if ok, _ := path.Match(name, path.Base(n.Path)); !ok {
+			if format != "" && !slices.Contains(formatNames(), format) {
+				return unknownName("format", format, formatNames())
+			}
+			return printed(cmd, func(out *bufio.Writer) error {
+				list := nodeList{out: out}
+				err := walkRelease(cmd.Context(), args[0], flags, func(_ *lab, v *unpack.Visit) error {
+					n := v.Node
+					if name != "" {
+						if ok, _ := path.Match(name, path.Base(n.Path)); !ok || n.Path == "" {
+							return nil
+						}
+					}
+					if format != "" && n.Format != format || digest != "" && !hasDigest(n, digest) || unknown && !hasUnknown(n) {
 						return nil
 					}
+					if asJSON {
+						return list.add(n)
+					}
+					p := term.Clean(n.Path)
+					if p == "" {
+						p = "."
+					}
+					_, err := fmt.Fprintln(out, p)
+					return err
+				})
+				if err == nil && asJSON {
+					err = list.end()
 				}
-				if format != "" && n.Format != format || digest != "" && !strings.HasPrefix(n.Blob.String(), digest) {
-					return nil
-				}
-				if unknown && !hasUnknown(n) {
-					return nil
-				}
-				_, err := fmt.Fprintln(out, term.Clean(n.Path))
 				return err
 			})
 		},
@@ -215,7 +274,22 @@ func findCmd() *cobra.Command {
 	cmd.Flags().StringVar(&format, "format", "", "opened as this `FORMAT`")
 	cmd.Flags().StringVar(&digest, "sha256", "", "content with this `DIGEST` (or its beginning)")
 	cmd.Flags().BoolVar(&unknown, "unknown", false, "with bytes that nothing explains")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON: the nodes as in the tree file (docs/report.md)")
+	complete(cmd, "format", formatNames()...)
 	return cmd
+}
+
+// formatNames are the names that a node's format can have.
+func formatNames() []string {
+	names := []string{"text"}
+	for _, f := range formats.Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+func hasDigest(n *wardein.Node, digest string) bool {
+	return (n.Kind == wardein.File || n.Kind == wardein.Region) && strings.HasPrefix(n.Blob.String(), strings.ToLower(digest))
 }
 
 func hasUnknown(n *wardein.Node) bool {
@@ -232,7 +306,10 @@ func catCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cat FILE PATH",
 		Short: "Write one node's bytes to standard output",
-		Args:  cobra.ExactArgs(2),
+		Long: `Cat writes the bytes of the node at PATH as they are: into a file or a program,
+not onto a terminal.`,
+		Example: `  wardein cat olt.bin 00010000.squashfs/etc/passwd | less`,
+		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			want := cleanArg(args)
 			found := false
@@ -251,11 +328,18 @@ func catCmd() *cobra.Command {
 				return errFound
 			})
 			if err == nil && !found {
-				err = fmt.Errorf("no such path: %s", term.Clean(want))
+				err = noPath(args[0], want)
 			}
 			return err
 		},
 	}
 	addLabFlags(cmd, &flags)
 	return cmd
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
