@@ -64,7 +64,7 @@ func (x *extraction) Blocks(e wardein.Entry, blocks []wardein.Block) error {
 		return nil
 	}
 	done := x.lastTwin(blocks)
-	x.w.spawn(&x.wg, func() {
+	x.w.jobs.spawn(&x.wg, m.Size, int64(len(blocks))*blockHolds, func() {
 		b, gaps, err := x.decodeBlocks(e.Name, blocks, m.Size)
 		if done != nil {
 			done.finish(b, gaps)
@@ -77,6 +77,9 @@ func (x *extraction) Blocks(e wardein.Entry, blocks []wardein.Block) error {
 // maxBlock bounds one decoded block: no format of blocks has larger ones, and
 // a block is decoded in memory.
 const maxBlock = 16 << 20
+
+// blockHolds is about what a block in a list takes.
+const blockHolds = 64
 
 func pushExtent(l []wardein.Extent, x wardein.Extent) []wardein.Extent {
 	if k := len(l) - 1; k >= 0 && (x.Off >= 0 && l[k].Off >= 0 && l[k].Off+l[k].Len == x.Off || x.Off < 0 && l[k].Off == x.Off) {
@@ -170,7 +173,7 @@ type piece struct {
 	out    []byte
 	gaps   []wardein.Gap
 	err    error
-	wg     sync.WaitGroup
+	job    group
 }
 
 const (
@@ -187,7 +190,7 @@ func (x *extraction) decodeBlocks(name string, blocks []wardein.Block, size int6
 	take := func() error {
 		p := live[0]
 		live = live[1:]
-		p.wg.Wait()
+		x.w.jobs.wait(&p.job)
 		defer func() { *p.buf = (*p.buf)[:0]; pieceBuffers.Put(p.buf) }()
 		if p.err != nil {
 			return p.err
@@ -219,7 +222,7 @@ func (x *extraction) decodeBlocks(name string, blocks []wardein.Block, size int6
 		if at == 0 && at+n == len(blocks) {
 			x.decodePiece(name, p) // one piece: nothing to overlap with
 		} else {
-			x.w.spawn(&p.wg, func() { x.decodePiece(name, p) })
+			x.w.jobs.spawn(&p.job, bytes, 0, func() { x.decodePiece(name, p) })
 		}
 		at += n
 		if len(live) >= piecesLive {

@@ -79,7 +79,7 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 		cfg.patterns = newPatterns(cfg.Formats, cfg.Literals)
 	}
 	w := &worker{Config: cfg, pack: pk, sources: src, up: up,
-		jobs: make(chan func()), total: s.total, begun: map[keySum]struct{}{}, byName: map[string]int{}}
+		total: s.total, begun: map[keySum]struct{}{}, byName: map[string]int{}}
 	for i, f := range cfg.Formats {
 		w.byName[f.Name] = i
 	}
@@ -91,25 +91,14 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 	defer cancel()
 	stop := make(chan struct{})
 	defer close(stop)
-	// More goroutines than processors: a format that hands out members should
-	// find an idle one even while some are busy with long streams, else it does
-	// such a job itself and nobody hands out more.
+	// More goroutines than processors: some wait for what others do, or for the
+	// disk.
 	pool := 2 * s.workers
 	if s.serial {
 		pool = 0
 	}
-	for range pool {
-		go func() {
-			for {
-				select {
-				case job := <-w.jobs:
-					job()
-				case <-stop:
-					return
-				}
-			}
-		}()
-	}
+	w.jobs = newJobs(pool)
+	defer w.jobs.end()
 	go up.tick(stop)
 	var requests sync.WaitGroup
 	defer src.close()

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"sort"
-	"sync"
 
 	"github.com/wardein/wardein"
 )
@@ -255,8 +254,8 @@ type opening struct {
 	// counts the candidates that the budget for measuring kept out.
 	spent      int64
 	unmeasured int
-	staged     int64          // bytes decoded to find the ends of claims
-	wg         sync.WaitGroup // work on regions
+	staged     int64 // bytes decoded to find the ends of claims
+	jobs       group // work on regions
 }
 
 // measuring is how many bytes may be read to measure a blob's candidates: a

@@ -31,7 +31,7 @@ type extraction struct {
 	cut     bool  // a stream was cut at the limit: its end is not known
 	said    error // the last error that is a Gap already
 
-	wg      sync.WaitGroup
+	wg      group
 	jobsMu  sync.Mutex // guards what jobs leave behind
 	jobGaps []wardein.Gap
 	jobErr  error
@@ -61,7 +61,7 @@ func (x *extraction) run() (end int64, err error) {
 		}
 		end, err = x.format.Extract(x.ctx, x.r, x)
 	}()
-	x.wg.Wait()
+	x.w.jobs.wait(&x.wg)
 	if x.jobErr != nil {
 		return end, x.jobErr
 	}
@@ -158,7 +158,7 @@ func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
 	}
 	i := x.add(&m)
 	loc := x.view.loc(ext)
-	x.w.spawn(&x.wg, func() {
+	x.w.jobs.spawn(&x.wg, m.Size, 0, func() {
 		b, err := x.w.hashed(loc, nil)
 		if b != nil {
 			b.verbatim = true
@@ -275,7 +275,7 @@ func (x *extraction) Stream(e wardein.Entry, r io.Reader) error {
 		return err
 	}
 	i := x.add(&Member{Entry: e, Size: b.size, Derived: x.format.Name})
-	x.w.spawn(&x.wg, func() { x.settle(i, b, nil, nil) })
+	x.w.jobs.spawn(&x.wg, b.size, int64(cap(b.mem)), func() { x.settle(i, b, nil, nil) })
 	return failed
 }
 

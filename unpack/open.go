@@ -237,7 +237,7 @@ func (o *opening) start(c *claim) {
 		Size:  c.end - c.start, As: as, Extents: ext}}
 	c.region = m
 	loc := o.base.loc(ext)
-	o.w.spawn(&o.wg, func() {
+	o.w.jobs.spawn(&o.jobs, m.Size, 0, func() {
 		b, err := o.w.hashed(loc, nil)
 		if err != nil {
 			m.err = err
@@ -269,7 +269,7 @@ func (o *opening) start(c *claim) {
 
 // seal completes the record: spans sorted, regions appended in order.
 func (o *opening) seal(g *gather) (*Record, error) {
-	o.wg.Wait()
+	o.w.jobs.wait(&o.jobs)
 	sort.Slice(g.regions, func(i, j int) bool { return g.regions[i].Extents[0].Off < g.regions[j].Extents[0].Off })
 	for _, m := range g.regions {
 		if m.err != nil {

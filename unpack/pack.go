@@ -92,8 +92,8 @@ type sink struct {
 	size  int64
 	limit int64
 
-	taking sync.WaitGroup // the chunk that is being taken; the fields below are its own until then
-	other  []byte         // the buffer that buf changes places with; nil: nothing was taken yet
+	taking group  // the chunk that is being taken; the fields below are its own until then
+	other  []byte // the buffer that buf changes places with; nil: nothing was taken yet
 	hash   hash.Hash
 	loc    Loc
 	scan   pass
@@ -133,7 +133,7 @@ func (s *sink) Write(p []byte) (int, error) {
 // spill gives a full buffer to an idle goroutine: the content is larger than
 // a chunk.
 func (s *sink) spill() error {
-	s.taking.Wait()
+	s.w.jobs.wait(&s.taking)
 	if s.err != nil {
 		return s.err
 	}
@@ -144,7 +144,7 @@ func (s *sink) spill() error {
 	}
 	full := s.buf
 	s.buf, s.other = s.other[:0], full
-	s.w.spawn(&s.taking, func() {
+	s.w.jobs.spawn(&s.taking, chunkSize, 0, func() {
 		s.hash.Write(full)
 		s.scan.write(full)
 		s.err = s.store(full)
@@ -172,7 +172,7 @@ func (s *sink) store(p []byte) error {
 // already is not written, or its chunks are given back. Small content stays in
 // memory until blob.done.
 func (s *sink) finish() (*blob, error) {
-	s.taking.Wait()
+	s.w.jobs.wait(&s.taking)
 	if s.err != nil {
 		s.drop()
 		return nil, s.err
@@ -210,7 +210,7 @@ func (s *sink) finish() (*blob, error) {
 
 // drop gives the buffers back.
 func (s *sink) drop() {
-	s.taking.Wait()
+	s.w.jobs.wait(&s.taking)
 	for _, b := range [][]byte{s.buf, s.other} {
 		if b != nil {
 			b = b[:0]

@@ -35,8 +35,8 @@ type worker struct {
 	pack    *pack
 	sources *sources
 	up      uplink
-	jobs    chan func() // unbuffered: a job goes to an idle goroutine or runs where it arose
-	total   int64       // the run's budget of decoded bytes
+	jobs    *jobs
+	total   int64 // the run's budget of decoded bytes
 	decoded atomic.Int64
 
 	mu     sync.Mutex
@@ -127,18 +127,6 @@ func (a *ancestors) holds(k Key) bool {
 		}
 	}
 	return false
-}
-
-// spawn runs f on an idle goroutine of the pool, or here when there is none:
-// the caller is never blocked by a queue, so nested containers can't deadlock.
-func (w *worker) spawn(wg *sync.WaitGroup, f func()) {
-	wg.Add(1)
-	job := func() { defer wg.Done(); f() }
-	select {
-	case w.jobs <- job:
-	default:
-		job()
-	}
 }
 
 // hashed reads verbatim content once: digest, signatures and literals.
