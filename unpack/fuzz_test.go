@@ -4,14 +4,16 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"testing"
+
+	"github.com/wardein/wardein"
 )
 
 // fuzzInput bounds what one execution may cost.
 const fuzzInput = 64 << 10
 
 // FuzzEngine puts mutated images through the whole engine. Whatever the bytes
-// are, the run ends without an error, both laws hold on every node, and, for
-// one input in eight, two workers give what one does.
+// are, the run ends without an error, no format panics, both laws hold on every
+// node, and, for one input in eight, two workers give what one does.
 func FuzzEngine(f *testing.F) {
 	for _, s := range formatSamples(f) {
 		if len(s.data) <= 4<<10 {
@@ -31,6 +33,9 @@ func FuzzEngine(f *testing.F) {
 			return
 		}
 		a := one.unpack(t, data)
+		if g, n := a.gap(wardein.Crashed); g != nil {
+			t.Errorf("%q: %s crashed: %s", n.Path, g.Who, g.Why)
+		}
 		if sum(data)%8 != 0 {
 			return
 		}

@@ -9,6 +9,8 @@ import (
 	"sort"
 	"testing"
 	"time"
+
+	"github.com/wardein/wardein"
 )
 
 // The spans of every node tile it, every check ends on every node, every
@@ -49,6 +51,9 @@ func TestMutations(t *testing.T) {
 		data := mutation(k, samples)
 		t.Run("", func(t *testing.T) {
 			a := one.unpack(t, data)
+			if g, n := a.gap(wardein.Crashed); g != nil {
+				t.Errorf("%q: %s crashed: %s", n.Path, g.Who, g.Why)
+			}
 			if k%8 == 0 {
 				if b := two.unpack(t, data); a.text != b.text {
 					t.Errorf("one worker and two differ: %s", firstDifference(a.text, b.text))

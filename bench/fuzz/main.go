@@ -1,4 +1,5 @@
-// Command fuzz runs every fuzz target of the tree and keeps count.
+// Command fuzz runs every fuzz target of the tree and keeps count. The engine's
+// TestMutations, which unpacks numbered images, is a target as well.
 //
 //	go run ./bench/fuzz -n 1000000        each target to a million executions in total
 //	go run ./bench/fuzz -time 100s        all targets together for that long, no counts kept
@@ -74,7 +75,7 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 	}
 	var list []target
 	for _, t := range all {
-		if strings.Contains(t.dir+" "+t.name, only) {
+		if strings.Contains(t.dir+" "+t.name, only) && (n > 0 || t.guided()) {
 			list = append(list, t)
 		}
 	}
@@ -96,8 +97,8 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 		var execs int64
 		for _, t := range list {
 			each := max(total/time.Duration(len(list)), 500*time.Millisecond)
-			got, ended, err := fuzz(t, bin, each.String(), parallel, stop)
-			execs += got
+			got, ended, err := fuzz(t, bin, guide(t, each.String(), parallel), stop)
+			execs += got.execs
 			if err != nil {
 				fmt.Printf("FAIL\t%s %s: %v\n", t.dir, t.name, err)
 				broken++
@@ -124,8 +125,12 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 				continue
 			}
 			open = true
-			got, ended, err := fuzzFor(t, bin, left, slice, parallel, stop)
-			counts[t] = count{counts[t].execs + got, time.Now().UTC().Format("2006-01-02"), strings.TrimSpace(string(head))}
+			args := []string{"-test.run=^" + t.name + "$", fmt.Sprintf("-mutations=%d:%d", counts[t].execs, n)}
+			if t.guided() {
+				args = guide(t, strconv.FormatInt(left, 10)+"x", parallel)
+			}
+			got, ended, err := fuzzFor(t, bin, args, slice, stop)
+			counts[t] = count{counts[t].execs + got.execs, time.Now().UTC().Format("2006-01-02"), strings.TrimSpace(string(head))}
 			if werr := writeCounts(counts); werr != nil {
 				return broken, werr
 			}
@@ -133,7 +138,7 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 				fmt.Printf("FAIL\t%s %s: %v\n", t.dir, t.name, err)
 				failed[t] = true
 			} else {
-				fmt.Printf("ok\t%s %s\t%d of %d\n", t.dir, t.name, counts[t].execs, n)
+				fmt.Printf("ok\t%s %s\t%d of %d, %.0f/s of processor\n", t.dir, t.name, counts[t].execs, n, float64(got.execs)/got.cpu.Seconds())
 			}
 			if ended {
 				return len(failed), nil
@@ -143,7 +148,23 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 	return len(failed), nil
 }
 
-// targets finds every function FuzzX(f *testing.F) below root.
+// guided tells a target of Go's fuzzer from a test of numbered mutations.
+func (t target) guided() bool { return strings.HasPrefix(t.name, "Fuzz") }
+
+// guide makes the arguments for Go's fuzzer.
+func guide(t target, fuzztime string, parallel int) []string {
+	cache, _ := exec.Command("go", "env", "GOCACHE").Output()
+	args := []string{"-test.run=^$", "-test.fuzz=^" + t.name + "$", "-test.fuzztime=" + fuzztime,
+		"-test.fuzzcachedir=" + filepath.Join(strings.TrimSpace(string(cache)), "fuzz", module, t.dir, t.name),
+		// Without a bound Go spends most of a run on minimising what it finds.
+		"-test.fuzzminimizetime=10x"}
+	if parallel > 0 {
+		args = append(args, "-test.parallel="+strconv.Itoa(parallel))
+	}
+	return args
+}
+
+// targets finds every function FuzzX(f *testing.F) and TestMutations below root.
 func targets(root string) ([]target, error) {
 	var list []target
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -161,7 +182,7 @@ func targets(root string) ([]target, error) {
 		}
 		for _, d := range file.Decls {
 			f, ok := d.(*ast.FuncDecl)
-			if ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Fuzz") && len(f.Type.Params.List) == 1 {
+			if ok && f.Recv == nil && (strings.HasPrefix(f.Name.Name, "Fuzz") || f.Name.Name == "TestMutations") && len(f.Type.Params.List) == 1 {
 				list = append(list, target{filepath.ToSlash(filepath.Dir(path)), f.Name.Name})
 			}
 		}
@@ -180,24 +201,38 @@ func targets(root string) ([]target, error) {
 func build(list []target, bin string) error {
 	groups := map[string][]string{} // binaries are named after the folder alone
 	for _, t := range list {
-		g := path.Dir(t.dir)
+		g := path.Dir(t.binary(""))
 		if dir := "./" + t.dir; !slices.Contains(groups[g], dir) {
 			groups[g] = append(groups[g], dir)
 		}
 	}
 	for g, dirs := range groups {
-		args := append([]string{"test", "-c", "-ldflags=-s -w", "-gcflags=" + module + "/...=-d=libfuzzer", "-o", filepath.Join(bin, g) + "/"}, dirs...)
-		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		args := []string{"test", "-c", "-ldflags=-s -w", "-o", filepath.Join(bin, g) + "/"}
+		if !strings.HasPrefix(g, "plain") {
+			args = append(args, "-gcflags="+module+"/...=-d=libfuzzer")
+		}
+		if out, err := exec.Command("go", append(args, dirs...)...).CombinedOutput(); err != nil {
 			return fmt.Errorf("build: %w\n%s", err, out)
 		}
 	}
 	return nil
 }
 
-func (t target) binary(bin string) string { return filepath.Join(bin, t.dir+".test") }
+func (t target) binary(bin string) string {
+	if !t.guided() {
+		return filepath.Join(bin, "plain", t.dir+".test")
+	}
+	return filepath.Join(bin, "guided", t.dir+".test")
+}
 
-// fuzzFor runs a target for at most left executions and at most about slice.
-func fuzzFor(t target, bin string, left int64, slice time.Duration, parallel int, stop chan os.Signal) (int64, bool, error) {
+// A result is how often a target was executed, and at what cost.
+type result struct {
+	execs int64
+	cpu   time.Duration
+}
+
+// fuzzFor runs a target for at most about slice.
+func fuzzFor(t target, bin string, args []string, slice time.Duration, stop chan os.Signal) (result, bool, error) {
 	limit := make(chan os.Signal, 1)
 	timer := time.AfterFunc(slice, func() { limit <- os.Interrupt })
 	defer timer.Stop()
@@ -212,7 +247,7 @@ func fuzzFor(t target, bin string, left int64, slice time.Duration, parallel int
 		case <-done:
 		}
 	}()
-	got, _, err := fuzz(t, bin, strconv.FormatInt(left, 10)+"x", parallel, limit)
+	got, _, err := fuzz(t, bin, args, limit)
 	return got, ended.Load(), err
 }
 
@@ -220,21 +255,10 @@ var execs = regexp.MustCompile(`execs: (\d+)`)
 
 // fuzz runs a target; it returns how often it was executed and whether stop
 // ended it.
-func fuzz(t target, bin, fuzztime string, parallel int, stop chan os.Signal) (n int64, ended bool, err error) {
+func fuzz(t target, bin string, args []string, stop chan os.Signal) (got result, ended bool, err error) {
 	exe, err := filepath.Abs(t.binary(bin))
 	if err != nil {
-		return 0, false, err
-	}
-	cache, err := exec.Command("go", "env", "GOCACHE").Output()
-	if err != nil {
-		return 0, false, err
-	}
-	args := []string{"-test.run=^$", "-test.fuzz=^" + t.name + "$", "-test.fuzztime=" + fuzztime,
-		"-test.fuzzcachedir=" + filepath.Join(strings.TrimSpace(string(cache)), "fuzz", module, t.dir, t.name)}
-	// Without a bound Go spends most of a run on minimising what it finds.
-	args = append(args, "-test.fuzzminimizetime=10x")
-	if parallel > 0 {
-		args = append(args, "-test.parallel="+strconv.Itoa(parallel))
+		return got, false, err
 	}
 	cmd := exec.Command(exe, args...)
 	cmd.Dir = t.dir
@@ -243,22 +267,24 @@ func fuzz(t target, bin, fuzztime string, parallel int, stop chan os.Signal) (n 
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
-		return 0, false, err
+		return got, false, err
 	}
 	cmd.Stderr = cmd.Stdout
 	if err := cmd.Start(); err != nil {
-		return 0, false, err
+		return got, false, err
 	}
 	done := make(chan bool)
 	defer close(done)
 	stopped := make(chan bool, 1)
+	var killed atomic.Bool
 	go func() {
 		select {
 		case <-stop:
 			stopped <- true
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 			select {
-			case <-time.After(20 * time.Second):
+			case <-time.After(patience):
+				killed.Store(true)
 				syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			case <-done:
 			}
@@ -266,9 +292,11 @@ func fuzz(t target, bin, fuzztime string, parallel int, stop chan os.Signal) (n 
 		}
 	}()
 	var tail []string
-	for lines := bufio.NewScanner(pipe); lines.Scan(); {
+	lines := bufio.NewScanner(pipe)
+	lines.Buffer(nil, 16<<20) // a failing input is one line
+	for lines.Scan() {
 		if m := execs.FindStringSubmatch(lines.Text()); m != nil {
-			n, _ = strconv.ParseInt(m[1], 10, 64)
+			got.execs, _ = strconv.ParseInt(m[1], 10, 64)
 			continue
 		}
 		if tail = append(tail, lines.Text()); len(tail) > 60 {
@@ -276,26 +304,41 @@ func fuzz(t target, bin, fuzztime string, parallel int, stop chan os.Signal) (n 
 		}
 	}
 	err = cmd.Wait()
+	got.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	select {
 	case <-stopped:
 		// an interrupted run ends with an error that says nothing, unless a
 		// failing input stands in the output
-		if !strings.Contains(strings.Join(tail, "\n"), "Failing input") {
-			return n, true, nil
+		switch {
+		case killed.Load():
+			return got, true, fmt.Errorf("hangs: did not end within %v of being told to", patience)
+		case !failing(tail):
+			return got, true, nil
 		}
 		ended = true
 	default:
 	}
 	if err != nil {
-		said := strings.Join(tail, "\n")
 		// Go's fuzzer now and then reports the end of its own time as a
 		// failure; a real one names the input.
-		if strings.Contains(said, "context deadline exceeded") && !strings.Contains(said, "Failing input") {
-			return n, ended, nil
+		said := strings.Join(tail, "\n")
+		if strings.Contains(said, "context deadline exceeded") && !failing(tail) {
+			return got, ended, nil
 		}
 		err = fmt.Errorf("%w\n%s", err, said)
 	}
-	return n, ended, err
+	return got, ended, err
+}
+
+// patience is how long a target may take to end. An execution takes
+// milliseconds.
+const patience = time.Minute
+
+// failing tells whether the output names an input that broke the target.
+func failing(out []string) bool {
+	return slices.ContainsFunc(out, func(line string) bool {
+		return strings.Contains(line, "Failing input") || strings.Contains(line, "mutated image")
+	})
 }
 
 // readCounts reads target, executions, day and commit, one target a line.
