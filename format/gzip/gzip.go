@@ -29,8 +29,8 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/codec/inflate"
 )
 
 // Format is gzip.
@@ -58,9 +58,10 @@ const (
 	flagComment = 1 << 4
 	flagUnknown = 0xE0
 
-	trialSize = 4 << 10 // encoded bytes a trial may read
-	maxString = 4 << 10 // of name and comment
-	minTrial  = 256     // decoded bytes that make a nameless header believable
+	trialSize = 4 << 10  // encoded bytes a trial may read
+	trialOut  = 64 << 10 // decoded bytes it stops after
+	maxString = 4 << 10  // of name and comment
+	minTrial  = 256      // decoded bytes that make a nameless header believable
 )
 
 // header is what stands before a member's deflate stream.
@@ -168,13 +169,13 @@ func unexpected(err error) error {
 }
 
 var (
-	inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+	inflaters = sync.Pool{New: func() any { return inflate.NewReader(nil) }}
 	trials    = sync.Pool{New: func() any { return new(trial) }}
 )
 
 type trial struct {
 	in  [trialSize]byte
-	out [trialSize]byte
+	out [trialOut]byte
 	src bytes.Reader
 	br  *bufio.Reader
 }
@@ -204,41 +205,26 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 		}
 		return no, wardein.ErrNotMine
 	}
-	t.src.Reset(t.in[h.size:n])
-	z := inflaters.Get().(io.ReadCloser)
-	defer inflaters.Put(z)
-	z.(flate.Resetter).Reset(&t.src, nil)
-	sum, size := uint32(0), 0
-	for size < 64<<10 {
-		k, err := z.Read(t.out[:])
-		sum = crc32.Update(sum, crc32.IEEETable, t.out[:k])
-		size += k
-		switch {
-		case err == nil:
-			continue
-		case err == io.EOF:
-			var tail [8]byte
-			if _, err := io.ReadFull(&t.src, tail[:]); err != nil {
-				break // cut off
-			}
-			if binary.LittleEndian.Uint32(tail[:]) == sum && binary.LittleEndian.Uint32(tail[4:]) == uint32(size) {
-				return wardein.Claim{End: wardein.EndUnknown, Confidence: wardein.Certain, Evidence: "crc32 and length ok"}, nil
-			}
-			if h.name == "" && size < minTrial {
-				return no, wardein.ErrNotMine
-			}
-			return wardein.Claim{End: wardein.EndUnknown, Evidence: "header ok, crc32 differs"}, nil
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			if whole && h.name == "" && size < minTrial {
-				return wardein.Claim{End: wardein.EndUnknown, Evidence: "header ok, stream cut off"}, nil
-			}
-		default:
-			if h.name == "" && size < minTrial {
-				return no, wardein.ErrNotMine
-			}
-			return wardein.Claim{End: wardein.EndUnknown, Evidence: fmt.Sprintf("header ok, stream breaks after %d bytes", size)}, nil
+	in := t.in[h.size:n]
+	size, used, err := inflate.Decode(t.out[:], in)
+	switch tail := in[used:]; {
+	case err == nil && len(tail) >= 8:
+		if binary.LittleEndian.Uint32(tail) == crc32.ChecksumIEEE(t.out[:size]) && binary.LittleEndian.Uint32(tail[4:]) == uint32(size) {
+			return wardein.Claim{End: wardein.EndUnknown, Confidence: wardein.Certain, Evidence: "crc32 and length ok"}, nil
 		}
-		break
+		if h.name == "" && size < minTrial {
+			return no, wardein.ErrNotMine
+		}
+		return wardein.Claim{End: wardein.EndUnknown, Evidence: "header ok, crc32 differs"}, nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		if whole && h.name == "" && size < minTrial {
+			return wardein.Claim{End: wardein.EndUnknown, Evidence: "header ok, stream cut off"}, nil
+		}
+	case errors.Is(err, inflate.ErrDamaged):
+		if h.name == "" && size < minTrial {
+			return no, wardein.ErrNotMine
+		}
+		return wardein.Claim{End: wardein.EndUnknown, Evidence: fmt.Sprintf("header ok, stream breaks after %d bytes", size)}, nil
 	}
 	return wardein.Claim{End: wardein.EndUnknown, Confidence: wardein.Likely, Evidence: fmt.Sprintf("header ok, trial decode gave %d bytes", size)}, nil
 }
@@ -248,7 +234,7 @@ type stream struct {
 	ctx    context.Context
 	src    *io.SectionReader
 	br     *bufio.Reader
-	z      io.ReadCloser
+	z      *inflate.Reader
 	out    wardein.Members
 	n      int   // members begun
 	start  int64 // of the member
@@ -328,7 +314,7 @@ func (s *stream) next() error {
 func (s *stream) open() {
 	s.n++
 	s.sum, s.size, s.finish = 0, 0, false
-	s.z.(flate.Resetter).Reset(s.br, nil)
+	s.z.Reset(s.br)
 }
 
 func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int64, error) {
@@ -349,9 +335,9 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 	if e.Name == "" {
 		e.Name = "data"
 	}
-	s.z = inflaters.Get().(io.ReadCloser)
+	s.z = inflaters.Get().(*inflate.Reader)
 	defer func() {
-		s.z.(flate.Resetter).Reset(bytes.NewReader(nil), nil) // keep no reference to r
+		s.z.Reset(nil) // keep no reference to r
 		inflaters.Put(s.z)
 	}()
 	s.start = h.size
