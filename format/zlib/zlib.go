@@ -10,7 +10,6 @@ package zlib
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -20,8 +19,8 @@ import (
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/codec/inflate"
 )
 
 // Format is zlib.
@@ -42,18 +41,20 @@ var Format = wardein.Format{
 	Extract: extract,
 }
 
-const trialSize = 4 << 10 // encoded bytes a trial may read
+const (
+	trialSize = 4 << 10  // encoded bytes a trial may read
+	trialOut  = 64 << 10 // decoded bytes it stops after
+)
 
 var (
-	inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+	inflaters = sync.Pool{New: func() any { return inflate.NewReader(nil) }}
 	trials    = sync.Pool{New: func() any { return new(trial) }}
 )
 
 type trial struct {
 	head [8]byte
 	in   [trialSize]byte
-	out  [trialSize]byte
-	src  bytes.Reader
+	out  [trialOut]byte
 }
 
 // plausible checks the header and the first block's header, which reject
@@ -84,28 +85,16 @@ func measure(r *io.SectionReader) (wardein.Claim, error) {
 	if err != nil && err != io.EOF {
 		return no, err
 	}
-	t.src.Reset(t.in[2:n])
-	z := inflaters.Get().(io.ReadCloser)
-	defer inflaters.Put(z)
-	z.(flate.Resetter).Reset(&t.src, nil)
-	sum, size := adler32.New(), 0
-	for size < 64<<10 {
-		k, err := z.Read(t.out[:])
-		sum.Write(t.out[:k])
-		size += k
-		if err == nil {
-			continue
+	in := t.in[2:n]
+	size, used, err := inflate.Decode(t.out[:], in)
+	switch {
+	case err == nil:
+		if tail := in[used:]; len(tail) >= 4 && binary.BigEndian.Uint32(tail) == adler32.Checksum(t.out[:size]) {
+			return wardein.Claim{End: wardein.EndUnknown, Confidence: wardein.Certain, Evidence: "adler32 ok"}, nil
 		}
-		if err == io.EOF {
-			var tail [4]byte
-			if _, err := io.ReadFull(&t.src, tail[:]); err == nil && binary.BigEndian.Uint32(tail[:]) == sum.Sum32() {
-				return wardein.Claim{End: wardein.EndUnknown, Confidence: wardein.Certain, Evidence: "adler32 ok"}, nil
-			}
-			return no, wardein.ErrNotMine
-		}
-		if errors.Is(err, io.ErrUnexpectedEOF) && n == trialSize {
-			break
-		}
+		return no, wardein.ErrNotMine
+	case errors.Is(err, inflate.ErrLong), errors.Is(err, io.ErrUnexpectedEOF) && n == trialSize:
+	default:
 		return no, wardein.ErrNotMine
 	}
 	// Tables of small numbers can pass for Huffman's fixed code for long; no
@@ -147,12 +136,12 @@ func extract(ctx context.Context, r *io.SectionReader, out wardein.Members) (int
 		return int64(n), fmt.Errorf("header: want 2 bytes, found %d: %w", n, io.ErrUnexpectedEOF)
 	}
 	out.Span(wardein.Span{Len: 2, What: wardein.Known, Is: "header"})
-	z := inflaters.Get().(io.ReadCloser)
+	z := inflaters.Get().(*inflate.Reader)
 	defer func() {
-		z.(flate.Resetter).Reset(bytes.NewReader(nil), nil) // keep no reference to r
+		z.Reset(nil) // keep no reference to r
 		inflaters.Put(z)
 	}()
-	z.(flate.Resetter).Reset(br, nil)
+	z.Reset(br)
 	s := &stream{ctx: ctx, z: z, sum: adler32.New(), at: pos}
 	err := out.Stream(wardein.Entry{Name: "data"}, s)
 	end := pos()
