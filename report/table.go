@@ -54,7 +54,11 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 		t.line("PARTIAL", "the inspection was interrupted: what follows is what was seen until then")
 	}
 	c := &r.Coverage
-	t.line("looked at", append([]string{Percent(c.Accounted()) + " of bytes accounted", Percent(c.Opened()) + " opened", plural(r.Nodes, "node")}, codeParts(c)...)...)
+	of := " of bytes accounted"
+	if r.Partial {
+		of = " of the bytes that were reached accounted"
+	}
+	t.line("looked at", append([]string{Percent(c.Accounted()) + of, Percent(c.Opened()) + " opened", plural(r.Nodes, "node")}, codeParts(c)...)...)
 	if s := deliveredParts(r); s != nil {
 		t.line("delivered", s...)
 	}
@@ -111,23 +115,30 @@ func (t *table) text(lead string, n int, s string) {
 		t.w.WriteString(s + "\n")
 		return
 	}
-	at := n
-	for i, word := range strings.Split(s, " ") {
-		k := columns(word)
-		switch {
-		case i == 0:
-		case at+1+k > max(t.Width, 40):
-			t.w.WriteString("\n" + strings.Repeat(" ", indent))
-			at = indent
-		default:
-			t.w.WriteString(" ")
-			at++
+	at, spaces := n, 0
+	words := strings.Split(s, " ")
+	for i, word := range words {
+		if word == "" {
+			spaces++
+			continue
 		}
-		t.w.WriteString(word)
-		at += k
+		k := columns(word)
+		need := k
+		if i+1 < len(words) && (words[i+1] == "·" || units[strings.Trim(words[i+1], "),")]) {
+			need += 1 + columns(words[i+1]) // these do not begin a line
+		}
+		if i > 0 && at+spaces+need > max(t.Width, 40) {
+			t.w.WriteString("\n" + strings.Repeat(" ", indent))
+			at, spaces = indent, 0
+		}
+		t.w.WriteString(strings.Repeat(" ", spaces) + word)
+		at, spaces = at+spaces+k, 1
 	}
 	t.w.WriteString("\n")
 }
+
+// units stay on the line of their number.
+var units = map[string]bool{"B": true, "kB": true, "MB": true, "GB": true, "%": true}
 
 // columns is the width of a word without its colours.
 func columns(s string) (n int) {
@@ -259,14 +270,16 @@ func findingsParts(r *wardein.Report) []string {
 // gapsParts groups gaps by kind.
 func gapsParts(r *wardein.Report) []string {
 	c := &r.Coverage
-	if len(r.Gaps) == 0 && c.Unknown == 0 && c.Opaque == 0 {
+	var parts []string
+	if r.Partial {
+		parts = append(parts, "all that was not reached")
+	} else if len(r.Gaps) == 0 && c.Unknown == 0 && c.Opaque == 0 {
 		return []string{"no gaps"}
 	}
 	var kinds []string
 	for _, k := range gapKinds(r.Gaps) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", k.n, k.kind))
 	}
-	var parts []string
 	if len(kinds) > 0 {
 		parts = append(parts, plural(int64(len(r.Gaps)), "gap")+": "+strings.Join(kinds, ", "))
 	}
@@ -291,6 +304,9 @@ func gapsParts(r *wardein.Report) []string {
 // in its middle.
 func (t *table) next(r *wardein.Report) {
 	var steps [][2]string
+	if r.Partial && t.Input != "" {
+		steps = append(steps, [2]string{"wardein inspect " + Quote(t.Input), "again: what was opened is kept"})
+	}
 	if t.Saved != "" && len(r.Findings) > 0 {
 		steps = append(steps, [2]string{"wardein show " + term.Clean(r.Findings[0].ID), "a finding in full"})
 	}
@@ -337,8 +353,8 @@ func Quote(s string) string {
 
 // The first findings are written with what to do, the next as one line each.
 const (
-	shownFull  = 5
-	shownShort = 15
+	shownFull  = 3
+	shownShort = 17
 )
 
 // findings writes the first findings. Sentences are cut to what is there and

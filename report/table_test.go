@@ -92,6 +92,17 @@ func TestTable(t *testing.T) {
 	if strings.ContainsRune(piped, 0x1b) {
 		t.Error("colour or a raw name when piped")
 	}
+	r, _ := specimen(t, 1)
+	r.Partial, r.Gaps, r.Coverage = true, nil, wardein.Coverage{}
+	var partial bytes.Buffer
+	if err := Table(&partial, r, "olt", specimenMessages, Screen{Input: "olt.bin"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\nPARTIAL  ", "of the bytes that were reached", "\nnot seen    all that was not reached\n", "\nnext        wardein inspect olt.bin  "} {
+		if !strings.Contains(partial.String(), want) {
+			t.Errorf("partial screen lacks %q:\n%s", want, &partial)
+		}
+	}
 	narrow := screen(t, Screen{Width: 60, Saved: "x"})
 	for _, l := range strings.Split(narrow, "\n") {
 		if n := utf8.RuneCountInString(l); n > 60 && !strings.Contains(l, "\\x1b") {

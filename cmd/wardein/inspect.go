@@ -223,7 +223,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	if err != nil {
 		return nil, err
 	}
-	show.now("")
+	show.reading(l.in.Size)
 	defer func() {
 		if cerr := l.close(); err == nil {
 			err = cerr

@@ -85,11 +85,18 @@ func (p *progress) line() string {
 		report.Size(p.input), report.Size(p.last.Read), p.last.Files, report.Size(int64(rate)))
 }
 
-// now tells what is being done; "" shows how far the reading is.
+// now tells what is being done.
 func (p *progress) now(doing string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doing = doing
+}
+
+// reading shows from here on how far the reading of an input is.
+func (p *progress) reading(input int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doing, p.input = "", input
 }
 
 func (p *progress) update(s unpack.Progress) {

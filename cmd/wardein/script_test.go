@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +97,59 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// TestPartial interrupts a run that has begun to unpack: its report says so.
+func TestPartial(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var input bytes.Buffer
+	z, err := gzip.NewWriterLevel(&input, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := rand.New(rand.NewPCG(1, 2))
+	for range 1 << 19 {
+		fmt.Fprintf(z, "%032x", words.Uint64())
+	}
+	z.Close()
+	if err := os.WriteFile(filepath.Join(dir, "big.gz"), input.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "inspect", "--fail-on", "info", "big.gz")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "WARDEIN_TEST_RUN=1", "WARDEIN_STORE="+filepath.Join(dir, "store"), "TMPDIR="+dir)
+	out, err := os.Create(filepath.Join(dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd.Stdout = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 10_000 { // until the input is hashed, which no report comes before
+		if l, _ := filepath.Glob(filepath.Join(dir, "wardein-tree-*")); len(l) > 0 {
+			break
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	cmd.Process.Signal(syscall.SIGUSR1) // must not end it
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	for file, want := range map[string]string{"out": "PARTIAL ", "big.wardein.json": `"partial":true`} {
+		if b, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !bytes.Contains(b, []byte(want)) {
+			t.Errorf("%s lacks %q: %v\n%.600s", file, want, err, b)
+		}
+	}
 }
 
 // TestInterrupt ends a run that waits for its input.

@@ -32,7 +32,7 @@ func walkRelease(ctx context.Context, file string, flags labFlags, visit func(l 
 	if err != nil {
 		return err
 	}
-	show.now("")
+	show.reading(l.in.Size)
 	defer func() {
 		if cerr := l.close(); err == nil {
 			err = cerr

@@ -94,10 +94,7 @@ func TestHandbook(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString("# Formats\n\nGenerated from each format's Doc by `go test ./format/all -update`. In order of preference.\n")
 	for _, f := range Formats() {
-		state := fmt.Sprintf("version %d", f.Version)
-		if f.Extract == nil {
-			state += " · recognised, not opened"
-		}
+		state := fmt.Sprintf("version %d · %s", f.Version, report.Opens(&f))
 		report.DocMarkdown(&b, f.Name, state, &f.Doc)
 	}
 	if *update {
