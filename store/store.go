@@ -33,8 +33,9 @@ func (l Loc) Size() int64 {
 }
 
 // A Name is what a result is kept under: a digest of everything that the
-// result depends on.
-type Name [20]byte
+// result depends on, cut short. Two results of one name do no harm: a result
+// says itself what it is of.
+type Name [16]byte
 
 // ErrNotFound is the answer to a name that nothing is kept under.
 var ErrNotFound = errors.New("not in the store")

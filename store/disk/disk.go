@@ -26,6 +26,7 @@ import (
 	"syscall"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/flat"
 	"github.com/wardein/wardein/store"
 	_ "modernc.org/sqlite" // the driver
 )
@@ -74,19 +75,14 @@ type run struct {
 	empty     bool
 	pack, rec *os.File
 	out       *bufio.Writer
-	buf       []byte               // for copying into out
-	end       int64                // of rec
-	results   map[store.Name]int64 // → offset in rec; results tell their own end
-	contents  []content
-	verified  map[wardein.Digest]bool
+	buf       []byte                      // for copying into out
+	end       int64                       // of rec
+	results   flat.Map[store.Name, int64] // → offset in rec; results tell their own end
+	contents  *store.Places
+	verified  flat.Map[wardein.Digest, struct{}]
 	needs     map[int64]bool
 	others    map[int64]*os.File
 	committed bool
-}
-
-type content struct {
-	digest wardein.Digest
-	loc    store.Loc
 }
 
 // Begin starts a run over the input of that digest. Files of runs that were
@@ -106,10 +102,11 @@ func (s *Store) Begin(root wardein.Digest) (store.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{s: s, results: map[store.Name]int64{}, verified: map[wardein.Digest]bool{}, needs: map[int64]bool{}, others: map[int64]*os.File{}}
+	r := &run{s: s, needs: map[int64]bool{}, others: map[int64]*os.File{}}
 	if r.id, err = res.LastInsertId(); err != nil {
 		return nil, err
 	}
+	r.contents = store.NewPlaces(r.id)
 	var n int
 	if err := s.db.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM result LIMIT 1)`).Scan(&n); err != nil {
 		return nil, err
@@ -215,7 +212,7 @@ func (r *run) OpenPack(id int64) (*os.File, error) {
 }
 
 func (r *run) find(name store.Name) (id, off int64, ok bool) {
-	if off, ok := r.results[name]; ok {
+	if off, ok := r.results.Get(name); ok {
 		return r.id, off, true
 	}
 	if r.empty {
@@ -261,12 +258,12 @@ func (r *run) Put(name store.Name, body io.Reader) error {
 	if err != nil {
 		return err // the bytes stay, nothing names them
 	}
-	r.results[name] = off
+	r.results.Put(name, off)
 	return nil
 }
 
 func (r *run) AddContent(d wardein.Digest, l store.Loc) {
-	r.contents = append(r.contents, content{d, l})
+	r.contents.Put(d, l)
 }
 
 func (r *run) Content(d wardein.Digest) (store.Loc, bool) {
@@ -280,11 +277,11 @@ func (r *run) Content(d wardein.Digest) (store.Loc, bool) {
 		return nil, false
 	}
 	l := decodeLoc(raw)
-	if !verified && !r.verified[d] {
+	if _, ok := r.verified.Get(d); !verified && !ok {
 		if !r.verify(d, l) {
 			return nil, false
 		}
-		r.verified[d] = true
+		r.verified.Put(d, struct{}{})
 	}
 	r.needs[id] = true
 	return l, true
@@ -350,19 +347,21 @@ func (r *run) Commit() error {
 		return err
 	}
 	defer tx.Rollback()
-	for d := range r.verified {
+	// Rows go in by the order of the index: in any other, each would touch a
+	// page of its own, and a million rows would write gigabytes.
+	for d := range r.verified.Sorted() {
 		if _, err := tx.Exec(`UPDATE content SET verified = 1 WHERE digest = ?`, d[:]); err != nil {
 			return err
 		}
 	}
-	if len(r.results)+len(r.contents) == 0 {
+	if r.results.Len()+r.contents.Len() == 0 {
 		return tx.Commit() // nothing new: Close removes the files
 	}
 	put, err := tx.Prepare(`INSERT OR IGNORE INTO result (name, run, off) VALUES (?, ?, ?)`)
 	if err != nil {
 		return err
 	}
-	for name, off := range r.results {
+	for name, off := range r.results.Sorted() {
 		if _, err := put.Exec(name[:], r.id, off); err != nil {
 			return err
 		}
@@ -370,9 +369,8 @@ func (r *run) Commit() error {
 	if put, err = tx.Prepare(`INSERT OR IGNORE INTO content (digest, run, loc) VALUES (?, ?, ?)`); err != nil {
 		return err
 	}
-	for i := range r.contents {
-		c := &r.contents[i]
-		if _, err := put.Exec(c.digest[:], r.id, encodeLoc(c.loc)); err != nil {
+	for d, l := range r.contents.Sorted() {
+		if _, err := put.Exec(d[:], r.id, encodeLoc(l)); err != nil {
 			return err
 		}
 	}
