@@ -102,7 +102,6 @@ type blockList struct {
 
 type twinResult struct {
 	digest wardein.Digest
-	loc    Loc
 	gaps   []wardein.Gap
 }
 
@@ -149,7 +148,7 @@ func (x *extraction) lastTwin(blocks []wardein.Block) *blockList {
 
 func (l *blockList) finish(b *blob, gaps []wardein.Gap) {
 	if b != nil {
-		l.res.digest, l.res.loc, l.res.gaps = b.digest, b.loc, gaps
+		l.res.digest, l.res.gaps = b.digest, gaps
 	}
 	close(l.done)
 }
@@ -157,7 +156,7 @@ func (l *blockList) finish(b *blob, gaps []wardein.Gap) {
 // wait settles a member with what the one before it gave, its gaps included.
 func (l *blockList) wait(x *extraction, i int, name string) {
 	<-l.done
-	x.members.settle(i, l.res.digest, l.res.loc)
+	x.members.settle(i, l.res.digest)
 	gaps := slices.Clone(l.res.gaps)
 	for k := range gaps {
 		gaps[k].Node = name

@@ -176,20 +176,19 @@ func mipsWord(w uint32) bool {
 
 // fill tells which single byte, 0x00 or 0xFF, fills [from, to), or −1.
 func (o *opening) fill(from, to int64) int {
-	var buf [pageSize]byte
 	v := -1
 	for off := from; off < to; {
-		n := int(min(to-off, int64(len(buf))))
-		if k, _ := o.r.ReadAt(buf[:n], off); k < n {
+		p := o.r.peek(off, to)
+		if len(p) == 0 {
 			return -1
 		}
 		if v < 0 {
-			v = int(buf[0])
+			v = int(p[0])
 		}
-		if v != 0 && v != 0xFF || !isFill(buf[:n], byte(v)) {
+		if v != 0 && v != 0xFF || !isFill(p, byte(v)) {
 			return -1
 		}
-		off += int64(n)
+		off += int64(len(p))
 	}
 	return v
 }

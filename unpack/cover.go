@@ -20,7 +20,8 @@ func (c *Cover) Add(v *Visit, read bool) {
 	if c.code == nil {
 		c.unknown, c.code = map[string]int64{}, map[string]*wardein.CodeCount{}
 	}
-	c.sum.Known -= v.Verbatim
+	c.sum.Known -= v.Verbatim + v.Padding
+	c.sum.Padding += v.Padding
 	for i := range n.Spans {
 		s := &n.Spans[i]
 		switch s.What {

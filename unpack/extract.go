@@ -40,7 +40,7 @@ type extraction struct {
 }
 
 func (w *worker) newExtraction(ctx context.Context, format int, r *io.SectionReader, v *view, here *ancestors) *extraction {
-	return &extraction{w: w, ctx: ctx, format: &w.Formats[format], r: r, view: v, here: here, members: &memberList{},
+	return &extraction{w: w, ctx: ctx, format: &w.Formats[format], r: r, view: v, here: here, members: &memberList{where: w.pack.known},
 		budget: w.Limits.container(v.size), most: here.left}
 }
 
@@ -160,9 +160,6 @@ func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
 	loc := x.view.loc(ext)
 	x.w.jobs.spawn(&x.wg, m.Size, 0, func() {
 		b, err := x.w.hashed(loc, nil)
-		if b != nil {
-			b.verbatim = true
-		}
 		x.settle(i, b, nil, err)
 	})
 	return nil
@@ -197,10 +194,8 @@ func (x *extraction) add(m *Member) int {
 
 // settle records what a job made of member i and goes on into it.
 func (x *extraction) settle(i int, b *blob, gaps []wardein.Gap, err error) {
-	if b != nil && b.verbatim {
-		x.members.settle(i, b.digest, nil)
-	} else if b != nil {
-		x.members.settle(i, b.digest, b.loc)
+	if b != nil {
+		x.members.settle(i, b.digest)
 	}
 	x.left(gaps, err)
 	if b != nil && err == nil {

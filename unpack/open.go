@@ -63,7 +63,7 @@ func (w *worker) open(ctx context.Context, b *blob, as string, here *ancestors) 
 func (w *worker) opening(ctx context.Context, b *blob, as string, here *ancestors) *opening {
 	reg := newRegion(w.sources, b.loc)
 	o := &opening{w: w, ctx: ctx, b: b, here: here,
-		rec: &Record{Key: Key{b.digest, as}, Size: b.size, members: &memberList{}}}
+		rec: &Record{Key: Key{b.digest, as}, Size: b.size, members: &memberList{where: w.pack.known}}}
 	o.base = &view{ReaderAt: w.reader(b), reg: reg, size: b.size}
 	o.r = &pageReader{r: o.base.ReaderAt, size: b.size}
 	return o
@@ -87,7 +87,7 @@ func (o *opening) whole(c *claim) (*Record, error) {
 
 // gather collects what tiles a blob while its record is made.
 type gather struct {
-	spans   []wardein.Span
+	spans   spanList
 	regions []*regionMember
 }
 
@@ -106,17 +106,17 @@ func (o *opening) finish(x *extraction, end int64) (*Record, error) {
 	rec.Decoded += x.decoded
 	rec.members = x.members
 	var g gather
-	var free []wardein.Extent
+	var free spanList
 	pos := int64(0)
 	spans, verbatim := x.spans.tile(min(end, o.b.size))
 	rec.Verbatim += verbatim
-	for _, s := range spans {
+	for s := range spans.all() {
 		if s.Off > pos {
-			free = append(free, wardein.Extent{Off: pos, Len: s.Off - pos})
+			free.put(wardein.Span{Off: pos, Len: s.Off - pos})
 		}
 		pos = s.Off + s.Len
 		if !s.Carve {
-			g.spans = append(g.spans, s)
+			g.spans.put(s)
 			continue
 		}
 		if err := o.carve(&g, s); err != nil {
@@ -124,12 +124,12 @@ func (o *opening) finish(x *extraction, end int64) (*Record, error) {
 		}
 	}
 	if pos < o.b.size {
-		free = append(free, wardein.Extent{Off: pos, Len: o.b.size - pos})
+		free.put(wardein.Span{Off: pos, Len: o.b.size - pos})
 	}
 	container := rec.members.len() > 0
-	for _, f := range free {
+	for f := range free.all() {
 		if o.fill(f.Off, f.Off+f.Len) >= 0 {
-			g.spans = append(g.spans, wardein.Span{Off: f.Off, Len: f.Len, What: wardein.Padding})
+			g.spans.put(wardein.Span{Off: f.Off, Len: f.Len, What: wardein.Padding})
 			continue
 		}
 		if err := o.regions(&g, o.resolve(f.Off, f.Off+f.Len), f.Off, f.Off+f.Len, container); err != nil {
@@ -163,14 +163,14 @@ func (o *opening) carve(g *gather, s wardein.Span) error {
 		if c.start > pos {
 			k := s
 			k.Off, k.Len = pos, c.start-pos
-			g.spans = append(g.spans, k)
+			g.spans.put(k)
 		}
 		o.region(g, c)
 		pos = c.end
 	}
 	if pos < end {
 		s.Off, s.Len = pos, end-pos
-		g.spans = append(g.spans, s)
+		g.spans.put(s)
 	}
 	return nil
 }
@@ -192,7 +192,9 @@ func (o *opening) regions(g *gather, claims []*claim, from, to int64, container 
 				o.region(g, &claim{start: spans[0].Off, end: spans[0].Off + size, format: -1})
 			} else {
 				n = max(n, 1)
-				g.spans = append(g.spans, spans[:n]...)
+				for _, s := range spans[:n] {
+					g.spans.put(s)
+				}
 			}
 			spans = spans[n:]
 		}
@@ -219,7 +221,7 @@ func (o *opening) region(g *gather, c *claim) {
 	m := c.region
 	o.rec.Verbatim += m.Size
 	g.regions = append(g.regions, m)
-	g.spans = append(g.spans, wardein.Span{Off: c.start, Len: m.Size, What: wardein.Known, Is: isMember})
+	g.spans.put(wardein.Span{Off: c.start, Len: m.Size, What: wardein.Known, Is: isMember})
 	if c.damage != nil {
 		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Node: m.Name, Who: m.As, Kind: wardein.Damaged, Off: c.start, Len: m.Size, Why: c.damage.Error()})
 	}
@@ -275,10 +277,9 @@ func (o *opening) seal(g *gather) (*Record, error) {
 		if m.err != nil {
 			return nil, m.err
 		}
-		o.rec.members.settle(o.rec.members.add(&m.Member), m.Blob, nil)
+		o.rec.members.add(&m.Member)
 	}
-	sort.Slice(g.spans, func(i, j int) bool { return g.spans[i].Off < g.spans[j].Off })
-	o.rec.Spans = g.spans
+	o.rec.Spans, o.rec.Padding = g.spans.list()
 	sortGaps(o.rec.Gaps)
 	return o.rec, o.w.stopped(o.ctx)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/store"
 )
 
 // pack is the append-only file that one run writes decoded bytes into. Each
@@ -21,7 +22,7 @@ type pack struct {
 	mu   sync.Mutex
 	end  int64
 	free []int64 // offsets of whole chunks given back
-	seen map[wardein.Digest]Loc
+	seen *store.Places
 	// added is told of each new content once it stands in the pack.
 	added func(wardein.Digest, Loc)
 	// placing serialises writers of one content, so that it is written once
@@ -41,7 +42,7 @@ func newPack(id int64, f *os.File) (*pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pack{id: id, f: f, end: end, seen: map[wardein.Digest]Loc{}}, nil
+	return &pack{id: id, f: f, end: end, seen: store.NewPlaces(id)}, nil
 }
 
 func (p *pack) reserve(n int64) int64 {
@@ -72,14 +73,13 @@ func (p *pack) release(l Loc) {
 func (p *pack) known(d wardein.Digest) (Loc, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l, ok := p.seen[d]
-	return l, ok
+	return p.seen.Get(d)
 }
 
 func (p *pack) remember(d wardein.Digest, l Loc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seen[d] = l
+	p.seen.Put(d, l)
 }
 
 // sink takes the bytes of one decoded member: it hashes them, looks for

@@ -36,7 +36,10 @@ type Record struct {
 	// Verbatim is how many of the blob's bytes members have as they are; they
 	// are counted with the members.
 	Verbatim int64
-	members  *memberList
+	// Padding is how many bytes of padding stand in spans of known bytes,
+	// because there were too many spans to list.
+	Padding int64
+	members *memberList
 }
 
 // Member is one direct member of a record's blob.
@@ -73,7 +76,7 @@ func hasContent(k wardein.Kind) bool { return k == wardein.File || k == wardein.
 // length-prefixed strings, fields in order, version first.
 type encoder struct{ b []byte }
 
-const recordVersion = 1
+const recordVersion = 2
 
 func (e *encoder) u(v uint64) { e.b = binary.AppendUvarint(e.b, v) }
 func (e *encoder) i(v int64)  { e.b = binary.AppendVarint(e.b, v) }
@@ -136,6 +139,7 @@ func (e *encoder) head(r *Record) {
 	}
 	e.u(uint64(r.Decoded))
 	e.u(uint64(r.Verbatim))
+	e.u(uint64(r.Padding))
 	e.u(uint64(r.members.len()))
 }
 
@@ -147,8 +151,8 @@ func (e *encoder) notes(n []wardein.Note) {
 	}
 }
 
-// member appends a member but for its digest and location, which are known
-// later: see content.
+// member appends a member but for the digest and location of its content,
+// which are known later.
 func (e *encoder) member(m *Member) {
 	e.s(m.Name)
 	e.u(uint64(m.Kind))
@@ -171,12 +175,6 @@ func (e *encoder) member(m *Member) {
 	e.s(m.As)
 	e.extents(m.Extents)
 	e.s(m.Derived)
-}
-
-// content appends what follows a member that has content.
-func (e *encoder) content(blob wardein.Digest, loc Loc) {
-	e.d(blob)
-	e.loc(loc)
 }
 
 // decoder reads what encoder wrote. The bytes may come from a child that
@@ -290,7 +288,7 @@ func (d *decoder) head(r *Record) (members int64, err error) {
 	d.list(func() {
 		r.Rejected = append(r.Rejected, Rejected{Off: d.n(), Format: d.s(), Why: d.s()})
 	})
-	r.Decoded, r.Verbatim = d.n(), d.n()
+	r.Decoded, r.Verbatim, r.Padding = d.n(), d.n(), d.n()
 	members = d.n()
 	return members, d.err
 }

@@ -209,6 +209,19 @@ func (c *pageReader) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// peek returns bytes of [off, to) without copying them, as many as stand in
+// one page, or none when they can't be read. They are gone with the next call.
+func (c *pageReader) peek(off, to int64) []byte {
+	data, err := c.page(off / pageSize)
+	in := off % pageSize
+	if err != nil || in >= int64(len(data)) {
+		return nil
+	}
+	p := data[in:min(int64(len(data)), in+to-off)]
+	c.read += int64(len(p)) + callCost
+	return p
+}
+
 func (c *pageReader) page(no int64) ([]byte, error) {
 	c.clock++
 	oldest := &c.pages[0]

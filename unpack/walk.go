@@ -20,6 +20,7 @@ type Visit struct {
 	Rejected []Rejected
 	Evidence string
 	Verbatim int64 // bytes of the content that members have as they are
+	Padding  int64 // bytes of padding in spans of known bytes
 	// Opened tells that Node's record was read: its spans tile the content.
 	Opened bool
 }
@@ -188,7 +189,7 @@ func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around 
 	w.charged += rec.Decoded
 	n.Format, n.Notes, n.Spans = rec.Format, rec.Notes, rec.Spans
 	n.Gaps = append(n.Gaps, rec.Gaps...)
-	v := &Visit{Node: n, Loc: loc, Rejected: rec.Rejected, Evidence: rec.Evidence, Verbatim: rec.Verbatim, Opened: true}
+	v := &Visit{Node: n, Loc: loc, Rejected: rec.Rejected, Evidence: rec.Evidence, Verbatim: rec.Verbatim, Padding: rec.Padding, Opened: true}
 	if rec.volatile {
 		n.Spans = opaque(n.Size)
 	} else if w.e.Look != nil {

@@ -205,11 +205,7 @@ func receiveFile(c *net.UnixConn) (int64, *os.File, error) {
 func encodeRecord(w io.Writer, r *Record) error {
 	e := &encoder{}
 	e.head(r)
-	err := r.members.each(func(fields []byte, s *slot, loc Loc) error {
-		e.b = append(e.b, fields...)
-		if s.content {
-			e.content(s.blob, loc)
-		}
+	err := r.members.each(e, func() error {
 		if len(e.b) < 32<<10 {
 			return nil
 		}

@@ -64,8 +64,6 @@ type blob struct {
 	mem    []byte // the whole content, while it is still in memory
 	hits   *hits  // nil until scanned
 	sink   *sink  // owner of mem
-	// verbatim content is found through its container, not the pack.
-	verbatim bool
 }
 
 // done ends the use of mem.
