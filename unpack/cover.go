@@ -26,14 +26,16 @@ func (c *Cover) Add(v *Visit, read bool) {
 		s := &n.Spans[i]
 		switch s.What {
 		case wardein.Known:
-			c.sum.Known += s.Len
+			plus(&c.sum.Known, s.Len)
 		case wardein.Opaque:
-			c.sum.Opaque += s.Len
+			plus(&c.sum.Opaque, s.Len)
 		case wardein.Padding:
-			c.sum.Padding += s.Len
+			plus(&c.sum.Padding, s.Len)
 		default:
-			c.sum.Unknown += s.Len
-			c.unknown[s.Is] += s.Len
+			plus(&c.sum.Unknown, s.Len)
+			n := c.unknown[s.Is]
+			plus(&n, s.Len)
+			c.unknown[s.Is] = n
 		}
 		arch := s.Code
 		if s.What == wardein.Unknown && s.Is == classCode {
@@ -47,12 +49,18 @@ func (c *Cover) Add(v *Visit, read bool) {
 			k = &wardein.CodeCount{Arch: arch}
 			c.code[arch] = k
 		}
-		k.Bytes += s.Len
+		plus(&k.Bytes, s.Len)
 		if read && s.What == wardein.Known {
-			k.Read += s.Len
+			plus(&k.Read, s.Len)
 		}
 	}
 }
+
+// mostCounted is where a count of bytes ends: a node that was not read may say
+// any size, and four counts together must fit in 63 bits.
+const mostCounted = 1 << 60
+
+func plus(sum *int64, n int64) { *sum += min(n, mostCounted-*sum) }
 
 // Sum returns what was counted.
 func (c *Cover) Sum() wardein.Coverage {

@@ -27,6 +27,8 @@ type extraction struct {
 	budget  int64 // decoded bytes still allowed
 	decoded int64
 	most    int64 // decoded bytes beyond which the run has no use for the result
+	text    int64 // bytes of names, targets and attributes
+	runs    int64 // runs of bytes that members are
 	clean   bool  // ran to its end, without a gap
 	cut     bool  // a stream was cut at the limit: its end is not known
 	said    error // the last error that is a Gap already
@@ -100,12 +102,41 @@ func (x *extraction) admit(e *wardein.Entry) error {
 		}
 		return errEntries
 	}
-	if n := len(e.Name); n > x.w.Limits.Name {
-		x.Gap(wardein.Gap{Node: e.Name[:64], Kind: wardein.Limit, Why: fmt.Sprintf("name of %d bytes was cut, the limit is %d", n, x.w.Limits.Name)})
-		e.Name = e.Name[:x.w.Limits.Name]
+	limit := x.w.Limits.Name
+	if n := len(e.Name); n > limit {
+		x.Gap(wardein.Gap{Node: e.Name[:min(64, limit)], Kind: wardein.Limit, Why: fmt.Sprintf("name of %d bytes was cut, the limit is %d", n, limit)})
+		e.Name = e.Name[:limit]
+	}
+	if n := len(e.Target); n > limit {
+		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("link target of %d bytes was cut, the limit is %d", n, limit)})
+		e.Target = e.Target[:limit]
+	}
+	n := 0
+	for i, a := range e.Xattrs {
+		if n += len(a.Name) + len(a.Value); n > maxXattrs {
+			x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("the first %d of %d attributes take %d bytes, the limit is %d; only those before are kept", i+1, len(e.Xattrs), n, maxXattrs)})
+			e.Xattrs, n = e.Xattrs[:i], n-len(a.Name)-len(a.Value)
+			break
+		}
+	}
+	x.text += int64(len(e.Name) + len(e.Target) + n)
+	if most := textFloor + textEach*int64(x.members.len()+1); x.text > most {
+		x.Gap(wardein.Gap{Kind: wardein.Limit, Why: fmt.Sprintf("names, link targets and attributes of %d members take %d bytes, the limit is %d; there are more", x.members.len()+1, x.text, most)})
+		x.said = errEntries
+		return errEntries
 	}
 	return nil
 }
+
+// What a hostile container may make a record hold: a few bytes of metadata
+// can name the same long attribute or the same run of bytes a million times.
+const (
+	maxXattrs = 128 << 10 // of one member: Linux allows 64 KiB of names and as much in one value
+	textFloor = 64 << 20  // names, targets and attributes of all members, and
+	textEach  = 256       // this much more for each
+	runsFloor = 1 << 20   // runs of bytes that members are, and
+	runsShare = 256       // one more for so many bytes of the container
+)
 
 // charge takes n bytes from the container's budget.
 func (x *extraction) charge(e *wardein.Entry, n int64) error {
@@ -151,6 +182,12 @@ func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
 		}
 	}
 	if err := x.charge(&e, m.Size); err != nil {
+		return x.skip(e, m.Size)
+	}
+	x.runs += int64(len(ext))
+	if most := runsFloor + x.view.size/runsShare; x.runs > most {
+		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("members in %d pieces, the limit for a container of %d bytes is %d", x.runs, x.view.size, most)})
+		x.runs -= int64(len(ext))
 		return x.skip(e, m.Size)
 	}
 	if x.decoded > x.most {
@@ -287,7 +324,7 @@ func (x *extraction) Span(s wardein.Span) {
 
 func (x *extraction) Note(name, value string) {
 	if len(x.notes) < maxNotes {
-		x.notes = append(x.notes, wardein.Note{Name: name, Value: value[:min(len(value), 4096)]})
+		x.notes = append(x.notes, wardein.Note{Name: name[:min(len(name), maxWhy)], Value: value[:min(len(value), 4096)]})
 	}
 }
 
@@ -295,10 +332,12 @@ func (x *extraction) Note(name, value string) {
 const (
 	maxNotes = 1000
 	maxGaps  = 10000
+	maxWhy   = 1024
 )
 
 func (x *extraction) Gap(g wardein.Gap) {
 	g.Who = x.format.Name
+	g.Node, g.Why = g.Node[:min(len(g.Node), maxWhy)], g.Why[:min(len(g.Why), maxWhy)]
 	if len(x.gaps) < maxGaps {
 		x.gaps = append(x.gaps, g)
 		return

@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,31 +23,28 @@ import (
 // File systems whose structures lead back to where they come from: small
 // images that the reference tools make and the test changes.
 
-// bounded runs f and fails when it takes longer, or the heap grows further.
+// bounded runs f and fails when it takes more processor time, or the heap
+// grows further.
 func bounded(t *testing.T, most time.Duration, heap uint64, f func()) {
 	t.Helper()
 	var peak atomic.Uint64
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	before := m.HeapAlloc
+	before := heapNow()
 	go func() {
 		defer close(stopped)
 		for {
 			select {
 			case <-stop:
 				return
-			case <-time.After(10 * time.Millisecond):
-				var m runtime.MemStats
-				runtime.ReadMemStats(&m)
-				peak.Store(max(peak.Load(), m.HeapAlloc))
+			case <-time.After(20 * time.Millisecond):
+				peak.Store(max(peak.Load(), heapNow()))
 			}
 		}
 	}()
-	start := time.Now()
+	start := cpuTime(t)
 	f()
-	took := time.Since(start)
+	took := cpuTime(t) - start
 	close(stop)
 	<-stopped
 	grown := max(peak.Load(), before) - before
@@ -56,6 +55,22 @@ func bounded(t *testing.T, most time.Duration, heap uint64, f func()) {
 	if grown > heap*raceFactor {
 		t.Errorf("the heap grew by %d MB, at most %d are allowed", grown>>20, heap>>20)
 	}
+}
+
+// heapNow is what objects take, without stopping anybody.
+func heapNow() uint64 {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
+// cpuTime is what this process has used.
+func cpuTime(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func command(t testing.TB, stdin string, name string, args ...string) {
