@@ -29,6 +29,9 @@ type Check struct {
 	// Tree draws findings from facts, paths and modes. It is never cached and
 	// reads no bytes. It may be nil.
 	Tree func(ctx context.Context, t Tree, out func(Finding)) error
+	// Components names the products in the release from facts and paths; every
+	// Tree is given them all. At most one check of a list has it.
+	Components func(ctx context.Context, t Tree, out func(Component)) error
 	// Messages are the English sentences of this check's Texts by id;
 	// "{name}" stands for the argument of that name.
 	Messages map[string]string
@@ -77,6 +80,9 @@ type Tree interface {
 	// Facts gives the facts that a check stated, with the nodes whose bytes
 	// they are about, in tree order.
 	Facts(check string) iter.Seq2[*Node, Fact]
+	// Components are the products that were identified, sorted by name and
+	// version.
+	Components() []Component
 }
 
 // State is how one check ended on one node.

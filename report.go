@@ -58,10 +58,13 @@ type Report struct {
 	Release  Release
 	Recipe   Recipe
 	Coverage Coverage
-	Findings []Finding
-	Gaps     []Gap // sorted by node in tree order
-	Counts   []CheckCount
-	Nodes    int64
+	// Components are the products that were identified, sorted by name and
+	// version.
+	Components []Component
+	Findings   []Finding
+	Gaps       []Gap // sorted by node in tree order
+	Counts     []CheckCount
+	Nodes      int64
 	// Tree is the SHA-256 of the tree file that belongs to the report.
 	Tree Digest
 	// Incidents counts how often reading the release killed the reading

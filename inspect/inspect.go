@@ -5,6 +5,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -172,32 +173,68 @@ func (t *Tally) Counts() []wardein.CheckCount {
 	return out
 }
 
-// Judge runs every check's Tree part and returns the findings in the order of
-// a report: reach, severity, confidence, ID, node, check. A check that
-// fails is a Gap; what it found before stays.
-func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []wardein.Finding, gaps []wardein.Gap, err error) {
+// Identify names the release's components and returns the tree with them,
+// sorted by name and version. A check that fails is a Gap; what it found
+// before stays.
+func (r *Runner) Identify(ctx context.Context, tree wardein.Tree) (wardein.Tree, []wardein.Gap, error) {
+	known := &identified{Tree: tree}
+	gaps, err := r.each(ctx, func(c *wardein.Check) error {
+		if c.Components == nil {
+			return nil
+		}
+		return c.Components(ctx, tree, func(x wardein.Component) { known.components = append(known.components, x) })
+	})
+	slices.SortStableFunc(known.components, func(a, b wardein.Component) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
+	})
+	return known, gaps, err
+}
+
+// identified is a tree whose components are known.
+type identified struct {
+	wardein.Tree
+	components []wardein.Component
+}
+
+func (t *identified) Components() []wardein.Component { return t.components }
+
+// each does one thing with every check; one that fails is a Gap.
+func (r *Runner) each(ctx context.Context, do func(c *wardein.Check) error) (gaps []wardein.Gap, err error) {
 	for i := range r.Checks {
 		c := &r.Checks[i]
-		if c.Tree == nil {
-			continue
-		}
 		err := func() (err error) {
 			defer func() {
 				if v := recover(); v != nil {
 					err = fmt.Errorf("check failed: %v", v)
 				}
 			}()
-			return c.Tree(ctx, tree, func(f wardein.Finding) {
-				f.Check = c.Name
-				findings = append(findings, f)
-			})
+			return do(c)
 		}()
 		if cerr := ctx.Err(); cerr != nil {
-			return nil, nil, cerr
+			return nil, cerr
 		}
 		if err != nil {
 			gaps = append(gaps, wardein.Gap{Who: c.Name, Kind: wardein.Crashed, Why: err.Error()})
 		}
+	}
+	return gaps, nil
+}
+
+// Judge runs every check's Tree part and returns the findings in the order of
+// a report: reach, severity, confidence, ID, node, check. A check that
+// fails is a Gap; what it found before stays.
+func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []wardein.Finding, gaps []wardein.Gap, err error) {
+	gaps, err = r.each(ctx, func(c *wardein.Check) error {
+		if c.Tree == nil {
+			return nil
+		}
+		return c.Tree(ctx, tree, func(f wardein.Finding) {
+			f.Check = c.Name
+			findings = append(findings, f)
+		})
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	sort.SliceStable(findings, func(i, j int) bool {
 		a, b := &findings[i], &findings[j]

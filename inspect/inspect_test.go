@@ -236,6 +236,7 @@ func (forest) Lookup(path string) *wardein.Node {
 	}
 	return nodes[i]
 }
+func (forest) Components() []wardein.Component { return nil }
 func (forest) Facts(check string) iter.Seq2[*wardein.Node, wardein.Fact] {
 	return func(yield func(*wardein.Node, wardein.Fact) bool) {
 		for _, n := range nodes {

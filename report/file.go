@@ -104,6 +104,9 @@ func (f *File) Nodes() iter.Seq[*wardein.Node] {
 	}
 }
 
+// Components gives none: inspect adds them.
+func (f *File) Components() []wardein.Component { return nil }
+
 func (f *File) fail(err error) {
 	if f.err == nil {
 		f.err = err

@@ -18,6 +18,11 @@ const Version = "1.0"
 func JSON(r *wardein.Report, messages map[string]string) []byte {
 	w := &canon.Writer{}
 	w.Object(func() {
+		w.Field("components").Array(func() {
+			for i := range r.Components {
+				writeComponent(w, &r.Components[i])
+			}
+		})
 		w.Field("counts").Array(func() { writeCounts(w, r.Counts) })
 		w.Field("coverage").Object(func() { writeCoverage(w, &r.Coverage) })
 		w.Field("findings").Array(func() {
@@ -108,13 +113,8 @@ func writeFinding(w *canon.Writer, f *wardein.Finding, messages map[string]strin
 		text(f.Meanwhile)
 		w.Field("node").Bytes(f.Node)
 		w.Field("quotes").Array(func() {
-			for _, q := range f.Quotes {
-				w.Object(func() {
-					w.Field("bytes").Bytes(q.Bytes)
-					w.Field("len").Big(q.Len)
-					w.Field("node").Bytes(q.Node)
-					w.Field("off").Big(q.Off)
-				})
+			for i := range f.Quotes {
+				writeQuote(w, &f.Quotes[i])
 			}
 		})
 		w.Field("reach").Text(f.Reach.String())
@@ -122,6 +122,53 @@ func writeFinding(w *canon.Writer, f *wardein.Finding, messages map[string]strin
 		w.Field("says")
 		text(f.Says)
 		w.Field("severity").Text(f.Severity.String())
+	})
+}
+
+func writeQuote(w *canon.Writer, q *wardein.Quote) {
+	w.Object(func() {
+		w.Field("bytes").Bytes(q.Bytes)
+		w.Field("len").Big(q.Len)
+		w.Field("node").Bytes(q.Node)
+		w.Field("off").Big(q.Off)
+	})
+}
+
+func writeComponent(w *canon.Writer, c *wardein.Component) {
+	w.Object(func() {
+		w.Field("confidence").Text(c.Confidence.String())
+		w.Field("declared").Array(func() {
+			for i := range c.Declared {
+				d := &c.Declared[i]
+				w.Object(func() {
+					w.Field("distribution").Bytes(d.Distribution)
+					w.Field("package").Bytes(d.Package)
+					w.Field("quote")
+					writeQuote(w, &d.Quote)
+					w.Field("source").Bytes(d.Source)
+					w.Field("system").Text(d.System)
+					w.Field("version").Bytes(d.Version)
+				})
+			}
+		})
+		w.Field("name").Bytes(c.Name)
+		w.Field("product").Bytes(c.Product)
+		w.Field("purl").Bytes(c.PURL)
+		w.Field("scheme").Text(c.Scheme)
+		w.Field("seen").Array(func() {
+			for i := range c.Seen {
+				s := &c.Seen[i]
+				w.Object(func() {
+					w.Field("by").Text(s.By)
+					w.Field("confidence").Text(s.Confidence.String())
+					w.Field("quote")
+					writeQuote(w, &s.Quote)
+					w.Field("version").Bytes(s.Version)
+				})
+			}
+		})
+		w.Field("vendor").Bytes(c.Vendor)
+		w.Field("version").Bytes(c.Version)
 	})
 }
 

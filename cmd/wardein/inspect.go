@@ -319,7 +319,12 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		return nil, err
 	}
 	file := report.OpenTree(treeFile, st.Size(), lines, facts)
-	findings, gaps, err := runner.Judge(context.WithoutCancel(ctx), file)
+	judging := context.WithoutCancel(ctx)
+	known, unknown, err := runner.Identify(judging, file)
+	if err != nil {
+		return nil, err
+	}
+	findings, gaps, err := runner.Judge(judging, known)
 	if err == nil {
 		err = file.Err()
 	}
@@ -339,8 +344,8 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		}
 		report.SortNotes(rep.Recipe.Options)
 	}
-	rep.Findings = findings
-	for _, g := range gaps {
+	rep.Components, rep.Findings = known.Components(), findings
+	for _, g := range append(unknown, gaps...) {
 		addGap(g)
 	}
 	rep.Coverage = cover.Sum()

@@ -33,6 +33,8 @@ type Tree struct {
 	nodes []*wardein.Node
 	data  map[string][]byte
 	facts map[string][]fact
+	// Identified are the tree's components.
+	Identified []wardein.Component
 }
 
 type fact struct {
@@ -84,6 +86,9 @@ func (t *Tree) Lookup(path string) *wardein.Node {
 	}
 	return nil
 }
+
+// Components gives what Identified was set to.
+func (t *Tree) Components() []wardein.Component { return t.Identified }
 
 // Facts gives the facts of one check.
 func (t *Tree) Facts(check string) iter.Seq2[*wardein.Node, wardein.Fact] {
