@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,9 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +44,11 @@ overwritten. Standard error says how much was written.`,
 				return err
 			}
 			defer root.Close()
-			x := &exporter{root: root, left: maxSize << 20, opened: map[string]bool{}}
+			there, err := os.ReadDir(args[1])
+			if err != nil {
+				return err
+			}
+			x := &exporter{root: root, left: maxSize << 20, opened: map[string]bool{}, fresh: len(there) == 0}
 			var starts []string
 			for _, a := range args[2:] {
 				starts = append(starts, strings.Trim(a, "/"))
@@ -52,13 +60,16 @@ overwritten. Standard error says how much was written.`,
 				if !wanted(v.Node.Path, starts) {
 					return nil
 				}
-				return x.node(l, v)
+				return x.forgive(x.node(l, v))
 			})
 			if err != nil {
 				return err
 			}
 			if x.files+x.dirs+x.skipped == 0 && len(starts) > 0 {
 				return noPath(args[0], starts[0])
+			}
+			if x.failed > 0 {
+				return fmt.Errorf("%s could not be written, the first: %w", plural(x.failed, "node"), x.first)
 			}
 			if !flags.quiet {
 				fmt.Fprintf(cmd.ErrOrStderr(), "wardein: %s, %s written; %d devices and the like are not made\n", plural(x.files, "file"), plural(x.dirs, "folder"), x.skipped)
@@ -85,6 +96,20 @@ type exporter struct {
 	left                 int64
 	files, dirs, skipped int
 	opened               map[string]bool // paths of nodes with content, whose members go to NAME.d
+	fresh                bool            // DIR was empty: what is there is of this run
+	failed               int
+	first                error
+}
+
+// forgive counts what one name cannot be written for, so that the others are.
+func (x *exporter) forgive(err error) error {
+	if !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, syscall.EISDIR) && !errors.Is(err, syscall.ENAMETOOLONG) && !(x.fresh && errors.Is(err, fs.ErrExist)) {
+		return err
+	}
+	if x.failed++; x.failed == 1 {
+		x.first = err
+	}
+	return nil
 }
 
 // node writes one node.
@@ -136,7 +161,10 @@ func (x *exporter) write(name string, r io.Reader, size int64, mode fs.FileMode)
 		}
 	}
 	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if errors.Is(err, fs.ErrExist) {
+	for n := 2; x.fresh && errors.Is(err, fs.ErrExist) && n < 10; n++ { // a and a.symlink may want one name
+		f, err = x.root.OpenFile(fmt.Sprintf("%s~%d", name, n), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	}
+	if !x.fresh && errors.Is(err, fs.ErrExist) {
 		return &hinted{fmt.Errorf("exists already: %s", term.Clean(name)), "export into an empty folder"}
 	}
 	if err != nil {
@@ -171,16 +199,20 @@ func safeName(s string) string {
 		return strings.Repeat("%2E", len(s)) + "_"
 	}
 	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == 0x7f || c == '%' || c == '\\' || c == ':' {
-			fmt.Fprintf(&b, "%%%02X", c)
+	for i, n := 0, 0; i < len(s); i += n {
+		var r rune
+		r, n = utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || !unicode.IsGraphic(r) || strings.ContainsRune(`%\:`, r) {
+			for _, c := range []byte(s[i : i+n]) { // what no terminal or program should meet
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
 		} else {
-			b.WriteByte(c)
+			b.WriteString(s[i : i+n])
 		}
 	}
 	out := b.String()
 	if len(out) > 200 {
-		out = fmt.Sprintf("%s~%d", out[:190], len(s))
+		out = fmt.Sprintf("%s~%.8x", strings.ToValidUTF8(out[:180], ""), sha256.Sum256([]byte(s)))
 	}
 	return out
 }

@@ -79,6 +79,11 @@ failure, too.`,
 				return advise(err)
 			}
 			defer res.cleanup()
+			if !flags.quiet {
+				for _, o := range wanted {
+					tellReplaced(cmd, o, res.report.Release.Digest)
+				}
+			}
 			files, err := res.write(wanted, input, cmd.OutOrStdout(), color)
 			if err != nil {
 				return err

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
+	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
@@ -132,6 +135,18 @@ func (r *result) writeTree(w io.Writer) error {
 	}
 	_, err := io.Copy(w, r.tree)
 	return err
+}
+
+// tellReplaced says that a report of another release is about to be replaced:
+// image.bin and image.zip have one name.
+func tellReplaced(cmd *cobra.Command, o output, release wardein.Digest) {
+	if _, err := os.Stat(o.file); o.kind != "json" || err != nil || !strings.HasSuffix(o.file, ".json") {
+		return
+	}
+	if s, err := openSaved(o.file); err == nil && s.Release.Digest != release.String() {
+		fmt.Fprintf(cmd.ErrOrStderr(), "wardein: %s was the report of another release (sha256:%s…) and is replaced; -o json=FILE keeps both\n",
+			term.Clean(o.file), term.Clean(clip(s.Release.Digest, 12)))
+	}
 }
 
 func writeFile(file string, f func(io.Writer) error) error {

@@ -75,11 +75,19 @@ columns or as JSON.`,
   wardein tree olt.bin 00010000.squashfs/etc`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var last []string // names of the line before
 			return listNodes(cmd, args, flags, false, func(out *bufio.Writer, n *wardein.Node, rel string) error {
 				level := 0
 				if rel != "" {
 					level = strings.Count(rel, "/") + 1
 				}
+				names := strings.Split(rel, "/")
+				for i := range names[:max(level, 1)-1] { // folders that are no nodes
+					if (depth == 0 || i < depth) && !startsWith(last, names[:i+1]) {
+						fmt.Fprintf(out, "%s%s/\n", strings.Repeat("  ", i+1), term.Clean(names[i]))
+					}
+				}
+				last = names
 				if depth > 0 && level > depth {
 					return nil
 				}
@@ -95,6 +103,11 @@ columns or as JSON.`,
 	addLabFlags(cmd, &flags)
 	cmd.Flags().IntVar(&depth, "depth", 0, "show at most this many `LEVELS`")
 	return cmd
+}
+
+// startsWith tells whether names begin with others.
+func startsWith(names, others []string) bool {
+	return len(names) >= len(others) && slices.Equal(names[:len(others)], others)
 }
 
 // describeNode is what stands behind a name in a listing.
