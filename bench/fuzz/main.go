@@ -209,7 +209,7 @@ func build(list []target, bin string) error {
 	for g, dirs := range groups {
 		args := []string{"test", "-c", "-ldflags=-s -w", "-o", filepath.Join(bin, g) + "/"}
 		if !strings.HasPrefix(g, "plain") {
-			args = append(args, "-gcflags="+module+"/...=-d=libfuzzer")
+			args = append(args, "-gcflags="+module+"/...=-d=libfuzzer", "-gcflags="+module+"/internal/...=")
 		}
 		if out, err := exec.Command("go", append(args, dirs...)...).CombinedOutput(); err != nil {
 			return fmt.Errorf("build: %w\n%s", err, out)

@@ -1,6 +1,7 @@
 package ubifs
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -154,6 +155,8 @@ func (fs *fileSystem) gap(kind wardein.GapKind, node string, off, n int64, why s
 
 func (fs *fileSystem) place(lnum, offs uint32) int64 { return int64(lnum)*fs.lebSize + int64(offs) }
 
+const erasedStep = 512
+
 // scan calls each for every sound node from off to the end of its block, and
 // returns where the last one ends. What is between them is passed over.
 func (fs *fileSystem) scan(off int64, each func(off int64, node []byte)) (end int64, clean bool) {
@@ -166,10 +169,18 @@ func (fs *fileSystem) scan(off int64, each func(off int64, node []byte)) (end in
 		}
 		if le.Uint32(h) != nodeMagic {
 			// Space too short for a padding node is filled with 0xCE.
-			if c := h[0]; (c != 0xFF && c != 0xCE && c != 0) || !same(h[:8]) {
-				clean = false
-			}
+			c := h[0]
+			blank := (c == 0xFF || c == 0xCE || c == 0) && same(h[:8])
+			clean = clean && blank
 			off += 8
+			// Erased space, most of many a volume, is passed over in large steps.
+			for blank && off+erasedStep <= stop {
+				b := fs.leaf.bytes(fs.r, off, erasedStep)
+				if b == nil || b[0] != c || !same(b) {
+					break
+				}
+				off += erasedStep
+			}
 			continue
 		}
 		b, err := fs.node(&fs.leaf, off, h[20], 0)
@@ -192,14 +203,8 @@ func (fs *fileSystem) scan(off int64, each func(off int64, node []byte)) (end in
 	return end, clean
 }
 
-func same(b []byte) bool {
-	for _, c := range b {
-		if c != b[0] {
-			return false
-		}
-	}
-	return true
-}
+// same tells whether all bytes have one value.
+func same(b []byte) bool { return len(b) < 2 || bytes.Equal(b[1:], b[:len(b)-1]) }
 
 // padding finds the padding nodes that follow the nodes in use.
 func (fs *fileSystem) padding() {
