@@ -71,6 +71,10 @@ func compare(t testing.TB, src []byte, size int) {
 		t.Fatalf("%d bytes, %v; standard library %d, %v", n, err, len(want), wantErr)
 	}
 
+	if k, ferr := inflate.Fill(r.out[:size], src); k != n || !bytes.Equal(r.out[:k], got) || (ferr == nil) != (n == size) {
+		t.Fatalf("Fill: %d bytes, %v; Decode %d, %v", k, ferr, n, err)
+	}
+
 	for i, whole := range []bool{true, false} {
 		r.src.Reset(src)
 		if whole {

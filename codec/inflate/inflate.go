@@ -65,6 +65,20 @@ func Decode(dst, src []byte) (n, used int, err error) {
 	return DecodeAfter(dst, 0, src)
 }
 
+// Fill decodes until dst is full and does not look further: the stream may go
+// on, be cut off or be damaged there. One that ends before is
+// io.ErrUnexpectedEOF.
+func Fill(dst, src []byte) (n int, err error) {
+	n, _, err = Decode(dst, src)
+	if n == len(dst) {
+		return n, nil
+	}
+	if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
 // DecodeAfter is Decode for a stream that refers back to content before it,
 // which is dst[:have], and is decoded behind that.
 func DecodeAfter(dst []byte, have int, src []byte) (n, used int, err error) {
