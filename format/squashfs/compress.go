@@ -1,16 +1,15 @@
 package squashfs
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+	"github.com/wardein/wardein/codec/inflate"
 	"github.com/wardein/wardein/codec/lzma"
 	"github.com/wardein/wardein/codec/lzo"
 	"github.com/wardein/wardein/codec/xz"
@@ -28,7 +27,7 @@ type coding struct {
 
 // codings are the compressors of version 4 by number (squashfs_fs.h, *_COMPRESSION).
 var codings = [...]coding{
-	1: {"zlib", inflate},
+	1: {"zlib", unzlib},
 	2: {"lzma", orZlib(lzmaAlone)},
 	3: {"lzo", lzo.Decode},
 	4: {"xz", xz.Decode},
@@ -38,48 +37,10 @@ var codings = [...]coding{
 
 var errLong = errors.New("block decodes to more than it may")
 
-// inflater is a zlib reader with what it reads from.
-type inflater struct {
-	src bytes.Reader
-	z   io.ReadCloser
-}
-
-var inflaters sync.Pool
-
-func inflate(dst, src []byte) (n int, err error) {
-	f, _ := inflaters.Get().(*inflater)
-	if f == nil {
-		f = &inflater{}
-	}
-	f.src.Reset(src)
-	if f.z == nil {
-		if f.z, err = zlib.NewReader(&f.src); err != nil {
-			return 0, err
-		}
-	} else if err = f.z.(zlib.Resetter).Reset(&f.src, nil); err != nil {
-		// The reader's state is unknown: do not put it back.
-		return 0, err
-	}
-	for n < len(dst) && err == nil {
-		var k int
-		k, err = f.z.Read(dst[n:])
-		n += k
-	}
-	if err == nil {
-		// Reading to the end is what compares the checksum.
-		var more [1]byte
-		var k int
-		for k == 0 && err == nil {
-			k, err = f.z.Read(more[:])
-		}
-		if k > 0 {
-			err = errLong
-		}
-	}
-	f.src.Reset(nil)
-	inflaters.Put(f)
-	if err == io.EOF {
-		err = nil
+func unzlib(dst, src []byte) (int, error) {
+	n, _, err := inflate.Zlib(dst, src)
+	if err == inflate.ErrLong {
+		err = errLong
 	}
 	return n, err
 }

@@ -72,7 +72,7 @@ func vendorCodings(src []byte, guess bool) []coding {
 func orZlib(f decoder) decoder {
 	return func(dst, src []byte) (int, error) {
 		if isZlib(src) {
-			return inflate(dst, src)
+			return unzlib(dst, src)
 		}
 		return f(dst, src)
 	}

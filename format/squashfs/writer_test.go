@@ -7,7 +7,7 @@ import (
 	"sort"
 	"testing"
 
-	"github.com/klauspost/compress/zlib"
+	"compress/zlib"
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/testkit"
 )
