@@ -5,10 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 
-	"github.com/klauspost/compress/zlib"
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/codec/inflate"
 )
 
 const (
@@ -246,7 +245,7 @@ func (w *walker) blocks(in inode, path string) []wardein.Block {
 				b.Decode = stay
 			}
 		default:
-			b.Decode = inflate
+			b.Decode = unzlib
 		}
 		if b.Src.Off >= 0 {
 			w.end = max(w.end, end)
@@ -274,39 +273,12 @@ func stay(dst, src []byte) (int, error) {
 	return len(dst), nil
 }
 
-// decoders are used again: one costs 40 kB and a block is 4 kB.
-var decoders = sync.Pool{New: func() any { return &decoder{} }}
-
-type decoder struct {
-	src bytes.Reader
-	r   io.ReadCloser
-}
-
-// inflate decodes one zlib stream.
-func inflate(dst, src []byte) (int, error) {
-	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
-	d.src.Reset(src)
-	var err error
-	if d.r == nil {
-		d.r, err = zlib.NewReader(&d.src)
-	} else {
-		err = d.r.(zlib.Resetter).Reset(&d.src, nil)
-	}
-	if err != nil {
-		return 0, err
-	}
-	n, err := io.ReadFull(d.r, dst)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = nil // shorter than the page; the caller sees n
-	}
-	if err == nil && n == len(dst) {
-		// The checksum is read with the end. A last block may have been
-		// encoded with a whole page.
-		var more [1]byte
-		if k, end := d.r.Read(more[:]); k == 0 && end != io.EOF {
-			err = end
-		}
+// unzlib decodes one zlib stream. It may end before the page: the caller sees n.
+// And it may go on: a last block may have been encoded with a whole page.
+func unzlib(dst, src []byte) (int, error) {
+	n, _, err := inflate.Zlib(dst, src)
+	if err == inflate.ErrLong || err == io.ErrUnexpectedEOF && n < len(dst) && len(src) >= 2 {
+		err = nil
 	}
 	return n, err
 }
