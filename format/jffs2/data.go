@@ -1,17 +1,14 @@
 package jffs2
 
 import (
-	"bytes"
 	"container/heap"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"slices"
-	"sync"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/codec/inflate"
 	"github.com/wardein/wardein/codec/lzma"
 	"github.com/wardein/wardein/codec/lzo"
 	"github.com/wardein/wardein/codec/rtime"
@@ -35,13 +32,6 @@ const (
 
 var methods = [...]string{"none", "zero", "rtime", "rubinmips", "copy", "dynrubin", "zlib", "lzo", "lzma"}
 
-var inflaters = sync.Pool{New: func() any { return &inflater{r: flate.NewReader(nil)} }}
-
-type inflater struct {
-	src bytes.Reader
-	r   io.ReadCloser
-}
-
 // decoder returns the Decode function of a compression; nil for bytes that are
 // stored as they are.
 func decoder(method byte) func(dst, src []byte) (int, error) {
@@ -56,7 +46,7 @@ func decoder(method byte) func(dst, src []byte) (int, error) {
 	case rubinMips, dynRubin:
 		return decodeRubin
 	case zlibCode:
-		return inflate
+		return unzlib
 	case lzoCode:
 		return lzo.Decode
 	case lzmaCode:
@@ -79,21 +69,13 @@ func decodeRubin(dst, src []byte) (int, error) {
 	return 0, fmt.Errorf("rubin: a block of %d bytes is used up neither by dynrubin (%d, %v) nor by rubinmips (%d, %v)", len(src), used, err, other, mipsErr)
 }
 
-// inflate decodes zlib. The kernel passes the checksum at the end over, and
+// unzlib decodes zlib. The kernel passes the checksum at the end over, and
 // some of its writers left it out.
-func inflate(dst, src []byte) (int, error) {
-	if len(src) < 2 || src[0]&0x0F != 8 || (uint(src[0])<<8|uint(src[1]))%31 != 0 || src[1]&0x20 != 0 {
-		return 0, fmt.Errorf("zlib header: found % x", src[:min(2, len(src))])
-	}
-	f := inflaters.Get().(*inflater)
-	defer inflaters.Put(f)
-	f.src.Reset(src[2:])
-	if err := f.r.(flate.Resetter).Reset(&f.src, nil); err != nil {
+func unzlib(dst, src []byte) (int, error) {
+	if err := inflate.ZlibHeader(src); err != nil {
 		return 0, err
 	}
-	n, err := io.ReadFull(f.r, dst)
-	f.src.Reset(nil)
-	return n, err
+	return inflate.Fill(dst, src[2:])
 }
 
 // decodeLZMA decodes what OpenWrt writes (lc=lp=pb=0 and no header), and the
