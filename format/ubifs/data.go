@@ -1,30 +1,21 @@
 package ubifs
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
+	"github.com/wardein/wardein/codec/inflate"
 	"github.com/wardein/wardein/codec/lzo"
 )
 
 var (
-	inflaters = sync.Pool{New: func() any { return &inflater{r: flate.NewReader(nil)} }}
-	whole     = sync.Pool{New: func() any { return new([blockSize]byte) }}
+	whole = sync.Pool{New: func() any { return new([blockSize]byte) }}
 	// One block is all a decoder sees at a time, so one decoder serves all.
 	zstdDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true), zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxMemory(1<<20))
 	})
 )
-
-type inflater struct {
-	src bytes.Reader
-	r   io.ReadCloser
-}
 
 // decodeBlock decodes the data node src into dst after checking that it is
 // sound and the one that was looked for. A block that is stored shorter than
@@ -79,18 +70,7 @@ func decompress(dst, src []byte, method uint16) (int, error) {
 	case 1:
 		return lzo.Decode(dst, src)
 	case 2:
-		f := inflaters.Get().(*inflater)
-		defer inflaters.Put(f)
-		f.src.Reset(src)
-		if err := f.r.(flate.Resetter).Reset(&f.src, nil); err != nil {
-			return 0, err
-		}
-		n, err := io.ReadFull(f.r, dst)
-		if errors.Is(err, io.ErrUnexpectedEOF) && n == len(dst) || err == io.EOF && len(dst) == 0 {
-			err = nil
-		}
-		f.src.Reset(nil)
-		return n, err
+		return inflate.Fill(dst, src)
 	case 3:
 		d, err := zstdDecoder()
 		if err != nil {
