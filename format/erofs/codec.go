@@ -7,16 +7,16 @@ import (
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+	"github.com/wardein/wardein/codec/inflate"
 	"github.com/wardein/wardein/codec/lzma"
 )
 
 // decoders are the algorithms by number (erofs_fs.h, Z_EROFS_COMPRESSION_*).
 // They fill dst and stop there: a run may be the beginning of what the stored
 // bytes hold. Stored bytes end with their block; zeros stand in front.
-var decoders = [...]func(dst, src []byte) (int, error){unlz4, microLZMA, inflate, unzstd}
+var decoders = [...]func(dst, src []byte) (int, error){unlz4, microLZMA, undeflate, unzstd}
 
 var (
 	errEmpty = errors.New("nothing but zeros")
@@ -116,27 +116,12 @@ func microLZMA(dst, src []byte) (int, error) {
 	return n, err
 }
 
-type inflater struct {
-	src bytes.Reader
-	z   io.ReadCloser
-}
-
-var inflaters = sync.Pool{New: func() any { return &inflater{z: flate.NewReader(bytes.NewReader(nil))} }}
-
-// inflate decodes a raw DEFLATE stream.
-func inflate(dst, src []byte) (int, error) {
+// undeflate decodes a raw DEFLATE stream.
+func undeflate(dst, src []byte) (int, error) {
 	if src = trim(src); len(src) == 0 {
 		return 0, errEmpty
 	}
-	f := inflaters.Get().(*inflater)
-	defer inflaters.Put(f)
-	f.src.Reset(src)
-	if err := f.z.(flate.Resetter).Reset(&f.src, nil); err != nil {
-		return 0, err
-	}
-	n, err := io.ReadFull(f.z, dst)
-	f.src.Reset(nil)
-	return n, err
+	return inflate.Fill(dst, src)
 }
 
 // zstds hold decoders of one goroutine each: DecodeAll starts none, nor does
