@@ -1,15 +1,13 @@
 package iso9660
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
-	"github.com/klauspost/compress/zlib"
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/codec/inflate"
 )
 
 // FormatZisofs is a file that mkzftree packed, outside of a volume that says
@@ -86,7 +84,7 @@ func zisofs(r io.ReaderAt, at, length int64, charge func(int64) error) (blocks [
 		if to == from {
 			blocks = append(blocks, wardein.Block{Src: wardein.Extent{Off: wardein.Zeros, Len: n}, Size: n})
 		} else {
-			blocks = append(blocks, wardein.Block{Src: wardein.Extent{Off: at + from, Len: to - from}, Size: n, Decode: inflate})
+			blocks = append(blocks, wardein.Block{Src: wardein.Extent{Off: at + from, Len: to - from}, Size: n, Decode: unzlib})
 		}
 		from = to
 	}
@@ -102,37 +100,14 @@ func zisofsEnd(r io.ReaderAt, blocks []wardein.Block) int64 {
 	return min(int64(le.Uint32(b[:])), 1<<32)
 }
 
-type inflater struct {
-	src bytes.Reader
-	z   io.ReadCloser
-}
-
-var inflaters sync.Pool
-
-// inflate decodes a zlib stream that must fill dst, its checksum too.
-func inflate(dst, src []byte) (n int, err error) {
-	f, _ := inflaters.Get().(*inflater)
-	if f == nil {
-		f = &inflater{}
+// unzlib decodes a zlib stream that must fill dst, its checksum too.
+func unzlib(dst, src []byte) (int, error) {
+	n, _, err := inflate.Zlib(dst, src)
+	switch {
+	case err == inflate.ErrLong:
+		err = fmt.Errorf("block decodes to more than %d bytes", len(dst))
+	case err == nil && n < len(dst):
+		err = io.ErrUnexpectedEOF
 	}
-	f.src.Reset(src)
-	if f.z == nil {
-		f.z, err = zlib.NewReader(&f.src)
-	} else {
-		err = f.z.(zlib.Resetter).Reset(&f.src, nil)
-	}
-	if err != nil {
-		return 0, err
-	}
-	if n, err = io.ReadFull(f.z, dst); err == nil {
-		var more [1]byte
-		if k, end := f.z.Read(more[:]); k > 0 {
-			err = fmt.Errorf("block decodes to more than %d bytes", len(dst))
-		} else if end != io.EOF {
-			err = end
-		}
-	}
-	f.src.Reset(nil)
-	inflaters.Put(f)
 	return n, err
 }
