@@ -11,9 +11,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/codec/inflate"
 	"github.com/wardein/wardein/codec/lzma"
 	"github.com/wardein/wardein/codec/xz"
 )
@@ -24,7 +24,7 @@ const (
 	maxWindow = 128 << 20
 )
 
-var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+var inflaters = sync.Pool{New: func() any { return inflate.NewReader(nil) }}
 
 // used is a run of the archive that a member takes, header to descriptor.
 type used struct {
@@ -291,7 +291,7 @@ func (x *extractor) content(e *entry) error {
 	}
 	// No deflate stream grows more than 1032 times.
 	if e.method == 8 && e.size >= 0 && e.size <= maxBlock && e.size <= e.packed*1032 && e.packed <= 2*maxBlock {
-		return x.out.Blocks(m, []wardein.Block{{Src: wardein.Extent{Off: e.data, Len: e.packed}, Size: e.size, Decode: inflate(e.crc)}})
+		return x.out.Blocks(m, []wardein.Block{{Src: wardein.Extent{Off: e.data, Len: e.packed}, Size: e.size, Decode: member(e.crc)}})
 	}
 	r, done, err := x.reader(e)
 	if err != nil {
@@ -338,23 +338,18 @@ func (x *extractor) stored(e *entry, m wardein.Entry) error {
 	return x.out.Extents(m, []wardein.Extent{{Off: e.data, Len: e.packed}})
 }
 
-// inflate decodes a whole member and compares its CRC-32; where it differs the
+// member decodes a whole member and compares its CRC-32; where it differs the
 // bytes are there beside the error.
-func inflate(crc uint32) func(dst, src []byte) (int, error) {
+func member(crc uint32) func(dst, src []byte) (int, error) {
 	return func(dst, src []byte) (int, error) {
-		z := inflaters.Get().(io.ReadCloser)
-		defer func() {
-			z.(flate.Resetter).Reset(bytes.NewReader(nil), nil)
-			inflaters.Put(z)
-		}()
-		z.(flate.Resetter).Reset(bytes.NewReader(src), nil)
-		n, err := io.ReadFull(z, dst)
-		if err != nil {
-			return n, err
-		}
-		var more [1]byte
-		if k, err := z.Read(more[:]); k > 0 || err != nil && err != io.EOF {
+		n, _, err := inflate.Decode(dst, src)
+		switch {
+		case err == inflate.ErrLong:
 			return n, fmt.Errorf("content is longer than the %d bytes that the headers say", len(dst))
+		case err == nil && n < len(dst):
+			return n, io.ErrUnexpectedEOF
+		case err != nil:
+			return n, err
 		}
 		if sum := crc32.ChecksumIEEE(dst); sum != crc {
 			return n, fmt.Errorf("crc32: stored %08x, computed %08x", crc, sum)
@@ -372,10 +367,10 @@ func (x *extractor) reader(e *entry) (io.Reader, func(), error) {
 	case 0:
 		return sec, none, nil
 	case 8:
-		z := inflaters.Get().(io.ReadCloser)
-		z.(flate.Resetter).Reset(br, nil)
+		z := inflaters.Get().(*inflate.Reader)
+		z.Reset(br)
 		return z, func() {
-			z.(flate.Resetter).Reset(bytes.NewReader(nil), nil)
+			z.Reset(nil)
 			inflaters.Put(z)
 		}, nil
 	case 12:
