@@ -1,13 +1,12 @@
 package cab
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/codec/inflate"
 )
 
 var methods = [16]string{"stored", "MSZIP", "Quantum", "LZX"}
@@ -20,9 +19,9 @@ type stream struct {
 	method  uint16
 	pos     int64 // in the content
 	out     []byte
-	buf     [2 * maxBlock]byte // the last 32 KiB, then a block
+	buf     [2 * maxBlock]byte // up to 32 KiB of history, then a block
 	history int
-	z       io.ReadCloser
+	last    int // bytes of the block behind the history
 	runs    []run
 	err     error
 }
@@ -56,50 +55,37 @@ func (s *stream) next() error {
 	if len(b.data) < 2 || string(b.data[:2]) != "CK" {
 		return fmt.Errorf("block at %#x: no CK before deflated data", s.at)
 	}
-	in := bytes.NewReader(b.data[2:])
-	if s.z == nil {
-		s.z = flate.NewReaderDict(in, nil)
-	} else {
-		s.z.(flate.Resetter).Reset(in, s.buf[:s.history])
-	}
-	n, err := io.ReadFull(s.z, s.buf[maxBlock:maxBlock+b.size])
-	s.out = s.buf[maxBlock : maxBlock+n]
+	s.slide()
+	n, used, err := inflate.DecodeAfter(s.buf[:s.history+b.size], s.history, b.data[2:])
+	s.out, s.last = s.buf[s.history:s.history+n], n
 	at := s.at
 	s.at = b.off + int64(b.packed)
-	if err == nil {
-		var more [1]byte
-		if k, _ := s.z.Read(more[:]); k > 0 {
-			err = errors.New("there is more")
-		}
+	if err == inflate.ErrLong {
+		err = errors.New("there is more")
+	} else if n == b.size {
+		err = nil // how the stream ends behind its content says nothing
+	} else if err == nil {
+		err = io.ErrUnexpectedEOF
 	}
-	s.x.span(b.off, int64(b.packed-in.Len()), wardein.Known, "packed data")
+	s.x.span(b.off, int64(2+used), wardein.Known, "packed data")
 	if err != nil {
 		return fmt.Errorf("block at %#x: %d bytes decoded, want %d: %w", at, n, b.size, err)
 	}
 	return nil
 }
 
-// keep slides the block just read into the history.
-func (s *stream) keep(n int) {
-	if n < maxBlock { // what precedes it still counts
-		old := min(s.history, maxBlock-n)
-		copy(s.buf[:], s.buf[s.history-old:s.history])
-		copy(s.buf[old:], s.buf[maxBlock:maxBlock+n])
-		s.history = old + n
-		return
+// slide makes the block just read history, of which the last 32 KiB count.
+func (s *stream) slide() {
+	if s.history += s.last; s.history > maxBlock {
+		s.history = copy(s.buf[:], s.buf[s.history-maxBlock:s.history])
 	}
-	copy(s.buf[:], s.buf[maxBlock:maxBlock+n])
-	s.history = n
+	s.last = 0
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	for len(s.out) == 0 {
 		if s.err == nil {
 			s.err = s.next()
-		}
-		if s.err == nil && s.method != 0 {
-			// kept before it is handed out: s.out stays where it is until the next block
-			s.keep(len(s.out))
 		}
 		if len(s.out) == 0 && s.err != nil {
 			return 0, s.err
