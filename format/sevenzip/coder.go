@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/codec/bcj"
+	"github.com/wardein/wardein/codec/inflate"
 	"github.com/wardein/wardein/codec/lzma"
 )
 
@@ -64,7 +64,6 @@ type pipe struct {
 	top   io.Reader
 	used  [maxStreams]bool // out streams
 	total int64            // of the dictionaries
-	z     []io.Closer
 }
 
 // packed is one packed stream.
@@ -106,12 +105,6 @@ func (x *extractor) open(w *walker) (*pipe, error) {
 }
 
 func (p *pipe) Read(b []byte) (int, error) { return p.top.Read(b) }
-
-func (p *pipe) close() {
-	for _, z := range p.z {
-		z.Close()
-	}
-}
 
 // spans accounts for the packed streams: what was decoded, and, where what is
 // Opaque, the rest.
@@ -242,9 +235,7 @@ func (p *pipe) decode(c *coder, in []io.Reader, size int64) (io.Reader, error) {
 		}
 		return lzma.NewReader2(buffered(in[0]), dict)
 	case methodDeflate:
-		z := flate.NewReader(buffered(in[0]))
-		p.z = append(p.z, z)
-		return z, nil
+		return inflate.NewReader(buffered(in[0])), nil
 	case methodBZip2:
 		return bzip2.NewReader(buffered(in[0])), nil
 	case methodBCJ2:

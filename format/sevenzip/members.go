@@ -207,7 +207,6 @@ func (x *extractor) members(s *streams, f *files) error {
 			off := min(w.packOff[0], x.end)
 			err = x.lose(w, f, 0, kindOf(err), off, min(w.pos-off, x.end-off), err)
 		}
-		p.close()
 		if err != nil {
 			return err
 		}

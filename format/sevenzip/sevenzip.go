@@ -185,7 +185,6 @@ func (x *extractor) unpackHeader(c *cursor) ([]byte, error) {
 		return nil, fault{wardein.Limit, fmt.Sprintf("header of %d bytes, at most %d are read", size, maxHeader)}
 	}
 	p, err := x.open(w)
-	defer p.close()
 	if err != nil {
 		return nil, err
 	}
