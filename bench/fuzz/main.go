@@ -37,6 +37,7 @@ import (
 const (
 	module     = "github.com/wardein/wardein"
 	countsFile = "bench/fuzz-counts.tsv"
+	bin        = "bench/work/fuzz" // test binaries; Go links anew what has changed
 )
 
 // A target is one fuzz function, a count what is known of its runs.
@@ -84,12 +85,7 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
-	bin, err := os.MkdirTemp("", "fuzz")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(bin)
-	if err := build(list, bin); err != nil {
+	if err := build(list); err != nil {
 		return 0, err
 	}
 
@@ -97,7 +93,7 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 		var execs int64
 		for _, t := range list {
 			each := max(total/time.Duration(len(list)), 500*time.Millisecond)
-			got, ended, err := fuzz(t, bin, guide(t, each.String(), parallel), stop)
+			got, ended, err := fuzz(t, guide(t, each.String(), parallel), stop)
 			execs += got.execs
 			if err != nil {
 				fmt.Printf("FAIL\t%s %s: %v\n", t.dir, t.name, err)
@@ -129,7 +125,7 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 			if t.guided() {
 				args = guide(t, strconv.FormatInt(left, 10)+"x", parallel)
 			}
-			got, ended, err := fuzzFor(t, bin, args, slice, stop)
+			got, ended, err := fuzzFor(t, args, slice, stop)
 			counts[t] = count{counts[t].execs + got.execs, time.Now().UTC().Format("2006-01-02"), strings.TrimSpace(string(head))}
 			if werr := writeCounts(counts); werr != nil {
 				return broken, werr
@@ -198,17 +194,17 @@ func targets(root string) ([]target, error) {
 // instrumentation in the module's own packages alone: what guides the fuzzer is
 // then our code and not the standard library's, an execution costs half, and a
 // build finds everything else in Go's cache.
-func build(list []target, bin string) error {
+func build(list []target) error {
 	groups := map[string][]string{} // binaries are named after the folder alone
 	for _, t := range list {
-		g := path.Dir(t.binary(""))
+		g := path.Dir(t.binary())
 		if dir := "./" + t.dir; !slices.Contains(groups[g], dir) {
 			groups[g] = append(groups[g], dir)
 		}
 	}
 	for g, dirs := range groups {
-		args := []string{"test", "-c", "-ldflags=-s -w", "-o", filepath.Join(bin, g) + "/"}
-		if !strings.HasPrefix(g, "plain") {
+		args := []string{"test", "-c", "-ldflags=-s -w", "-o", g + "/"}
+		if !strings.HasPrefix(g, bin+"/plain") {
 			args = append(args, "-gcflags="+module+"/...=-d=libfuzzer", "-gcflags="+module+"/internal/...=")
 		}
 		if out, err := exec.Command("go", append(args, dirs...)...).CombinedOutput(); err != nil {
@@ -218,7 +214,7 @@ func build(list []target, bin string) error {
 	return nil
 }
 
-func (t target) binary(bin string) string {
+func (t target) binary() string {
 	if !t.guided() {
 		return filepath.Join(bin, "plain", t.dir+".test")
 	}
@@ -232,7 +228,7 @@ type result struct {
 }
 
 // fuzzFor runs a target for at most about slice.
-func fuzzFor(t target, bin string, args []string, slice time.Duration, stop chan os.Signal) (result, bool, error) {
+func fuzzFor(t target, args []string, slice time.Duration, stop chan os.Signal) (result, bool, error) {
 	limit := make(chan os.Signal, 1)
 	timer := time.AfterFunc(slice, func() { limit <- os.Interrupt })
 	defer timer.Stop()
@@ -247,7 +243,7 @@ func fuzzFor(t target, bin string, args []string, slice time.Duration, stop chan
 		case <-done:
 		}
 	}()
-	got, _, err := fuzz(t, bin, args, limit)
+	got, _, err := fuzz(t, args, limit)
 	return got, ended.Load(), err
 }
 
@@ -255,8 +251,8 @@ var execs = regexp.MustCompile(`execs: (\d+)`)
 
 // fuzz runs a target; it returns how often it was executed and whether stop
 // ended it.
-func fuzz(t target, bin string, args []string, stop chan os.Signal) (got result, ended bool, err error) {
-	exe, err := filepath.Abs(t.binary(bin))
+func fuzz(t target, args []string, stop chan os.Signal) (got result, ended bool, err error) {
+	exe, err := filepath.Abs(t.binary())
 	if err != nil {
 		return got, false, err
 	}
