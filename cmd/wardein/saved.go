@@ -98,15 +98,12 @@ no particular run of bytes.
 					return err
 				}
 				for _, g := range s.Gaps {
-					node, why := term.Clean(g.Node), term.Clean(strings.TrimPrefix(g.Why, g.Who+": "))
-					if node == "" {
-						node = "."
-					}
+					why := plain(strings.TrimPrefix(g.Why, g.Who+": "))
 					off, n := "-", "-"
 					if g.Off != "0" || g.Len != "0" {
 						off, n = offset(g.Off), g.Len+" B"
 					}
-					fmt.Fprintf(out, "%-11s  %10s  %10s  %s  %s: %s\n", term.Clean(g.Kind), off, n, node, term.Clean(g.Who), why)
+					fmt.Fprintf(out, "%-11s  %10s  %10s  %s  %s: %s\n", term.Clean(g.Kind), off, n, orDot(g.Node), term.Clean(g.Who), why)
 				}
 				return nil
 			})
@@ -225,7 +222,15 @@ func orDot(p string) string {
 	if p == "" {
 		return "."
 	}
-	return term.Clean(p)
+	return plain(p)
+}
+
+// plain is text of a report file as tree and find print it.
+func plain(s string) string {
+	if raw, err := canon.Unescape(s); err == nil {
+		s = raw
+	}
+	return term.Clean(s)
 }
 
 func completeReports(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
@@ -274,7 +279,7 @@ func writeFindings(out *bufio.Writer, all []seen) error {
 
 func showFinding(out *bufio.Writer, f seen) {
 	fmt.Fprintf(out, "%s  %s  %s\n", term.Clean(f.ID), strings.ToUpper(term.Clean(f.Severity)), term.Clean(f.Rule))
-	fmt.Fprintf(out, "\n%s\n\n", term.Clean(f.Says.Text))
+	fmt.Fprintf(out, "\n%s\n\n", plain(f.Says.Text))
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(out, "%-12s%s\n", label, fmt.Sprintf(format, args...))
 	}
@@ -284,15 +289,15 @@ func showFinding(out *bufio.Writer, f seen) {
 	for _, q := range f.Quotes {
 		text := fmt.Sprintf("%s at %s, %s bytes", orDot(q.Node), offset(q.Off), q.Len)
 		if q.Bytes != "" {
-			text += ": " + term.Clean(q.Bytes)
+			text += ": " + plain(q.Bytes)
 		}
 		line("bytes", "%s", text)
 	}
 	if f.Fix.Text != "" {
-		line("vendor", "%s", term.Clean(f.Fix.Text))
+		line("vendor", "%s", plain(f.Fix.Text))
 	}
 	if f.Meanwhile.Text != "" {
-		line("until then", "%s", term.Clean(f.Meanwhile.Text))
+		line("until then", "%s", plain(f.Meanwhile.Text))
 	}
 	line("report", "%s", term.Clean(strings.Join(f.reports, ", ")))
 	fmt.Fprintf(out, "\nnext        wardein checks %s   how this was found, and when it is wrong\n", term.Clean(f.Check))

@@ -55,11 +55,33 @@ func below(p, dir string) bool {
 	return dir == "" || p == dir || strings.HasPrefix(p, dir) && p[len(dir)] == '/'
 }
 
-func cleanArg(args []string) string {
+// place is a path of a release as a user gives it: as it is or, where there is
+// no such path, as wardein prints it.
+type place struct {
+	path    string
+	printed bool
+}
+
+func placeArg(args []string) place {
 	if len(args) < 2 {
-		return ""
+		return place{}
 	}
-	return strings.Trim(args[1], "/")
+	return place{path: strings.Trim(args[1], "/")}
+}
+
+// otherwise turns to the printed form, false when that is no other.
+func (p *place) otherwise() bool {
+	again := !p.printed && strings.Contains(p.path, `\`)
+	p.printed = true
+	return again
+}
+
+// rel is a node's path below the place; ok is false when it is not there.
+func (p *place) rel(path string) (rel string, ok bool) {
+	if p.printed {
+		path = term.Clean(path)
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(path, p.path), "/"), below(path, p.path)
 }
 
 func treeCmd() *cobra.Command {
@@ -157,23 +179,27 @@ func lsCmd() *cobra.Command {
 // listNodes shows the nodes below a path, or gives them as JSON. rel is a node's
 // path below it.
 func listNodes(cmd *cobra.Command, args []string, flags labFlags, asJSON bool, show func(out *bufio.Writer, n *wardein.Node, rel string) error) error {
-	start := cleanArg(args)
+	start := placeArg(args)
 	found := false
 	return printed(cmd, func(out *bufio.Writer) error {
 		list := nodeList{out: out}
-		err := walkRelease(cmd.Context(), args[0], flags, func(_ *lab, v *unpack.Visit) error {
-			n := v.Node
-			if !below(n.Path, start) {
+		visit := func(_ *lab, v *unpack.Visit) error {
+			rel, ok := start.rel(v.Node.Path)
+			if !ok {
 				return nil
 			}
 			found = true
 			if asJSON {
-				return list.add(n)
+				return list.add(v.Node)
 			}
-			return show(out, n, strings.TrimPrefix(strings.TrimPrefix(n.Path, start), "/"))
-		})
+			return show(out, v.Node, rel)
+		}
+		err := walkRelease(cmd.Context(), args[0], flags, visit)
+		if err == nil && !found && start.otherwise() {
+			err = walkRelease(cmd.Context(), args[0], flags, visit)
+		}
 		if err == nil && !found {
-			err = noPath(args[0], start)
+			err = noPath(args[0], start.path)
 		}
 		if err == nil && asJSON {
 			err = list.end()
@@ -324,10 +350,10 @@ not onto a terminal.`,
 		Example: `  wardein cat olt.bin 00010000.squashfs/etc/passwd | less`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			want := cleanArg(args)
+			want := placeArg(args)
 			found := false
-			err := walkRelease(cmd.Context(), args[0], flags, func(l *lab, v *unpack.Visit) error {
-				if v.Node.Path != want {
+			visit := func(l *lab, v *unpack.Visit) error {
+				if rel, ok := want.rel(v.Node.Path); !ok || rel != "" {
 					return nil
 				}
 				found = true
@@ -339,9 +365,13 @@ not onto a terminal.`,
 					return err
 				}
 				return errFound
-			})
+			}
+			err := walkRelease(cmd.Context(), args[0], flags, visit)
+			if err == nil && !found && want.otherwise() {
+				err = walkRelease(cmd.Context(), args[0], flags, visit)
+			}
 			if err == nil && !found {
-				err = noPath(args[0], want)
+				err = noPath(args[0], want.path)
 			}
 			return err
 		},
