@@ -54,6 +54,9 @@ type Magic struct {
 	// Anchored magics count only where the format would begin at the first
 	// byte of a node; for magics too weak to look for everywhere.
 	Anchored bool
+	// Inside magics stand anywhere in the format, which begins at the first
+	// byte of a node; for formats without a header. Back is not used.
+	Inside bool
 }
 
 // Claim is what Measure says about a candidate.

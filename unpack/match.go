@@ -2,6 +2,7 @@ package unpack
 
 import (
 	"encoding/binary"
+	"slices"
 	"sort"
 
 	"github.com/wardein/wardein"
@@ -29,8 +30,12 @@ type pattern struct {
 // magics, in list order; literals follow.
 type magicRef struct {
 	format int
-	back   int64
+	back   int64 // or inside
 }
+
+// inside stands for the distance of a magic that stands anywhere in its
+// format, which begins where the node does.
+const inside = -1
 
 func (m *matcher) add(p pattern) {
 	p.at = rarestPair(p.bytes, p.mask)
@@ -150,7 +155,11 @@ func newPatterns(formats []wardein.Format, literals []string) *patterns {
 	for i, f := range formats {
 		for _, mg := range f.Magic {
 			p := pattern{bytes: mg.Bytes, mask: mg.Mask, id: len(ps.magics)}
-			ps.magics = append(ps.magics, magicRef{i, mg.Back})
+			back := mg.Back
+			if mg.Inside {
+				back = inside
+			}
+			ps.magics = append(ps.magics, magicRef{i, back})
 			if mg.Anchored {
 				ps.anchored = append(ps.anchored, p)
 			} else {
@@ -206,12 +215,14 @@ type pass struct {
 	seen int    // length of the scanned prefix of buf
 	base int64  // blob offset of buf[0]
 	hits hits
+
+	inside []hit // of magics that stand inside their formats
 }
 
 const passWindow = 64 << 10
 
 func (a *pass) reset(ps *patterns) {
-	*a = pass{ps: ps, buf: a.buf[:0]}
+	*a = pass{ps: ps, buf: a.buf[:0], inside: a.inside[:0]}
 	if ps.literals > 0 {
 		a.hits.literals = make([][]int64, ps.literals)
 	}
@@ -264,6 +275,13 @@ func (a *pass) hit(id, off int) {
 		return
 	}
 	ref := a.ps.magics[id]
+	if ref.back == inside {
+		// One candidate, however often the magic is met.
+		if x := (hit{0, ref.format}); !slices.Contains(a.inside, x) {
+			a.inside = append(a.inside, x)
+		}
+		return
+	}
 	if at < ref.back {
 		return
 	}
@@ -289,6 +307,7 @@ func (a *pass) finish(head []byte) *hits {
 			a.hits.magics = append(a.hits.magics, hit{0, ref.format})
 		}
 	}
+	a.hits.magics = append(a.hits.magics, a.inside...)
 	a.hits.sort()
 	for _, l := range a.hits.literals {
 		sort.Slice(l, func(i, j int) bool { return l[i] < l[j] })

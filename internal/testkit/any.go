@@ -56,6 +56,12 @@ func Which(formats []wardein.Format, r *io.SectionReader) (*wardein.Format, ward
 // the format's first byte.
 func Marked(f wardein.Format, r io.ReaderAt) bool {
 	for _, m := range f.Magic {
+		if m.Inside {
+			if b, _ := io.ReadAll(io.NewSectionReader(r, 0, 1<<30)); bytes.Contains(b, []byte(m.Bytes)) {
+				return true
+			}
+			continue
+		}
 		buf := make([]byte, len(m.Bytes))
 		if n, _ := r.ReadAt(buf, m.Back); n == len(buf) && Matches(m, buf) {
 			return true
