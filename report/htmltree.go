@@ -160,7 +160,7 @@ func (l *longest) add(n *wardein.Node) (bytes int64) {
 func (l *longest) rows() (out []spanRow) {
 	for _, s := range l.spans {
 		is := term.Clean(s.Is)
-		if s.Format != "" {
+		if s.Format != "" && s.Format != s.Is {
 			is += " (" + s.Format + ")"
 		}
 		out = append(out, spanRow{path(s.path), where(s.Off, s.Len), s.What.String(), is})

@@ -155,7 +155,7 @@ func (p *page) gaps(gaps []wardein.Gap) {
 	}
 	for i := range gaps[:min(len(gaps), maxRows)] {
 		g := &gaps[i]
-		p.Gaps = append(p.Gaps, gapRow{string(g.Kind), path(g.Node), where(g.Off, g.Len), g.Who, term.Clean(g.Why)})
+		p.Gaps = append(p.Gaps, gapRow{string(g.Kind), path(g.Node), where(g.Off, g.Len), g.Who, term.Clean(strings.TrimPrefix(g.Why, g.Who+": "))})
 	}
 	p.GapsLeft = max(len(gaps)-maxRows, 0)
 }
