@@ -19,18 +19,19 @@ import (
 // they were one, which costs nothing but looks.
 type names struct {
 	seen map[uint64]uint32 // how often a name occurred, and isFile, isFolder
-	also map[uint64]uint32 // the number of a folder that is called like a file
+	also map[uint64]uint32 // the number of a folder that is not the first of its name, and isImplied
 	// Neighbours stand in one folder mostly: dir is the last one, as found and
 	// as written.
 	dir, path string
 }
 
-// Marks in names.seen: the path without a number is taken by a file, or by a
-// folder that longer names imply.
+// Marks in names.seen: the path without a number is a file's, or a folder's,
+// listed or implied by longer names. Mark in names.also: not listed yet.
 const (
-	isFile   = 1 << 31
-	isFolder = 1 << 30
-	countOf  = isFolder - 1
+	isFile    = 1 << 31
+	isFolder  = 1 << 30
+	isImplied = 1 << 31
+	countOf   = isFolder - 1
 )
 
 func newNames() *names { return &names{seen: map[uint64]uint32{}} }
@@ -57,18 +58,26 @@ func (n *names) next(name string, content, folder bool) string {
 		dir, last = n.folder(name[:i]), name[i+1:]
 	}
 	sum := sumName(name)
-	v := n.seen[sum] + 1
-	if content && v == isFolder+1 {
-		v++ // the folder is the first of this name
+	k := n.also[sum]
+	if folder && k&isImplied != 0 { // listed behind what is in it
+		k &= countOf
+		n.also[sum] = k
+	} else {
+		v := n.seen[sum] + 1
+		if content && v == isFolder+1 {
+			v++ // the folder is the first of this name
+		}
+		k = v & countOf
+		switch {
+		case content && k == 1:
+			v |= isFile
+		case folder && k == 1:
+			v |= isFolder
+		case folder && v&isFolder == 0 && n.also[sum] == 0:
+			n.number(sum, k)
+		}
+		n.seen[sum] = v
 	}
-	k := v & countOf
-	switch {
-	case content && k == 1:
-		v |= isFile
-	case folder && v&isFile != 0 && n.also[sum] == 0:
-		n.number(sum, k)
-	}
-	n.seen[sum] = v
 	at := numbered(last, k)
 	switch {
 	case i < 0:
@@ -91,15 +100,17 @@ func (n *names) folder(dir string) string {
 			sum = (sum ^ uint64(dir[i])) * sumPrime
 			continue
 		}
-		k, v := uint32(1), n.seen[sum]
+		k, v := n.also[sum]&countOf, n.seen[sum]
 		switch {
-		case v == 0:
-			n.seen[sum] = isFolder
+		case k > 0:
 		case v&isFile != 0:
-			if k = n.also[sum]; k == 0 {
-				n.seen[sum] = v + 1
-				k = (v + 1) & countOf
-				n.number(sum, k)
+			n.seen[sum] = v + 1
+			k = (v + 1) & countOf
+			n.number(sum, k|isImplied)
+		default:
+			k = 1
+			if v&isFolder == 0 {
+				n.seen[sum] = v | isFolder
 			}
 		}
 		b.WriteString(numbered(dir[from:i], k))

@@ -28,6 +28,9 @@ func TestPaths(t *testing.T) {
 		// The file comes first, the folder is told apart.
 		{[]string{"f a", "f a/b", "f a/c", "f a", "f a/b"}, []string{"a", "a#2/b", "a#2/c", "a#3", "a#2/b#2"}},
 		{[]string{"f a", "d a", "f a/b"}, []string{"a", "a#2", "a#2/b"}},
+		{[]string{"f a", "f a/b", "d a", "d a"}, []string{"a", "a#2/b", "a#2", "a#3"}},
+		{[]string{"l a", "d a", "f a/b"}, []string{"a", "a#2", "a#2/b"}},
+		{[]string{"d a", "d a", "f a/b"}, []string{"a", "a#2", "a/b"}},
 		// The folder comes first, listed or not.
 		{[]string{"f a/b", "f a", "f a/c"}, []string{"a/b", "a#2", "a/c"}},
 		{[]string{"f a/b", "d a", "f a/c"}, []string{"a/b", "a", "a/c"}},
