@@ -29,6 +29,9 @@ type Gap struct {
 	Why string
 }
 
+// Error lets a Check.Tree end in a Gap, or in several joined (errors.Join).
+func (g *Gap) Error() string { return g.Why }
+
 // Severity grades the effect of a finding, never an intent.
 type Severity uint8
 
@@ -89,8 +92,11 @@ type Finding struct {
 	Severity   Severity
 	Confidence Confidence
 	Reach      Reach
-	Says       Text // what is there and what it means
-	Fix        Text // what the vendor can do
-	Meanwhile  Text // what the operator can do until then
-	Quotes     []Quote
+	// Exploited tells that a public list names what the finding is about as
+	// exploited (CISA KEV).
+	Exploited bool
+	Says      Text // what is there and what it means
+	Fix       Text // what the vendor can do
+	Meanwhile Text // what the operator can do until then
+	Quotes    []Quote
 }

@@ -7,6 +7,7 @@ package inspect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -214,15 +215,32 @@ func (r *Runner) each(ctx context.Context, do func(c *wardein.Check) error) (gap
 			return nil, cerr
 		}
 		if err != nil {
-			gaps = append(gaps, wardein.Gap{Who: c.Name, Kind: wardein.Crashed, Why: err.Error()})
+			gaps = append(gaps, gapsOf(c.Name, err)...)
 		}
 	}
 	return gaps, nil
 }
 
+// gapsOf are the Gaps that a check ended in; any other error is a crash.
+func gapsOf(check string, err error) (gaps []wardein.Gap) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			gaps = append(gaps, gapsOf(check, e)...)
+		}
+		return gaps
+	}
+	var g *wardein.Gap
+	if !errors.As(err, &g) {
+		return []wardein.Gap{{Who: check, Kind: wardein.Crashed, Why: err.Error()}}
+	}
+	own := *g
+	own.Who = check
+	return []wardein.Gap{own}
+}
+
 // Judge runs every check's Tree part and returns the findings in the order of
-// a report: reach, severity, confidence, ID, node, check. A check that
-// fails is a Gap; what it found before stays.
+// a report: reach, known exploited, severity, confidence, ID, node, check. A
+// check that fails is a Gap; what it found before stays.
 func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []wardein.Finding, gaps []wardein.Gap, err error) {
 	gaps, err = r.each(ctx, func(c *wardein.Check) error {
 		if c.Tree == nil {
@@ -241,6 +259,8 @@ func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []warde
 		switch {
 		case a.Reach != b.Reach:
 			return a.Reach > b.Reach
+		case a.Exploited != b.Exploited:
+			return a.Exploited
 		case a.Severity != b.Severity:
 			return a.Severity > b.Severity
 		case a.Confidence != b.Confidence:

@@ -268,6 +268,9 @@ func TestJudge(t *testing.T) {
 			finds(tr, out, wardein.Finding{ID: "f"})
 			return errors.New("no such table")
 		}},
+		{Name: "has none", Tree: func(context.Context, wardein.Tree, func(wardein.Finding)) error {
+			return errors.Join(&wardein.Gap{Kind: wardein.NoData, Why: "no database"}, &wardein.Gap{Kind: wardein.NoData, Why: "old feed"})
+		}},
 		{Name: "good", Tree: func(_ context.Context, tr wardein.Tree, out func(wardein.Finding)) error {
 			for n, f := range tr.Facts("bytes only") {
 				out(wardein.Finding{ID: f.Kind, Node: n.Path})
@@ -287,7 +290,7 @@ func TestJudge(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("findings %q\nwant %q", got, want)
 	}
-	if len(gaps) != 2 || gaps[0].Who != "panics" || gaps[0].Kind != wardein.Crashed || gaps[0].Why != "check failed: over the tree" ||
+	if len(gaps) != 4 || gaps[2] != (wardein.Gap{Who: "has none", Kind: wardein.NoData, Why: "no database"}) || gaps[3].Why != "old feed" || gaps[0].Who != "panics" || gaps[0].Kind != wardein.Crashed || gaps[0].Why != "check failed: over the tree" ||
 		gaps[1].Who != "fails" || gaps[1].Why != "no such table" {
 		t.Errorf("gaps %+v", gaps)
 	}
@@ -310,13 +313,13 @@ func TestJudgeInterrupted(t *testing.T) {
 	}
 }
 
-// The order of findings is reach, severity, confidence, ID and node, whatever
+// The order of findings is reach, known exploited, severity, confidence, ID and node, whatever
 // the order in which checks stand and speak.
 func TestOrder(t *testing.T) {
 	var all []wardein.Finding
-	for i := range 3 * 3 * 3 * 2 * 2 {
+	for i := range 3 * 3 * 3 * 2 * 2 * 2 {
 		all = append(all, wardein.Finding{Reach: wardein.Reach(i % 3), Severity: wardein.Severity(i / 3 % 3), Confidence: wardein.Confidence(i / 9 % 3),
-			ID: fmt.Sprint("id ", i/27%2), Node: fmt.Sprint("node ", i/54)})
+			ID: fmt.Sprint("id ", i/27%2), Node: fmt.Sprint("node ", i/54%2), Exploited: i/108 == 1})
 	}
 	judge := func(seed int64) []wardein.Finding {
 		rnd := rand.New(rand.NewSource(seed))
@@ -344,7 +347,7 @@ func TestOrder(t *testing.T) {
 	for i := 1; i < len(first); i++ {
 		a, b := first[i-1], first[i]
 		key := func(f wardein.Finding) string {
-			return fmt.Sprint(9-int(f.Reach), 9-int(f.Severity), 9-int(f.Confidence), f.ID, f.Node)
+			return fmt.Sprint(9-int(f.Reach), map[bool]int{true: 0, false: 1}[f.Exploited], 9-int(f.Severity), 9-int(f.Confidence), f.ID, f.Node)
 		}
 		if key(a) >= key(b) {
 			t.Errorf("%+v stands before %+v", a, b)

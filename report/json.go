@@ -106,6 +106,7 @@ func writeFinding(w *canon.Writer, f *wardein.Finding, messages map[string]strin
 	w.Object(func() {
 		w.Field("check").Text(f.Check)
 		w.Field("confidence").Text(f.Confidence.String())
+		w.Field("exploited").Bool(f.Exploited)
 		w.Field("fix")
 		text(f.Fix)
 		w.Field("id").Text(f.ID)

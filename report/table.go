@@ -360,7 +360,7 @@ const (
 // findings writes the first findings. Sentences are cut to what is there and
 // what to do: show has them in full.
 func (t *table) findings(all []wardein.Finding, messages map[string]string) {
-	fmt.Fprintf(t.w, "\n%s (reach, then severity, then certainty)\n", t.paint(bold, "DO FIRST"))
+	fmt.Fprintf(t.w, "\n%s (reach, then known exploited, severity, certainty)\n", t.paint(bold, "DO FIRST"))
 	some := all[:min(shownFull+shownShort, len(all))]
 	for i := range some {
 		f := &some[i]
@@ -380,7 +380,11 @@ func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 			continue
 		}
 		t.text(fmt.Sprintf("%2d %s ", i+1, name), indent, says)
-		t.more("reach: "+f.Reach.String(), "in "+t.path(f.Node))
+		reach := "reach: " + f.Reach.String()
+		if f.Exploited {
+			reach += " · known exploited"
+		}
+		t.more(reach, "in "+t.path(f.Node))
 		var do []string
 		if s := brief(f.Fix, messages, stops...); s != "" {
 			do = append(do, "vendor: "+term.Clean(s))
