@@ -17,7 +17,7 @@ func (x *extraction) Blocks(e wardein.Entry, blocks []wardein.Block) error {
 		return err
 	}
 	m := Member{Entry: e, Derived: x.format.Name}
-	verbatim := true
+	verbatim, unused := true, int64(0)
 	for i := range blocks {
 		b := &blocks[i]
 		if err := x.inside(b.Src); err != nil {
@@ -35,6 +35,9 @@ func (x *extraction) Blocks(e wardein.Entry, blocks []wardein.Block) error {
 		if m.Size < 0 {
 			return fmt.Errorf("member %q: blocks overflow", e.Name)
 		}
+		if b.Decode != nil && b.Len != b.Size && x.parts.met(sharedKey{b.Src, b.Size}) {
+			unused += b.Size - b.Len
+		}
 		if b.Src.Off >= 0 {
 			verbatim = verbatim && b.Decode == nil
 			ext := b.Src
@@ -49,6 +52,11 @@ func (x *extraction) Blocks(e wardein.Entry, blocks []wardein.Block) error {
 	if verbatim {
 		return x.Extents(e, m.Extents)
 	}
+	if most := partsRatio * x.w.Limits.container(x.view.size); unused > most-x.unused {
+		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("uses parts of blocks; decoding them gives %d bytes that no member has, the limit is %d", x.unused+unused, most)})
+		return x.skip(e, m.Size)
+	}
+	x.unused += unused
 	if err := x.charge(&e, m.Size); err != nil {
 		return x.skip(e, m.Size)
 	}
@@ -383,6 +391,27 @@ type sharedBlock struct {
 }
 
 const sharedKept = 8
+
+// partsRatio bounds the work on blocks of which little is used: how many times
+// what a container may give may be decoded for nothing.
+const partsRatio = 8
+
+// recent are the blocks that members used parts of last, in the order in which
+// they were handed out. What is decoded again depends on scheduling; what is
+// charged for it must not.
+type recent [sharedKept]sharedKey
+
+// met remembers a block and tells whether it was not among the last.
+func (r *recent) met(k sharedKey) bool {
+	i := slices.Index(r[:], k)
+	if i < 0 {
+		copy(r[1:], r[:])
+	} else {
+		copy(r[1:i+1], r[:i])
+	}
+	r[0] = k
+	return i < 0
+}
 
 func (s *sharedBlocks) get(x *extraction, b *wardein.Block) ([]byte, error) {
 	s.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +101,43 @@ func TestSharedRuns(t *testing.T) {
 	bounded(t, 20*time.Second, 200<<20, func() {
 		l.unpack(t, []byte(hands)).wantGap(wardein.Limit, "pieces, the limit for a container of 36 bytes is 1048576")
 	})
+}
+
+// Many members that each use a byte of a large block: the work is bounded, and
+// a block that neighbours share costs once.
+func TestPartsOfBlocks(t *testing.T) {
+	const size = 1 << 20
+	decoded := atomic.Int64{}
+	decode := func(dst, src []byte) (int, error) {
+		decoded.Add(int64(len(dst)))
+		return len(dst), nil
+	}
+	parts := func(apart int) *tree {
+		decoded.Store(0)
+		l := newLab(t, handing(func(_ int64, out wardein.Members) error {
+			for i := range 5000 {
+				src := wardein.Extent{Off: int64(i / 100 % 20), Len: 4}
+				if apart > 0 {
+					src.Off = int64(i % apart)
+				}
+				if err := out.Blocks(wardein.Entry{Name: fmt.Sprint(i)}, []wardein.Block{{Src: src, Size: size, From: int64(i), Len: 1, Decode: decode}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		l.cfg.Limits.StreamFloor = 16 << 20
+		return l.unpack(t, []byte(hands))
+	}
+	tr := parts(0)
+	if g := tr.nodes[0].Gaps; len(g) > 0 || decoded.Load() > 60*size {
+		t.Errorf("neighbours: %d MB decoded, gaps %v", decoded.Load()/size, g)
+	}
+	tr = parts(30)
+	tr.wantGap(wardein.Limit, "uses parts of blocks", "the limit is 134217728")
+	if n := decoded.Load() / size; n < 100 || n > 130 {
+		t.Errorf("far apart: %d MB decoded", n)
+	}
 }
 
 // What a format says of a gap is bounded, too.

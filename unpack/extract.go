@@ -29,6 +29,8 @@ type extraction struct {
 	most    int64 // decoded bytes beyond which the run has no use for the result
 	text    int64 // bytes of names, targets and attributes
 	runs    int64 // runs of bytes that members are
+	unused  int64 // bytes of blocks that members use parts of and do not have
+	parts   recent
 	clean   bool  // ran to its end, without a gap
 	cut     bool  // a stream was cut at the limit: its end is not known
 	said    error // the last error that is a Gap already
