@@ -56,12 +56,17 @@ by path; --root names it. Missing files are those of that folder that stand in
 no other file. Links are not followed. Exit 1 when anything but matches.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			file, done, err := input(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer done()
 			files, skipped, err := hashDir(cmd.Context(), args[1])
 			if err != nil {
 				return err
 			}
 			held := &holdings{byDigest: map[wardein.Digest][]string{}, byPath: map[string]wardein.Digest{}, byName: map[string][]string{}}
-			if err := walkRelease(cmd.Context(), args[0], flags, held.add); err != nil {
+			if err := walkRelease(cmd.Context(), file, flags, held.add); err != nil {
 				return err
 			}
 			rows := held.compare(files, strings.Trim(root, "/"), cmd.Flags().Changed("root"))

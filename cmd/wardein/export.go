@@ -24,10 +24,10 @@ func exportCmd() *cobra.Command {
 	var flags labFlags
 	var maxSize int64
 	cmd := &cobra.Command{
-		Use:   "export FILE DIR [PATH…]",
+		Use:   "export FILE|DIR|- INTO [PATH…]",
 		Short: "Copy what is inside a release out to a folder, safely",
-		Long: `Export writes files and folders below PATH (or all) into DIR. Names can't leave
-DIR: components that are "..", too long or not allowed on the host are written
+		Long: `Export writes files and folders below PATH (or all) into INTO. Names can't leave
+it: components that are "..", too long or not allowed on the host are written
 in an escaped form. No link is followed. Symbolic links are written as small
 text files NAME.symlink; devices, FIFOs and sockets are never made. Files that
 were opened become NAME, and what is inside them NAME.d/. Nothing that exists is
@@ -36,6 +36,11 @@ overwritten. Standard error says how much was written.`,
   wardein export olt.bin out 00010000.squashfs/etc`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			file, done, err := input(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer done()
 			if err := os.MkdirAll(args[1], 0o755); err != nil {
 				return err
 			}
@@ -53,7 +58,7 @@ overwritten. Standard error says how much was written.`,
 			for _, a := range args[2:] {
 				starts = append(starts, strings.Trim(a, "/"))
 			}
-			err = walkRelease(cmd.Context(), args[0], flags, func(l *lab, v *unpack.Visit) error {
+			err = walkRelease(cmd.Context(), file, flags, func(l *lab, v *unpack.Visit) error {
 				if k := v.Node.Kind; k == wardein.File || k == wardein.Region {
 					x.opened[v.Node.Path] = true
 				}
@@ -96,7 +101,7 @@ type exporter struct {
 	left                 int64
 	files, dirs, skipped int
 	opened               map[string]bool // paths of nodes with content, whose members go to NAME.d
-	fresh                bool            // DIR was empty: what is there is of this run
+	fresh                bool            // INTO was empty: what is there is of this run
 	failed               int
 	first                error
 }
@@ -174,7 +179,7 @@ func (x *exporter) write(name string, r io.Reader, size int64, mode fs.FileMode)
 	return errors.Join(err, f.Close())
 }
 
-// hostName is the path below DIR for a node's path: the members of a node
+// hostName is the path below INTO for a node's path: the members of a node
 // with content go to NAME.d, and components that a host might misread are
 // escaped.
 func (x *exporter) hostName(p string) string {

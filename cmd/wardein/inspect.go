@@ -60,20 +60,16 @@ failure, too.`,
 			if err != nil {
 				return err
 			}
-			path, input := args[0], args[0]
-			name := outputName(path)
+			name := outputName(args[0])
 			wanted, err := parseOutputs(outputs, name)
 			if err != nil {
 				return err
 			}
-			if path == "-" {
-				spool, err := spoolInput(cmd.Context(), cmd.InOrStdin())
-				if err != nil {
-					return err
-				}
-				defer os.Remove(spool)
-				path, input = spool, ""
+			path, done, err := input(cmd, args[0])
+			if err != nil {
+				return err
 			}
+			defer done()
 			res, err := inspectRelease(cmd.Context(), path, name, flags, &deliv)
 			if err != nil {
 				return advise(err)
@@ -84,7 +80,7 @@ failure, too.`,
 					tellReplaced(cmd, o, res.report.Release.Digest)
 				}
 			}
-			files, err := res.write(wanted, input, cmd.OutOrStdout(), color)
+			files, err := res.write(wanted, args[0], cmd.OutOrStdout(), color)
 			if err != nil {
 				return err
 			}
@@ -180,6 +176,16 @@ func outputName(path string) string {
 		base = strings.TrimSuffix(base, ext)
 	}
 	return base
+}
+
+// input is the file that a release's name means: "-" is standard input, which
+// is copied. done removes the copy.
+func input(cmd *cobra.Command, name string) (file string, done func(), err error) {
+	if name != "-" {
+		return name, func() {}, nil
+	}
+	spool, err := spoolInput(cmd.Context(), cmd.InOrStdin())
+	return spool, func() { os.Remove(spool) }, err
 }
 
 // spoolInput copies standard input into a temporary file. An interrupt ends

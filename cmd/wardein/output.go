@@ -70,7 +70,10 @@ func treeFile(file string) string {
 // write writes the wanted outputs and returns the names of the files.
 func (r *result) write(outputs []output, input string, stdout io.Writer, color bool) (files []string, err error) {
 	messages := report.Messages(checks.Checks())
-	screen := report.Screen{Color: color, Input: input}
+	screen := report.Screen{Color: color}
+	if input != "-" {
+		screen.Input = input
+	}
 	if f, ok := stdout.(*os.File); ok && term.IsTerminal(f) {
 		screen.Width = term.Width(f)
 	}

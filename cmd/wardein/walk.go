@@ -88,7 +88,7 @@ func treeCmd() *cobra.Command {
 	var flags labFlags
 	var depth int
 	cmd := &cobra.Command{
-		Use:   "tree FILE [PATH]",
+		Use:   "tree FILE|DIR|- [PATH]",
 		Short: "Show what is inside a release, as a tree",
 		Long: `Tree shows the nodes below PATH (or all): name, bytes, the format that opened
 it, and how many gaps it has. No checks run. wardein ls lists the same nodes in
@@ -163,7 +163,7 @@ func lsCmd() *cobra.Command {
 	var flags labFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "ls FILE [PATH]",
+		Use:   "ls FILE|DIR|- [PATH]",
 		Short: "List nodes with mode, owner, size, digest and format",
 		Long:  "List the nodes below PATH, one a line: type and mode, owner, size, SHA-256, format, path.",
 		Args:  cobra.RangeArgs(1, 2),
@@ -179,6 +179,11 @@ func lsCmd() *cobra.Command {
 // listNodes shows the nodes below a path, or gives them as JSON. rel is a node's
 // path below it.
 func listNodes(cmd *cobra.Command, args []string, flags labFlags, asJSON bool, show func(out *bufio.Writer, n *wardein.Node, rel string) error) error {
+	file, done, err := input(cmd, args[0])
+	if err != nil {
+		return err
+	}
+	defer done()
 	start := placeArg(args)
 	found := false
 	return printed(cmd, func(out *bufio.Writer) error {
@@ -194,9 +199,9 @@ func listNodes(cmd *cobra.Command, args []string, flags labFlags, asJSON bool, s
 			}
 			return show(out, v.Node, rel)
 		}
-		err := walkRelease(cmd.Context(), args[0], flags, visit)
+		err := walkRelease(cmd.Context(), file, flags, visit)
 		if err == nil && !found && start.otherwise() {
-			err = walkRelease(cmd.Context(), args[0], flags, visit)
+			err = walkRelease(cmd.Context(), file, flags, visit)
 		}
 		if err == nil && !found {
 			err = noPath(args[0], start.path)
@@ -265,7 +270,7 @@ func findCmd() *cobra.Command {
 	var name, format, digest string
 	var unknown, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "find FILE",
+		Use:   "find FILE|DIR|-",
 		Short: "Find nodes by name, format or digest",
 		Long:  "List the paths of all nodes for which everything holds that the flags say.",
 		Example: `  wardein find olt.bin --name '*.key'
@@ -279,9 +284,14 @@ func findCmd() *cobra.Command {
 			if format != "" && !slices.Contains(formatNames(), format) {
 				return unknownName("format", format, formatNames())
 			}
+			file, done, err := input(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer done()
 			return printed(cmd, func(out *bufio.Writer) error {
 				list := nodeList{out: out}
-				err := walkRelease(cmd.Context(), args[0], flags, func(_ *lab, v *unpack.Visit) error {
+				err := walkRelease(cmd.Context(), file, flags, func(_ *lab, v *unpack.Visit) error {
 					n := v.Node
 					if name != "" {
 						if ok, _ := path.Match(name, path.Base(n.Path)); !ok || n.Path == "" {
@@ -343,13 +353,18 @@ func hasUnknown(n *wardein.Node) bool {
 func catCmd() *cobra.Command {
 	var flags labFlags
 	cmd := &cobra.Command{
-		Use:   "cat FILE PATH",
+		Use:   "cat FILE|DIR|- PATH",
 		Short: "Write one node's bytes to standard output",
 		Long: `Cat writes the bytes of the node at PATH as they are: into a file or a program,
 not onto a terminal.`,
 		Example: `  wardein cat olt.bin 00010000.squashfs/etc/passwd | less`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			file, done, err := input(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer done()
 			want := placeArg(args)
 			found := false
 			visit := func(l *lab, v *unpack.Visit) error {
@@ -366,9 +381,9 @@ not onto a terminal.`,
 				}
 				return errFound
 			}
-			err := walkRelease(cmd.Context(), args[0], flags, visit)
+			err = walkRelease(cmd.Context(), file, flags, visit)
 			if err == nil && !found && want.otherwise() {
-				err = walkRelease(cmd.Context(), args[0], flags, visit)
+				err = walkRelease(cmd.Context(), file, flags, visit)
 			}
 			if err == nil && !found {
 				err = noPath(args[0], want.path)
