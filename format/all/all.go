@@ -29,6 +29,7 @@ import (
 	"github.com/wardein/wardein/format/ikconfig"
 	"github.com/wardein/wardein/format/iso9660"
 	"github.com/wardein/wardein/format/jffs2"
+	"github.com/wardein/wardein/format/kernel"
 	"github.com/wardein/wardein/format/linuximage"
 	"github.com/wardein/wardein/format/lz4"
 	"github.com/wardein/wardein/format/lzip"
@@ -76,6 +77,7 @@ func Formats() []wardein.Format {
 			zboot.Format,
 			zimage.Format,
 			linuximage.Format,
+			kernel.Format,
 			ikconfig.Format,
 			ubootenv.Format,
 			gpt.Format,
