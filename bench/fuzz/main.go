@@ -3,6 +3,7 @@
 //
 //	go run ./bench/fuzz -n 1000000        each target to a million executions in total
 //	go run ./bench/fuzz -time 100s        all targets together for that long, no counts kept
+//	go run ./bench/fuzz -time 60s -share 4   a quarter of them, another one for each commit
 //
 // It may be ended at any time and goes on where it stopped: the executions of
 // each target stand in bench/fuzz-counts.tsv with the day and the commit of its
@@ -51,14 +52,15 @@ func main() {
 	n := flag.Int64("n", 0, "run each target until it has this many executions in total")
 	total := flag.Duration("time", 0, "run all targets together for this long")
 	only := flag.String("only", "", "only targets whose folder and name contain this")
+	share := flag.Int("share", 1, "with -time: one in this many targets; the commit says which")
 	parallel := flag.Int("parallel", 0, "workers per target (default: GOMAXPROCS)")
 	slice := flag.Duration("slice", 2*time.Minute, "with -n: go on to the next target after this long")
 	flag.Parse()
-	if (*n > 0) == (*total > 0) {
-		fmt.Fprintln(os.Stderr, "fuzz: want either -n or -time")
+	if (*n > 0) == (*total > 0) || *share < 1 || *share > 1 && *n > 0 {
+		fmt.Fprintln(os.Stderr, "fuzz: want either -n or -time, and -share with -time alone")
 		os.Exit(2)
 	}
-	broken, err := run(*n, *total, *slice, *only, *parallel)
+	broken, err := run(*n, *total, *slice, *only, *share, *parallel)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fuzz: error:", err)
 		os.Exit(2)
@@ -69,14 +71,17 @@ func main() {
 	}
 }
 
-func run(n int64, total, slice time.Duration, only string, parallel int) (broken int, err error) {
+func run(n int64, total, slice time.Duration, only string, share, parallel int) (broken int, err error) {
 	all, err := targets(".")
 	if err != nil {
 		return 0, err
 	}
+	head, _ := exec.Command("git", "rev-parse", "--short=7", "HEAD").Output()
+	commit := strings.TrimSpace(string(head))
+	turn, _ := strconv.ParseUint(commit, 16, 64)
 	var list []target
-	for _, t := range all {
-		if strings.Contains(t.dir+" "+t.name, only) && (n > 0 || t.guided()) {
+	for i, t := range all {
+		if strings.Contains(t.dir+" "+t.name, only) && (n > 0 || t.guided()) && uint64(i)%uint64(share) == turn%uint64(share) {
 			list = append(list, t)
 		}
 	}
@@ -111,7 +116,6 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 	if err != nil {
 		return 0, err
 	}
-	head, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
 	failed := map[target]bool{}
 	for open := true; open; {
 		open = false
@@ -126,7 +130,7 @@ func run(n int64, total, slice time.Duration, only string, parallel int) (broken
 				args = guide(t, strconv.FormatInt(left, 10)+"x", parallel)
 			}
 			got, ended, err := fuzzFor(t, args, slice, stop)
-			counts[t] = count{counts[t].execs + got.execs, time.Now().UTC().Format("2006-01-02"), strings.TrimSpace(string(head))}
+			counts[t] = count{counts[t].execs + got.execs, time.Now().UTC().Format("2006-01-02"), commit}
 			if werr := writeCounts(counts); werr != nil {
 				return broken, werr
 			}
