@@ -2,8 +2,10 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -178,9 +180,12 @@ func codeParts(c *wardein.Coverage) []string {
 	if len(c.Code) == 0 {
 		return nil
 	}
+	const shown = 4
 	var all, read int64
 	var unread []string
-	for _, k := range c.Code {
+	largest := slices.Clone(c.Code)
+	slices.SortStableFunc(largest, func(a, b wardein.CodeCount) int { return cmp.Compare(b.Bytes-b.Read, a.Bytes-a.Read) })
+	for _, k := range largest {
 		all += k.Bytes
 		read += k.Read
 		if k.Read < k.Bytes {
@@ -190,6 +195,9 @@ func codeParts(c *wardein.Coverage) []string {
 			}
 			unread = append(unread, arch+" "+Size(k.Bytes-k.Read))
 		}
+	}
+	if n := len(unread) - shown; n > 0 {
+		unread = append(unread[:shown], fmt.Sprintf("%d more", n))
 	}
 	if read == 0 {
 		return []string{"no check reads code yet (" + strings.Join(unread, ", ") + ")"}

@@ -33,6 +33,7 @@ type labFlags struct {
 	noCage bool
 	asOf   string // of inspect alone
 	quiet  bool
+	prints bool // the result is printed while the release is read
 }
 
 // lab is an open store with an engine over one input.

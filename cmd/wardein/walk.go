@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ var errFound = errors.New("found")
 // walkRelease walks a release's tree: from the store where it holds it, else
 // by unpacking. No checks run.
 func walkRelease(ctx context.Context, file string, flags labFlags, visit func(l *lab, v *unpack.Visit) error) (err error) {
-	show := newProgress(flags.quiet, "hashing the input")
+	show := newProgress(flags.quiet || flags.prints && term.IsTerminal(os.Stdout), "hashing the input")
 	defer show.end()
 	l, err := openLab(ctx, file, flags)
 	if err != nil {
@@ -186,6 +187,7 @@ func listNodes(cmd *cobra.Command, args []string, flags labFlags, asJSON bool, s
 	defer done()
 	start := placeArg(args)
 	found := false
+	flags.prints = true
 	return printed(cmd, func(out *bufio.Writer) error {
 		list := nodeList{out: out}
 		visit := func(_ *lab, v *unpack.Visit) error {
@@ -289,6 +291,7 @@ func findCmd() *cobra.Command {
 				return err
 			}
 			defer done()
+			flags.prints = true
 			return printed(cmd, func(out *bufio.Writer) error {
 				list := nodeList{out: out}
 				err := walkRelease(cmd.Context(), file, flags, func(_ *lab, v *unpack.Visit) error {
@@ -366,6 +369,7 @@ not onto a terminal.`,
 			}
 			defer done()
 			want := placeArg(args)
+			flags.prints = true
 			found := false
 			visit := func(l *lab, v *unpack.Visit) error {
 				if rel, ok := want.rel(v.Node.Path); !ok || rel != "" {
