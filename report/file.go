@@ -10,6 +10,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/internal/flat"
 )
 
 func digest(b []byte) wardein.Digest { return sha256.Sum256(b) }
@@ -60,19 +61,29 @@ type NodeFact struct {
 type File struct {
 	r     io.ReaderAt
 	size  int64
-	lines map[uint64]int64 // hash of a path → offset of its line
+	lines *Lines
 	facts Facts
 	err   error
 }
 
-// OpenTree makes a Tree of a tree file. lines maps PathHash of each node's
-// path to its line's offset; facts may be nil.
-func OpenTree(r io.ReaderAt, size int64, lines map[uint64]int64, facts Facts) *File {
+// OpenTree makes a Tree of a tree file; lines, without which no node is found
+// by its path, and facts may be nil.
+func OpenTree(r io.ReaderAt, size int64, lines *Lines, facts Facts) *File {
+	if lines == nil {
+		lines = &Lines{}
+	}
 	return &File{r: r, size: size, lines: lines, facts: facts}
 }
 
-// PathHash is the 64-bit FNV-1a hash of a path.
-func PathHash(path string) uint64 {
+// Lines tells where the line of each path begins in a tree file. It takes
+// some 20 bytes for each.
+type Lines struct{ at flat.Map[[8]byte, int64] }
+
+// Add notes the line of a path.
+func (l *Lines) Add(path string, off int64) { l.at.Put(flat.Sum(pathHash(path)), off) }
+
+// pathHash is the 64-bit FNV-1a hash of a path.
+func pathHash(path string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := 0; i < len(path); i++ {
 		h = (h ^ uint64(path[i])) * 1099511628211
@@ -115,7 +126,7 @@ func (f *File) fail(err error) {
 
 // Lookup returns the node at a path.
 func (f *File) Lookup(path string) *wardein.Node {
-	off, ok := f.lines[PathHash(path)]
+	off, ok := f.lines.at.Get(flat.Sum(pathHash(path)))
 	if !ok {
 		return nil
 	}

@@ -79,7 +79,7 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 		cfg.patterns = newPatterns(cfg.Formats, cfg.Literals)
 	}
 	w := &worker{Config: cfg, pack: pk, sources: src, up: up,
-		total: s.total, begun: map[keySum]struct{}{}, byName: map[string]int{}}
+		total: s.total, byName: map[string]int{}}
 	for i, f := range cfg.Formats {
 		w.byName[f.Name] = i
 	}

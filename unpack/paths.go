@@ -3,6 +3,8 @@ package unpack
 import (
 	"strconv"
 	"strings"
+
+	"github.com/wardein/wardein/internal/flat"
 )
 
 // names gives the members of one container their paths, so that each path of
@@ -18,8 +20,8 @@ import (
 // Names are remembered as 64-bit sums. Two names of one sum are numbered as if
 // they were one, which costs nothing but looks.
 type names struct {
-	seen map[uint64]uint32 // how often a name occurred, and isFile, isFolder
-	also map[uint64]uint32 // the number of a folder that is not the first of its name, and isImplied
+	seen flat.Map[[8]byte, uint32] // how often a name occurred, and isFile, isFolder
+	also map[uint64]uint32         // the number of a folder that is not the first of its name, and isImplied
 	// Neighbours stand in one folder mostly: dir is the last one, as found and
 	// as written.
 	dir, path string
@@ -34,7 +36,12 @@ const (
 	countOf   = isFolder - 1
 )
 
-func newNames() *names { return &names{seen: map[uint64]uint32{}} }
+func (n *names) count(sum uint64) uint32 {
+	v, _ := n.seen.Get(flat.Sum(sum))
+	return v
+}
+
+func (n *names) mark(sum uint64, v uint32) { n.seen.Put(flat.Sum(sum), v) }
 
 // FNV-1a.
 const (
@@ -63,7 +70,7 @@ func (n *names) next(name string, content, folder bool) string {
 		k &= countOf
 		n.also[sum] = k
 	} else {
-		v := n.seen[sum] + 1
+		v := n.count(sum) + 1
 		if content && v == isFolder+1 {
 			v++ // the folder is the first of this name
 		}
@@ -76,7 +83,7 @@ func (n *names) next(name string, content, folder bool) string {
 		case folder && v&isFolder == 0 && n.also[sum] == 0:
 			n.number(sum, k)
 		}
-		n.seen[sum] = v
+		n.mark(sum, v)
 	}
 	at := numbered(last, k)
 	switch {
@@ -100,17 +107,17 @@ func (n *names) folder(dir string) string {
 			sum = (sum ^ uint64(dir[i])) * sumPrime
 			continue
 		}
-		k, v := n.also[sum]&countOf, n.seen[sum]
+		k, v := n.also[sum]&countOf, n.count(sum)
 		switch {
 		case k > 0:
 		case v&isFile != 0:
-			n.seen[sum] = v + 1
+			n.mark(sum, v+1)
 			k = (v + 1) & countOf
 			n.number(sum, k|isImplied)
 		default:
 			k = 1
 			if v&isFolder == 0 {
-				n.seen[sum] = v | isFolder
+				n.mark(sum, v|isFolder)
 			}
 		}
 		b.WriteString(numbered(dir[from:i], k))

@@ -11,7 +11,7 @@ import (
 // member is a name with the kind that matters for its path: f(ile), d(irectory)
 // or l(ink).
 func pathsOf(members ...string) (out []string) {
-	n := newNames()
+	n := &names{}
 	for _, m := range members {
 		out = append(out, n.next(m[2:], m[0] == 'f', m[0] == 'd'))
 	}
@@ -65,7 +65,7 @@ func TestPathsUnique(t *testing.T) {
 		var list []string
 		var fill func(at string, depth int)
 		fill = func(at string, depth int) {
-			n := newNames()
+			n := &names{}
 			for range 1 + rnd.Intn(8) {
 				kind, m := "fdl"[rnd.Intn(3)], name()
 				p := joinPath(at, n.next(m, kind == 'f', kind == 'd'))
@@ -90,7 +90,7 @@ func BenchmarkPaths(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		n := newNames()
+		n := &names{}
 		for _, m := range list {
 			n.next(m, true, false)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/wardein/wardein"
 )
@@ -173,6 +174,9 @@ func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around 
 	}
 	left := w.left(n)
 	rec, err := w.record(key, left, loc, input)
+	if err == nil {
+		defer rec.close()
+	}
 	if err == nil && rec.Decoded > left {
 		err = errTooMuch
 	}
@@ -226,7 +230,7 @@ func (w *walk) left(n *wardein.Node) int64 {
 
 func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input *os.File, here *ancestors) error {
 	reg := newRegion(nil, loc)
-	paths := newNames()
+	paths := &names{}
 	for {
 		m, err := rec.Next()
 		if err == io.EOF {
@@ -293,12 +297,22 @@ func opaque(size int64) []wardein.Span {
 type openRecord struct {
 	*RecordReader
 	volatile bool // of a blob that killed the child
+	in       *bufio.Reader
+}
+
+// recordReaders are the buffers through which records and outcomes are read.
+var recordReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 8<<10) }}
+
+func (r *openRecord) close() {
+	if r.in != nil {
+		recordReaders.Put(r.in)
+	}
 }
 
 func (w *walk) record(k Key, left int64, loc Loc, input *os.File) (*openRecord, error) {
 	e := w.e
 	if r := e.volatile[k]; r != nil {
-		return &openRecord{&RecordReader{Record: *r}, true}, nil
+		return &openRecord{&RecordReader{Record: *r}, true, nil}, nil
 	}
 	e.storeMu.Lock()
 	has := e.has(k)
@@ -308,7 +322,7 @@ func (w *walk) record(k Key, left int64, loc Loc, input *os.File) (*openRecord, 
 			return nil, err
 		}
 		if r := e.volatile[k]; r != nil {
-			return &openRecord{&RecordReader{Record: *r}, true}, nil
+			return &openRecord{&RecordReader{Record: *r}, true, nil}, nil
 		}
 	}
 	e.storeMu.Lock()
@@ -317,14 +331,16 @@ func (w *walk) record(k Key, left int64, loc Loc, input *os.File) (*openRecord, 
 	if err != nil {
 		return nil, fmt.Errorf("record of %s: %w", k.Blob, err)
 	}
-	rr, err := ReadRecord(bufio.NewReaderSize(r, 8<<10))
+	in := recordReaders.Get().(*bufio.Reader)
+	in.Reset(r)
+	rr, err := ReadRecord(in)
 	if err == nil && rr.Key != k {
 		err = fmt.Errorf("is of %s as %q", rr.Key.Blob, rr.Key.As)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("record of %s as %q: %w", k.Blob, k.As, err)
 	}
-	return &openRecord{rr, false}, nil
+	return &openRecord{rr, false, in}, nil
 }
 
 func (w *walk) outcomes(k Key) ([]wardein.Outcome, error) {
@@ -334,5 +350,8 @@ func (w *walk) outcomes(k Key) ([]wardein.Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("facts about %s: %w", k.Blob, err)
 	}
-	return ReadOutcomes(bufio.NewReaderSize(r, 4<<10))
+	in := recordReaders.Get().(*bufio.Reader)
+	defer recordReaders.Put(in)
+	in.Reset(r)
+	return ReadOutcomes(in)
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/flat"
 )
 
 // Look runs the checks over one blob. hits gives the offsets of the i-th of
@@ -40,8 +41,8 @@ type worker struct {
 	decoded atomic.Int64
 
 	mu     sync.Mutex
-	begun  map[keySum]struct{} // records that were begun in this child
-	failed error               // the first fatal error
+	begun  flat.Map[keySum, struct{}] // records that were begun in this child
+	failed error                      // the first fatal error
 }
 
 // uplink is the worker's view of its parent.
@@ -209,8 +210,9 @@ func (w *worker) unpackWithin(ctx context.Context, b *blob, as string, around *a
 	return err
 }
 
-// keySum is a key in the form in which a worker remembers millions.
-type keySum [16]byte
+// keySum is a key in the form in which a worker remembers millions. A record
+// whose sum is another's is made when the walk asks for it.
+type keySum [8]byte
 
 func sumKey(k Key) (s keySum) {
 	copy(s[:], k.Blob[:])
@@ -225,11 +227,7 @@ func (w *worker) first(k Key) bool {
 	s := sumKey(k)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, ok := w.begun[s]; ok {
-		return false
-	}
-	w.begun[s] = struct{}{}
-	return true
+	return w.begun.Put(s, struct{}{})
 }
 
 // report hands a finished record up, and what the checks say of its blob.

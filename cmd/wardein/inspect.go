@@ -269,7 +269,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	tree := report.NewTreeWriter(treeFile)
 	tally := runner.NewTally()
 	var cover unpack.Cover
-	lines := map[uint64]int64{}
+	lines := &report.Lines{}
 	facts := report.Facts{}
 	addGap := func(g wardein.Gap) {
 		if len(rep.Gaps) < maxGaps {
@@ -306,7 +306,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		if err != nil {
 			return err
 		}
-		lines[report.PathHash(n.Path)] = off
+		lines.Add(n.Path, off)
 		for _, o := range v.Outcomes {
 			for _, f := range o.Facts {
 				facts[o.Check] = append(facts[o.Check], report.NodeFact{Line: off, Fact: f})

@@ -4,6 +4,7 @@
 package flat
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"iter"
 	"math/bits"
@@ -15,6 +16,12 @@ import (
 // dealt out by a hash with a secret seed.
 type Key interface {
 	~[8]byte | ~[16]byte | ~[32]byte
+}
+
+// Sum is a 64-bit sum as a key.
+func Sum(v uint64) (k [8]byte) {
+	binary.BigEndian.PutUint64(k[:], v)
+	return k
 }
 
 // Map is a hash table. The zero value is empty and ready for use; one
