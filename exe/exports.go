@@ -88,30 +88,7 @@ func (k *Kernel) pairs(r io.ReaderAt, size int64) error {
 			return err
 		}
 	}
-	base := k.Base
-	if k.Exports != nil {
-		base = k.Exports.base
-	}
-	if base == 0 {
-		return nil
-	}
-	for _, x := range runs {
-		if x.len < 2*leastPairs*width || x.len > maxEntries*2*width || x.len <= k.Exceptions.Len {
-			continue
-		}
-		b, err := readAt(r, x.off, x.len)
-		if err != nil {
-			return err
-		}
-		for _, at := range []int{0, int(width)} {
-			p := ascending(b[at:], int(width), word, base, uint64(x.off))
-			if place := (Place{Off: x.off + int64(at) + p.Off, Len: p.Len}); p.Len > k.Exceptions.Len && !k.Symbols.overlaps(place) {
-				k.Exceptions = place
-				k.CodeTo = int64(word(b[int64(at)+p.Off+p.Len-2*width:])-base) + 4
-			}
-		}
-	}
-	return nil
+	return k.exceptions(r, runs, width, word)
 }
 
 // addressRuns finds runs of addresses that lie within 64 MiB of the first. A
@@ -149,32 +126,6 @@ func addressRuns(r io.ReaderAt, size, width int64, word func([]byte) uint64) (ru
 	}
 	end()
 	return runs, nil
-}
-
-// ascending finds the longest table of pairs of which the first ascends and
-// both are in the text, [base, base+text).
-func ascending(b []byte, width int, word func([]byte) uint64, base, text uint64) (best Place) {
-	size := 2 * width
-	from, last := 0, uint64(0)
-	plain := true // so far a list of ascending addresses, not of pairs
-	p := 0
-	end := func() {
-		if n := int64(p - from); !plain && n >= int64(leastPairs*size) && n > best.Len {
-			best = Place{Off: int64(from), Len: n}
-		}
-	}
-	for ; p+size <= len(b); p += size {
-		at, fix := word(b[p:]), word(b[p+width:])
-		if at > last && at&3 == 0 && fix&3 == 0 && at-base < text && fix-base < text {
-			plain = plain && fix >= at && (p == from || at >= word(b[p-width:]))
-			last = at
-			continue
-		}
-		end()
-		from, last, plain = p+size, 0, true
-	}
-	end()
-	return best
 }
 
 // findExports looks for the table at the end of a run. The names follow it,

@@ -23,11 +23,12 @@ var prologue = map[string]func(uint32) bool{
 // code samples the first third of the bytes, which is text in every kernel's
 // linker script, and takes the instruction set that most words are of.
 func (k *Kernel) code(r io.ReaderAt, size int64) error {
-	const pieces, piece = 32, 4 << 10
+	const piece = 4 << 10
+	pieces := min(max(size/3/piece, 1), 32)
 	var b [piece]byte
 	var c [2]census
 	words := 0
-	for i := range int64(pieces) {
+	for i := range pieces {
 		off := (size / 3 / pieces * i) &^ 3
 		n, err := r.ReadAt(b[:min(piece, size-off)], off)
 		if int64(n) < min(piece, size-off) {
@@ -50,7 +51,7 @@ func (k *Kernel) code(r io.ReaderAt, size int64) error {
 			arch  string
 			class int
 		}{{c[i].arm, "arm", 32}, {c[i].aarch64, "aarch64", 64}, {c[i].mips, "mips", 32}, {c[i].ppc, "ppc", 32}} {
-			if a.n <= best || words < 1024 {
+			if a.n <= best || words < 512 {
 				continue
 			}
 			best = a.n

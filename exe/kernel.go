@@ -32,7 +32,8 @@ type Kernel struct {
 	// Exceptions is the table of instructions that may fault; Len 0 where it
 	// was not found.
 	Exceptions Place
-	// CodeTo is the end of the last instruction that Exceptions names.
+	// CodeTo is the end of the last instruction before the version line that
+	// Exceptions names.
 	CodeTo int64
 	// Bounds are the addresses of the symbols that the linker script puts
 	// between sections, "_etext" and the like, as far as Symbols has them.

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/exe"
@@ -220,8 +221,8 @@ func areas(k *exe.Kernel, r io.ReaderAt, end int64) ([]wardein.Span, error) {
 		add(0, text, "head", k.Arch, false)
 		add(text, etext, "text", k.Arch, false)
 	case k.Exceptions.Len == 0:
-	case k.Exceptions.Off < first:
-		// The linker script of mips has it behind the text.
+	case strings.HasPrefix(k.Arch, "mips"):
+		// Its linker script has the table right behind the text.
 		add(0, k.Exceptions.Off, "text", k.Arch, false)
 	default:
 		add(0, k.CodeTo, "text", k.Arch, false)

@@ -33,4 +33,6 @@ fetch mipsel linux-image-mips32r2el data
 fetch mips64el linux-image-mips64r2el data
 fetch armhf linux-image-armmp data
 fetch armel linux-image-marvell data
+# vmlinux-to-elf cuts the addresses of 64-bit PowerPC to 32 bits: that kernel is
+# good for the claim alone.
 fetch ppc64el linux-image-powerpc64le elf
