@@ -52,11 +52,11 @@ type core struct {
 	left    int // bytes of a stored block, or of a match that the window's end cut off
 	back    int // distance of that match
 	codes   *tables
-	nlit    int
+	nlit    int // codes of a dynamic block
 	ndist   int
 	npre    int
 	have    int // lengths read
-	lens    [maxLit + maxDist + 138]uint8
+	lens    [maxLit + maxDist]uint8
 	preLens [19]uint8
 	pre     [1 << preBits]uint32
 	own     tables
@@ -82,9 +82,9 @@ func (c *core) err(st status) error {
 	return nil
 }
 
-// run decodes src until the window is full, and returns how many bytes of it it
-// used, whole ones: src must go on there in the next call. hungry, which needs at
-// least one byte more, comes only without last.
+// run decodes src until the window is full, and returns how many bytes of it were
+// used, whole ones: the next call's src goes on there. hungry, which at least one
+// byte more satisfies, comes only without last.
 func (c *core) run(src []byte, last bool) (int, status) {
 	c.in = 0
 	st := c.decode(src)

@@ -2,6 +2,7 @@ package inflate
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -34,7 +35,8 @@ const (
 	maxLit  = 286 // codes that mean something
 	maxDist = 30
 
-	// Each second table holds at least two codes: at most 144 and 16.
+	// There are at most 144 and 16 second tables, since each holds two codes
+	// or more, of 16 and 64 entries. Powers of two spare bounds checks.
 	litSize  = 8192
 	distSize = 2048
 
@@ -137,25 +139,20 @@ func build(table []uint32, width int, lens []uint8, symbols []uint32) int {
 		at[n+1] = at[n] + count[n]
 	}
 	if left > 0 {
-		verdict := empty
-		if longest > 0 {
-			verdict = single
-		}
 		if longest > 1 {
 			return incomplete
 		}
-		for i := range table[:1<<width] {
-			table[i] = other | 1<<8 | 1
+		table = table[:1<<width]
+		for i := range table {
+			table[i] = other | 0x101
 		}
 		if longest == 0 {
-			return verdict
+			return empty
 		}
-		for sym, n := range lens {
-			for i := 0; n > 0 && i < 1<<width; i += 2 {
-				table[i] = symbols[sym] + 0x101
-			}
+		for i, e := 0, symbols[slices.Index(lens, 1)]+0x101; i < len(table); i += 2 {
+			table[i] = e
 		}
-		return verdict
+		return single
 	}
 
 	// Symbols by length of code, then by number: the order of the codes.
@@ -168,9 +165,9 @@ func build(table []uint32, width int, lens []uint8, symbols []uint32) int {
 		}
 	}
 	todo := sorted[:len(lens)-int(unused)]
-	code := uint(0)
-	var literals, back [256]uint16
-	count0 := 0
+	code := uint(0) // a code's first bit is its highest; in input it is the lowest
+	var short, index [256]uint16
+	shorts := 0
 	for n := 1; n <= min(width, longest); n++ {
 		// What the shorter codes filled holds for both values of one bit more.
 		half := 1 << (n - 1)
@@ -181,8 +178,8 @@ func build(table []uint32, width int, lens []uint8, symbols []uint32) int {
 			table[x] = symbols[sym] + uint32(n)*0x101
 			code++
 			if width == litBits && sym < 256 {
-				literals[count0], back[count0] = sym, x
-				count0++
+				short[shorts], index[shorts] = sym, x
+				shorts++
 			}
 		}
 		todo = todo[count[n]:]
@@ -192,8 +189,9 @@ func build(table []uint32, width int, lens []uint8, symbols []uint32) int {
 	}
 
 	if width == litBits {
-		pair(table, literals[:count0], lens, back[:])
+		pair(table, short[:shorts], index[:], lens)
 	}
+	// Codes that begin with the same width bits stand in a row.
 	rest := longest - width
 	next, prefix, second := 1<<width, -1, []uint32(nil)
 	for n := width + 1; n <= longest; n++ {
@@ -218,8 +216,9 @@ func build(table []uint32, width int, lens []uint8, symbols []uint32) int {
 }
 
 // pair joins two literals whose codes fit the index together: most of what text
-// is made of is then looked up in twos.
-func pair(table []uint32, list []uint16, lens []uint8, back []uint16) {
+// is made of is then looked up in twos. list holds the literals that fit it at
+// all, the shortest codes first, and index where they stand.
+func pair(table []uint32, list, index []uint16, lens []uint8) {
 	if len(list) == 0 {
 		return
 	}
@@ -235,7 +234,7 @@ func pair(table []uint32, list []uint16, lens []uint8, back []uint16) {
 				break
 			}
 			e := literal | double | uint32(b)<<24 | uint32(a)<<16 | uint32(la)<<8 | uint32(n)
-			for x := uint(back[i]) | uint(back[j])<<la; x <= litMask; x += 1 << n {
+			for x := uint(index[i]) | uint(index[j])<<la; x <= litMask; x += 1 << n {
 				table[x] = e
 			}
 		}
