@@ -202,7 +202,7 @@ func (x *extraction) decodeBlocks(name string, blocks []wardein.Block, size int6
 		if p.err != nil {
 			return p.err
 		}
-		gaps = append(gaps, p.gaps...)
+		gaps = append(gaps, p.gaps[:min(len(p.gaps), maxGaps+1-len(gaps))]...)
 		x.w.up.progress(int64(len(p.out)), 0, "")
 		_, err := s.Write(p.out)
 		return err

@@ -161,6 +161,46 @@ func TestLongGaps(t *testing.T) {
 	})
 }
 
+// Blocks that all fail, of one member and of many: the gaps that are listed are
+// the same whoever decodes them, and the rest takes no memory.
+func TestManyFailures(t *testing.T) {
+	fail := func(dst, src []byte) (int, error) { return 0, errors.New("not what it should be") }
+	l := newLab(t, handing(func(size int64, out wardein.Members) error {
+		list := func(n, from int) (b []wardein.Block) {
+			for i := range n {
+				b = append(b, wardein.Block{Src: wardein.Extent{Off: int64((i + from) % 30), Len: 4}, Size: 16, Decode: fail})
+			}
+			return b
+		}
+		if err := out.Blocks(wardein.Entry{Name: "one"}, list(60_000, 0)); err != nil {
+			return err
+		}
+		for i := range 2000 {
+			if err := out.Blocks(wardein.Entry{Name: fmt.Sprint(i)}, list(40, i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	want := ""
+	bounded(t, 30*time.Second, 200<<20, func() {
+		for _, workers := range []int{1, 4, 4} {
+			l.workers = workers
+			tr := l.unpack(t, []byte(hands))
+			tr.wantGap(wardein.Limit, "more than 10000 gaps")
+			if len(tr.nodes[0].Gaps) != 10_000 {
+				t.Errorf("%d gaps", len(tr.nodes[0].Gaps))
+			}
+			if want == "" {
+				want = tr.text
+			}
+			if tr.text != want {
+				t.Errorf("%d workers: %s", workers, firstDifference(want, tr.text))
+			}
+		}
+	})
+}
+
 // Members that say 2^63 bytes and more in every way: each is a gap.
 func TestSizesBeyondAll(t *testing.T) {
 	const most = math.MaxInt64

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/wardein/wardein"
@@ -250,7 +251,12 @@ func (x *extraction) left(gaps []wardein.Gap, err error) {
 	}
 	x.jobsMu.Lock()
 	defer x.jobsMu.Unlock()
-	x.jobGaps = append(x.jobGaps, gaps...)
+	// Of more gaps than a record lists the first are kept: which those are must
+	// not depend on who came first.
+	if x.jobGaps = append(x.jobGaps, gaps...); len(x.jobGaps) > 4*maxGaps {
+		sortGaps(x.jobGaps)
+		x.jobGaps = slices.Clone(x.jobGaps[:maxGaps+1])
+	}
 	if x.jobErr == nil {
 		x.jobErr = err
 	}
