@@ -300,7 +300,9 @@ func gapsParts(r *wardein.Report) []string {
 			by = append(by, term.Clean(k.Class)+" "+Size(k.Bytes))
 		}
 		s := Size(c.Unknown) + " unknown"
-		if len(by) > 0 {
+		if len(by) == 1 {
+			s += " (" + term.Clean(c.UnknownBy[0].Class) + ")"
+		} else if len(by) > 0 {
 			s += " (" + strings.Join(by, ", ") + ")"
 		}
 		parts = append(parts, s)

@@ -75,7 +75,7 @@ func TestTable(t *testing.T) {
 		"delivered   1 of 2 files match the vendor's list · 1 not on the list: a\\x1b[2J",
 		" · 1 missing: ems.zip\n",
 		"findings    1 critical  1 high · checks failed on 1 node\n",
-		"not seen    2 gaps: 1 damaged, 1 encrypted · 700 B recognised, not opened · 396 B unknown (high entropy 396 B)\n",
+		"not seen    2 gaps: 1 damaged, 1 encrypted · 700 B recognised, not opened · 396 B unknown (high entropy)\n",
 		" 1 CRITICAL account.default   a published default opens the account root; telnet starts at boot   certain\n" +
 			"            reach: subscriber side · in main.bin/" + strings.Repeat("very/", 40) + "etc/passwd\n" +
 			"            vendor: remove the account · until then: drop tcp/23 on user ports · wardein show F-7c21aa\n",

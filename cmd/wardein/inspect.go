@@ -65,6 +65,9 @@ failure, too.`,
 			if err != nil {
 				return err
 			}
+			if err := writable(wanted); err != nil {
+				return err
+			}
 			path, done, err := input(cmd, args[0])
 			if err != nil {
 				return err

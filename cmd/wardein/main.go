@@ -105,10 +105,15 @@ accounts for every byte, and runs checks over what came out. What could not be
 looked at is reported as a gap, beside what was found.
 
 Start with:  wardein inspect FILE`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		Version:           version,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return configure(cmd) },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if strings.HasPrefix(cmd.Name(), cobra.ShellCompRequestCmd) {
+				return nil // completion goes on where a file is wrong
+			}
+			return configure(cmd)
+		},
 	}
 	for _, g := range []struct {
 		id, title string
@@ -271,6 +276,10 @@ func edits(a, b string) int {
 
 // describe puts an error as "what: where".
 func describe(err error) string {
+	var h *hinted
+	if errors.As(err, &h) && err == error(h) {
+		err = h.err
+	}
 	var p *fs.PathError
 	if errors.As(err, &p) && err == error(p) {
 		return fmt.Sprintf("%v: %s", p.Err, p.Path)

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
@@ -60,6 +63,23 @@ func parseOutputs(flags []string, name string) (out []output, err error) {
 		out = append(out, output{"table", "-"})
 	}
 	return out, nil
+}
+
+// writable tells before a long run what could not be written after it.
+func writable(outputs []output) error {
+	for _, o := range outputs {
+		if o.file == "-" {
+			continue
+		}
+		where := o.file
+		if _, err := os.Stat(o.file); err != nil {
+			where = filepath.Dir(o.file)
+		}
+		if err := unix.Access(where, unix.W_OK); err != nil {
+			return &hinted{&fs.PathError{Op: "create", Path: o.file, Err: err}, "nothing was read; -o KIND=FILE names another place, -o table writes no file"}
+		}
+	}
+	return nil
 }
 
 // treeFile is the name of the tree file beside a report file.
