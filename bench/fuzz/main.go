@@ -13,6 +13,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -119,6 +120,8 @@ func run(n int64, total, slice time.Duration, only string, share, parallel int) 
 	failed := map[target]bool{}
 	for open := true; open; {
 		open = false
+		// The least tried first: a run may be ended at any time.
+		slices.SortStableFunc(list, func(a, b target) int { return cmp.Compare(counts[a].execs, counts[b].execs) })
 		for _, t := range list {
 			left := n - counts[t].execs
 			if left <= 0 || failed[t] {
