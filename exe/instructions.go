@@ -26,8 +26,8 @@ func (k *Kernel) code(r io.ReaderAt, size int64) error {
 	const piece = 4 << 10
 	pieces := min(max(size/3/piece, 1), 32)
 	var b [piece]byte
-	var c [2]census
-	words := 0
+	var c, first [2]census
+	words, head := 0, 0
 	for i := range pieces {
 		off := (size / 3 / pieces * i) &^ 3
 		n, err := r.ReadAt(b[:min(piece, size-off)], off)
@@ -43,6 +43,9 @@ func (k *Kernel) code(r io.ReaderAt, size int64) error {
 			c[0].count(w)
 			c[1].count(binary.BigEndian.Uint32(b[p:]))
 		}
+		if i == 0 {
+			first, head = c, words
+		}
 	}
 	best := words * 55 / 100
 	for i, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
@@ -56,6 +59,8 @@ func (k *Kernel) code(r io.ReaderAt, size int64) error {
 			}
 			best = a.n
 			k.Arch, k.Class, k.Order = a.arch, a.class, order
+			// Vectors and data stand among the first instructions.
+			k.head = first[i].of(a.arch)*5 > head*2 && head >= 8
 			if wide := c[i].wide(a.arch); wide*25 > a.n {
 				k.Arch, k.Class = a.arch+"64", 64
 			}
@@ -76,6 +81,10 @@ func (c *census) wide(arch string) int {
 		return c.ppc64
 	}
 	return 0
+}
+
+func (c *census) of(arch string) int {
+	return map[string]int{"arm": c.arm, "aarch64": c.aarch64, "mips": c.mips, "ppc": c.ppc}[arch]
 }
 
 func (c *census) count(w uint32) {

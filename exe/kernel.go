@@ -40,6 +40,7 @@ type Kernel struct {
 	Bounds map[string]uint64
 
 	functions []uint64 // some of them
+	head      bool     // the first page is code of Arch
 }
 
 // ErrNotKernel is ReadKernel's answer to bytes that are no kernel.
@@ -211,45 +212,52 @@ func (k *Kernel) Bound(name string) int64 {
 	return -1
 }
 
-// confirm proves the base.
+// confirm proves the base, and with it that _text is r's first byte: a kernel
+// that stands in an archive begins elsewhere.
 func (k *Kernel) confirm(r io.ReaderAt, size int64) error {
+	_, exact := k.Bounds["_text"]
 	if k.Exports != nil {
 		switch base := k.Exports.base; {
-		case base&0xfff != 0:
-			// Something stands before the kernel: these are not its first bytes.
+		case base&0xfff != 0, k.Symbols != nil && (base > k.Base || k.Base-base > k.gap()):
 			return ErrNotKernel
-		case k.Symbols == nil:
+		case exact || k.head:
 			k.Base, k.Confirmed = base, ByExports
-			return nil
-		case base == k.Base:
-			k.Confirmed = ByExports
-			return nil
-		case k.Bounds["_text"] == 0 && base < k.Base:
-			k.Base, k.Confirmed = base, ByExports
-			return nil
 		}
-		return ErrNotKernel
+		return nil
 	}
 	if k.Symbols == nil || k.Symbols.Class == 0 {
 		return nil
 	}
-	if at := k.Bound("linux_banner"); at >= 0 && k.Banner != "" {
+	if at := k.Bound("linux_banner"); at >= 0 && exact && k.Banner != "" {
 		if at != k.BannerAt.Off {
 			return ErrNotKernel
 		}
 		k.Confirmed = ByBanner
 		return nil
 	}
+	if !exact && !k.head {
+		return nil
+	}
 	return k.slide(r, size)
 }
 
+// gap is how far before its guess the base may be. The guess is the page of
+// _stext; where _stext begins a section of the processor's page table, what
+// stands before it begins an earlier one.
+func (k *Kernel) gap() uint64 {
+	stext := k.Bounds["_stext"]
+	if _, exact := k.Bounds["_text"]; exact || stext == 0 || stext&0xffff != 0 {
+		return 0
+	}
+	return min(stext&-stext, 2<<20)
+}
+
 // slide looks for the base at which most functions begin where their symbols
-// say: the guess, or up to 4 MiB before it, since _stext may begin a section
-// of the processor's page table while _text does not.
+// say.
 func (k *Kernel) slide(r io.ReaderAt, size int64) error {
-	const step, furthest, enough = 0x1000, 4 << 20, 25
+	const step, enough = 0x1000, 25
 	guess := k.Base
-	for d := uint64(0); d <= furthest && d < guess; d += step {
+	for d := uint64(0); d <= k.gap() && d < guess; d += step {
 		k.Base = guess - d
 		for _, n := range []int{32, 1024} {
 			share, err := k.prologues(r, size, n)
@@ -263,9 +271,6 @@ func (k *Kernel) slide(r io.ReaderAt, size int64) error {
 				k.Confirmed = ByFunctions
 				return nil
 			}
-		}
-		if k.Bounds["_text"] != 0 {
-			break
 		}
 	}
 	k.Base = guess

@@ -220,3 +220,15 @@ func BenchmarkExtract(b *testing.B) {
 		}
 	}
 }
+
+// TestArchived: a kernel at a page of its own inside something else is not
+// taken for the whole.
+func TestArchived(t *testing.T) {
+	for name, i := range samples {
+		data, _ := kernelimage.Build(i)
+		d := append(bytes.Repeat([]byte("some archive's own bytes\n"), 4096/25+1)[:4096], data...)
+		if claim, err := Format.Measure(testkit.Section(d)); err == nil && claim.Confidence == wardein.Certain {
+			t.Errorf("%s behind 4096 bytes: %+v", name, claim)
+		}
+	}
+}
