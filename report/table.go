@@ -60,6 +60,9 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 	if r.Partial {
 		of = " of the bytes that were reached accounted"
 	}
+	if r.Release.Size == 0 && r.Nodes <= 1 && !r.Partial {
+		t.line("EMPTY", "there is nothing in it: the shares below are of no bytes")
+	}
 	t.line("looked at", append([]string{Percent(c.Accounted()) + of, Percent(c.Opened()) + " opened", plural(r.Nodes, "node")}, codeParts(c)...)...)
 	if s := deliveredParts(r); s != nil {
 		t.line("delivered", s...)

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
@@ -50,7 +52,11 @@ func openStore(dir string) (*disk.Store, error) {
 	if dir == "" {
 		dir = defaultStore()
 	}
-	return disk.Open(dir)
+	s, err := disk.Open(dir)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return nil, &hinted{err, "--store FOLDER or WARDEIN_STORE names another place for the store"}
+	}
+	return s, err
 }
 
 // defaultStore is the store folder below the user's cache folder.
