@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bufio"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+)
+
+//go:embed packages.txt
+var packageList string
+
+// archive is one release of Debian for one processor, read with a private
+// apt configuration: the machine's own is neither read nor changed.
+type archive struct {
+	suite, arch string
+	dir         string
+	records     map[string]map[string]string // by package
+	provides    map[string][]string
+}
+
+func run(dir string, env []string, name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
+// openArchive updates the lists where there are none yet.
+func openArchive(suite, arch string) (*archive, error) {
+	dir, err := filepath.Abs(filepath.Join(work, suite+"-"+arch))
+	if err != nil {
+		return nil, err
+	}
+	a := &archive{suite: suite, arch: arch, dir: dir, records: map[string]map[string]string{}, provides: map[string][]string{}}
+	for _, d := range []string{"apt/lists/partial", "apt/cache/archives/partial", "apt/etc", "debs"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	conf := fmt.Sprintf(`Dir::State "%[1]s/apt"; Dir::State::status "%[1]s/apt/status"; Dir::Cache "%[1]s/apt/cache"; Dir::Etc "%[1]s/apt/etc";
+Dir::Etc::parts "%[1]s/apt/etc"; Dir::Etc::sourcelist "%[1]s/apt/sources.list"; Dir::Etc::sourceparts "%[1]s/apt/etc";
+APT::Architecture "%[2]s"; APT::Architectures { "%[2]s"; }; Acquire::Languages "none"; APT::Sandbox::User "root";
+`, dir, arch)
+	source := fmt.Sprintf("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian %s main\n", suite)
+	for name, text := range map[string]string{"apt.conf": conf, "apt/status": "", "apt/sources.list": source} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if !a.haveLists() {
+		if _, err := run(dir, a.env(), "apt-get", "-q", "update"); err != nil {
+			return nil, err
+		}
+	}
+	return a, a.read()
+}
+
+func (a *archive) env() []string { return []string{"APT_CONFIG=" + filepath.Join(a.dir, "apt.conf")} }
+
+func (a *archive) lists() []string {
+	found, _ := filepath.Glob(filepath.Join(a.dir, "apt/lists/*_Packages"))
+	return found
+}
+
+func (a *archive) haveLists() bool { return len(a.lists()) > 0 }
+
+func (a *archive) read() error {
+	for _, path := range a.lists() {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		s := bufio.NewScanner(f)
+		s.Buffer(nil, 4<<20)
+		r := map[string]string{}
+		for more := true; more; {
+			more = s.Scan()
+			line := s.Text()
+			if !more || line == "" {
+				if p := r["Package"]; p != "" && a.records[p] == nil {
+					a.records[p] = r
+					for _, v := range strings.Split(r["Provides"], ",") {
+						if name := bare(v); name != "" {
+							a.provides[name] = append(a.provides[name], p)
+						}
+					}
+				}
+				r = map[string]string{}
+				continue
+			}
+			if k, v, ok := strings.Cut(line, ": "); ok && k[0] != ' ' {
+				r[k] = v
+			}
+		}
+		if s.Err() != nil {
+			return s.Err()
+		}
+	}
+	return nil
+}
+
+// bare is a dependency's package name without version and architecture.
+func bare(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), " ")
+	s, _, _ = strings.Cut(s, ":")
+	return s
+}
+
+// choose returns the listed packages with all that they depend on; of
+// alternatives the first that exists.
+func (a *archive) choose() (names, missing []string) {
+	seen := map[string]bool{}
+	var add func(p string) bool
+	add = func(p string) bool {
+		r := a.records[p]
+		if r == nil {
+			if by := a.provides[p]; len(by) > 0 {
+				for _, x := range by {
+					if seen[x] {
+						return true
+					}
+				}
+				sort.Strings(by)
+				return add(by[0])
+			}
+			return false
+		}
+		if seen[p] {
+			return true
+		}
+		seen[p] = true
+		for _, d := range strings.Split(r["Depends"]+","+r["Pre-Depends"], ",") {
+			for _, alt := range strings.Split(d, "|") {
+				if name := bare(alt); name == "" || add(name) {
+					break
+				}
+			}
+		}
+		return true
+	}
+	want := a.kernels()
+	for _, line := range strings.Split(packageList, "\n") {
+		if !strings.HasPrefix(line, "#") {
+			want = append(want, strings.Fields(line)...)
+		}
+	}
+	for _, p := range want {
+		if a.records[p] == nil || !add(p) {
+			missing = append(missing, p)
+		}
+	}
+	for p := range seen {
+		names = append(names, p)
+	}
+	sort.Strings(names)
+	return names, missing
+}
+
+// kernels are the kernel's packages for this processor; of their files only
+// the kernel and its network modules go into the root.
+func (a *archive) kernels() []string {
+	pattern := map[string]string{
+		"armhf": `^linux-image-[\d.]+\S*-armmp$`, "arm64": `^linux-image-[\d.]+\S*-arm64$`, "mipsel": `^linux-image-[\d.]+\S*-4kc-malta$`,
+		"amd64": `^linux-image-[\d.]+\S*-cloud-amd64$`, "i386": `^linux-image-[\d.]+\S*-686$`,
+	}[a.arch]
+	re := regexp.MustCompile(pattern)
+	var found []string
+	for p := range a.records {
+		if pattern != "" && re.MatchString(p) && !strings.Contains(p, "-rt-") {
+			found = append(found, p)
+		}
+	}
+	sort.Strings(found)
+	if len(found) > 1 {
+		found = found[len(found)-1:]
+	}
+	return found
+}
+
+// fetch downloads what is not there yet; apt-get verifies it against the
+// signed lists.
+func (a *archive) fetch(names []string) (map[string]string, error) {
+	debs := map[string]string{}
+	var missing []string
+	dir := filepath.Join(a.dir, "debs")
+	have, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for _, e := range have {
+		if p, _, ok := strings.Cut(e.Name(), "_"); ok && strings.HasSuffix(e.Name(), ".deb") {
+			files[p] = filepath.Join(dir, e.Name())
+		}
+	}
+	for _, p := range names {
+		if f := files[p]; f != "" {
+			debs[p] = f
+		} else {
+			missing = append(missing, p)
+		}
+	}
+	for len(missing) > 0 {
+		n := min(len(missing), 100)
+		if _, err := run(dir, a.env(), "apt-get", append([]string{"-q", "download"}, missing[:n]...)...); err != nil {
+			return nil, err
+		}
+		for _, p := range missing[:n] {
+			if found, _ := filepath.Glob(filepath.Join(dir, p+"_*.deb")); len(found) > 0 {
+				debs[p] = found[0]
+			} else {
+				return nil, fmt.Errorf("apt-get download %s: no file", p)
+			}
+		}
+		missing = missing[n:]
+	}
+	return debs, nil
+}
+
+// source is the source package and the version of it that a package was
+// built from.
+func (a *archive) source(p string) (name, version string) {
+	r := a.records[p]
+	name, version = r["Source"], r["Version"]
+	if name == "" {
+		name = p
+	}
+	if n, v, ok := strings.Cut(name, " ("); ok {
+		name, version = n, strings.TrimSuffix(v, ")")
+	}
+	return name, version
+}
