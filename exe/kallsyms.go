@@ -74,7 +74,7 @@ const (
 	maxKernel = 1 << 30
 	seqWidth  = 3 // bytes of a number in seqs_of_names
 	// What hostile tables may cost.
-	maxSymbols  = 1 << 20
+	maxKallsyms = 1 << 20
 	maxExpanded = 64 << 20
 	maxMarks    = 16  // places of the markers that are tried
 	maxAlign    = 256 // .align 8 on architectures where that is a power of two
@@ -303,7 +303,7 @@ func (k *Kallsyms) findNames(b []byte, m *marks) bool {
 			continue
 		}
 		n := int(k.Order.Uint32(b[num:]))
-		if (n+255)/256 != groups || n > maxSymbols {
+		if (n+255)/256 != groups || n > maxKallsyms {
 			continue
 		}
 		for _, k.long = range []bool{true, false} {
