@@ -44,9 +44,12 @@ var Format = wardein.Format{
 		Limits: []string{
 			"items that are encrypted (configuration files) are handed out as they are",
 			"the signature item is not verified",
+			"no delivered package was at hand: magic, lengths, both package checksums, the item table and its checksums follow two descriptions that agree, " +
+				"and the figures published for one package (13 items, 4972 = 36 + 256 + 13 × 360); unverified: the byte order of the length where the checksum fits neither, the two bytes at 24, what a policy means",
 		},
 		References: []string{
 			"github.com/0xuserpag3/HuaweiFirmwareTool huawei_header.h, util_hw.cpp",
+			"github.com/Uaemextop/HuaweiFirmwareTool EG8145V5_ANALYSIS.md, FIRMWARE_PACKAGES.md (figures of a package)",
 			"BANG src/parsers/firmware/hwnp/hwnp.ksy",
 		},
 	},

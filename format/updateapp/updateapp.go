@@ -43,11 +43,13 @@ var Format = wardein.Format{
 		Limits: []string{
 			"1,024 entries",
 			"signatures are members, they are not verified",
+			"no delivered package was at hand: the entry header and the checksum of blocks follow three descriptions that agree; the header's checksum follows one, and two say that they do not know it; unverified: the fields at 8 and 96",
 			"packages of recent years use a header checksum that no source describes: a Gap says so, the blocks are verified all the same",
 		},
 		References: []string{
 			"HuaweiUpdateLibrary Core/FileHeader.cs, Core/UpdateEntry.cs, Algorithms/UpdateCrc16.cs",
 			"github.com/YKG/huawei_UPDATE.APP_unpacktool",
+			"github.com/echo-devim/huextract src/img_header.rs, src/crc.rs",
 		},
 	},
 	Magic:   []wardein.Magic{{Bytes: magic, Back: lead}},
