@@ -99,7 +99,7 @@ func TestSharedRuns(t *testing.T) {
 		return nil
 	}))
 	bounded(t, 20*time.Second, 200<<20, func() {
-		l.unpack(t, []byte(hands)).wantGap(wardein.Limit, "pieces, the limit for a container of 36 bytes is 1048576")
+		l.unpack(t, []byte(hands)).wantGap(wardein.Limit, "pieces, the limit for them in a container of 36 bytes is 10486")
 	})
 }
 

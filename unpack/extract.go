@@ -138,7 +138,8 @@ const (
 	textFloor = 64 << 20  // names, targets and attributes of all members, and
 	textEach  = 256       // this much more for each
 	runsFloor = 1 << 20   // runs of bytes that members are, and
-	runsShare = 256       // one more for so many bytes of the container
+	runsShare = 256       // one more for so many bytes of the container, and
+	runsEach  = 4         // so many more for each member
 )
 
 // charge takes n bytes from the container's budget.
@@ -188,8 +189,8 @@ func (x *extraction) Extents(e wardein.Entry, ext []wardein.Extent) error {
 		return x.skip(e, m.Size)
 	}
 	x.runs += int64(len(ext))
-	if most := runsFloor + x.view.size/runsShare; x.runs > most {
-		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("members in %d pieces, the limit for a container of %d bytes is %d", x.runs, x.view.size, most)})
+	if most := runsFloor + x.view.size/runsShare + runsEach*int64(x.members.len()); x.runs > most {
+		x.Gap(wardein.Gap{Node: e.Name, Kind: wardein.Limit, Why: fmt.Sprintf("%d members in %d pieces, the limit for them in a container of %d bytes is %d", x.members.len()+1, x.runs, x.view.size, most)})
 		x.runs -= int64(len(ext))
 		return x.skip(e, m.Size)
 	}
