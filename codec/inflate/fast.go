@@ -100,12 +100,14 @@ func (c *core) fast(src []byte) status {
 		if back >= 8 {
 			store(o, 0, load(f, 0))
 			store(o, 8, load(f, 8))
-			if length > 16 {
+			store(o, 16, load(f, 16))
+			store(o, 24, load(f, 24))
+			for i := 32; i < length; i += 32 {
+				f, o := out[from+i:][:32], out[pos+i:][:32]
+				store(o, 0, load(f, 0))
+				store(o, 8, load(f, 8))
 				store(o, 16, load(f, 16))
 				store(o, 24, load(f, 24))
-				for i := 32; i < length; i += 8 {
-					store(out, pos+i, load(out, from+i))
-				}
 			}
 		} else {
 			v := load(f, 0)
