@@ -2,14 +2,17 @@ package xz_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
+	"hash/crc32"
 	"io"
 	"testing"
 
 	"github.com/wardein/wardein/codec/xz"
 )
 
-// Both forms agree about what is a good stream, whatever comes.
+// Both forms agree about what is a good stream, whatever comes, and also when
+// the checksums of its headers are right.
 func Fuzz(f *testing.F) {
 	for _, s := range seeds {
 		b, err := hex.DecodeString(s)
@@ -19,17 +22,46 @@ func Fuzz(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		dst := make([]byte, 64<<10)
-		n, err := xz.Decode(dst, src)
-		r := xz.NewReader(bytes.NewReader(src))
-		got, rerr := io.ReadAll(io.LimitReader(r, 1<<20))
-		if r.Consumed() > int64(len(src)) {
-			t.Fatalf("consumed %d of %d", r.Consumed(), len(src))
-		}
-		if err == nil && (len(got) < n || !bytes.Equal(got[:n], dst[:n])) || rerr == nil && len(got) <= len(dst) && r.Streams() == 1 && err != nil {
-			t.Fatalf("slice %d bytes, %v; reader %d bytes, %v", n, err, len(got), rerr)
-		}
+		agree(t, src)
+		agree(t, seal(bytes.Clone(src)))
 	})
+}
+
+// seal puts right the checksums of the stream header, of the first block's
+// header, of the index and of the footer.
+func seal(b []byte) []byte {
+	le := binary.LittleEndian
+	if len(b) < 32 {
+		return b
+	}
+	sum := func(from, to, at int) {
+		if 0 <= from && from <= to && to <= len(b) && at+4 <= len(b) {
+			le.PutUint32(b[at:], crc32.ChecksumIEEE(b[from:to]))
+		}
+	}
+	sum(6, 8, 8)
+	head := (int(b[12]) + 1) * 4
+	sum(12, 12+head-4, 12+head-4)
+	foot := len(b) - 12
+	sum(foot+4, foot+10, foot)
+	index := (int64(le.Uint32(b[foot+4:])) + 1) * 4
+	if index < int64(foot) {
+		sum(foot-int(index), foot-4, foot-4)
+	}
+	return b
+}
+
+func agree(t *testing.T, src []byte) {
+	dst := make([]byte, 64<<10)
+	n, err := xz.Decode(dst, src)
+	r := xz.NewReader(bytes.NewReader(src))
+	got, rerr := io.ReadAll(io.LimitReader(r, 1<<20))
+	if r.Consumed() > int64(len(src)) {
+		t.Fatalf("consumed %d of %d", r.Consumed(), len(src))
+	}
+	if err == nil && (len(got) < n || !bytes.Equal(got[:n], dst[:n])) || rerr == nil && len(got) <= len(dst) && r.Streams() == 1 && err != nil {
+		t.Fatalf("slice %d bytes, %v; reader %d bytes, %v", n, err, len(got), rerr)
+	}
 }
 
 // seeds are made with xz: x86 and delta filters over "call" bytes, crc32; then
