@@ -26,7 +26,7 @@ const (
 // ChildMain is the whole life of the caged child process: main calls it and
 // exits with its result. The parent starts it as `wardein ChildArg`.
 func ChildMain(cfg Config) error {
-	TuneCollector()
+	tuneCollector(childFloor)
 	control, err := unixConn(os.NewFile(controlFD, "control"))
 	if err != nil {
 		return err

@@ -6,25 +6,29 @@ import (
 	"runtime/metrics"
 )
 
-// heapFloor is the heap size below which the collector may take its time.
-const heapFloor = 64 << 20
+// The heap sizes below which the collector may take its time, and how far a
+// larger heap may grow beyond what is live: headroom, or a sixteenth.
+const (
+	parentFloor = 32 << 20
+	childFloor  = 64 << 20
+	headroom    = 16 << 20
+)
 
 // TuneCollector makes the garbage collector leave a small heap alone and keep
-// a large one tight: the next collection comes at a quarter above what is
-// live, but not below heapFloor. The runtime's own rule, twice what is live,
-// would double the peak of a release with a million entries.
-func TuneCollector() {
+// a large one tight. The runtime's own rule, twice what is live, would double
+// the peak of a release with a million entries. A collection costs little: what
+// grows with a release is tables and encoded records without a pointer in them.
+func TuneCollector() { tuneCollector(parentFloor) }
+
+func tuneCollector(floor uint64) {
 	type sentinel struct{ _ *byte }
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	var after func(*sentinel)
 	after = func(s *sentinel) {
 		metrics.Read(live)
 		n := max(live[0].Value.Uint64(), 1<<20)
-		percent := 25
-		if n < heapFloor*4/5 {
-			percent = int(heapFloor*100/n) - 100
-		}
-		debug.SetGCPercent(percent)
+		next := max(floor, n+headroom, n+n/16)
+		debug.SetGCPercent(int((next - n) * 100 / n))
 		runtime.SetFinalizer(s, after)
 	}
 	runtime.SetFinalizer(&sentinel{new(byte)}, after)
