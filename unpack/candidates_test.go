@@ -41,16 +41,16 @@ func BenchmarkCandidates(b *testing.B) {
 	}
 	costs := make([]cost, len(formats))
 	for _, h := range found.magics {
-		c := &costs[h.format]
-		c.name = formats[h.format].Name
+		c := &costs[h.format()]
+		c.name = formats[h.format()].Name
 		r := &pageReader{r: bytes.NewReader(data), size: int64(len(data))}
 		start := time.Now()
-		m, err := formats[h.format].Measure(io.NewSectionReader(r, h.start, int64(len(data))-h.start))
+		m, err := formats[h.format()].Measure(io.NewSectionReader(r, h.start(), int64(len(data))-h.start()))
 		d := time.Since(start)
 		c.shown++
 		if err == nil || m.End != 0 {
 			c.claimed++
-			fmt.Printf("claim %s at %#x end %d %s %q %v\n", c.name, h.start, m.End, m.Confidence, m.Evidence, err)
+			fmt.Printf("claim %s at %#x end %d %s %q %v\n", c.name, h.start(), m.End, m.Confidence, m.Evidence, err)
 		}
 		c.read += r.read
 		c.spent += d

@@ -36,10 +36,10 @@ func (o *opening) resolve(from, to int64) []*claim {
 	var known, open []*claim
 	shield := from
 	hs := o.b.hits.magics
-	i := sort.Search(len(hs), func(i int) bool { return hs[i].start >= from })
-	for ; i < len(hs) && hs[i].start < to; i++ {
+	i := sort.Search(len(hs), func(i int) bool { return hs[i].start() >= from })
+	for ; i < len(hs) && hs[i].start() < to; i++ {
 		h := hs[i]
-		if h.start < shield || o.own(h) {
+		if h.start() < shield || o.own(h) {
 			continue
 		}
 		if o.r.read-o.spent > o.measuring() {
@@ -59,7 +59,7 @@ func (o *opening) resolve(from, to int64) []*claim {
 		// shield begins one byte further.
 		if c.Confidence == wardein.Certain && c.damage == nil {
 			j := i + 1
-			for ; j < len(hs) && hs[j].start == h.start; j++ {
+			for ; j < len(hs) && hs[j].start() == h.start(); j++ {
 				if r := o.measure(hs[j], to); r != nil && r.end != wardein.EndUnknown {
 					known = append(known, r)
 				}
@@ -118,38 +118,38 @@ func overlapping(stand []*claim, c *claim) *claim {
 // own tells whether a hit is the blob's own format at its beginning, met
 // again while its leftovers are looked through.
 func (o *opening) own(h hit) bool {
-	return h.start == 0 && o.rec.Format != "" && o.w.Formats[h.format].Name == o.rec.Format
+	return h.start() == 0 && o.rec.Format != "" && o.w.Formats[h.format()].Name == o.rec.Format
 }
 
 func (o *opening) name(c *claim) string { return o.w.Formats[c.format].Name }
 
 // measure asks the format. Nil: not mine.
 func (o *opening) measure(h hit, to int64) (c *claim) {
-	f := &o.w.Formats[h.format]
+	f := &o.w.Formats[h.format()]
 	defer func() {
 		if v := recover(); v != nil {
-			o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Who: f.Name, Kind: wardein.Crashed, Off: h.start, Why: fmt.Sprint(v)})
+			o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Who: f.Name, Kind: wardein.Crashed, Off: h.start(), Why: fmt.Sprint(v)})
 			c = nil
 		}
 	}()
-	m, err := f.Measure(io.NewSectionReader(o.r, h.start, to-h.start))
+	m, err := f.Measure(io.NewSectionReader(o.r, h.start(), to-h.start()))
 	switch {
 	case errors.Is(err, wardein.ErrNotMine), err != nil && m.End == 0:
 		return nil
-	case m.End == 0 || m.End < wardein.EndUnknown || m.End > to-h.start:
-		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Who: f.Name, Kind: wardein.Crashed, Off: h.start,
-			Why: fmt.Sprintf("claims %d bytes of %d", m.End, to-h.start)})
+	case m.End == 0 || m.End < wardein.EndUnknown || m.End > to-h.start():
+		o.rec.Gaps = append(o.rec.Gaps, wardein.Gap{Who: f.Name, Kind: wardein.Crashed, Off: h.start(),
+			Why: fmt.Sprintf("claims %d bytes of %d", m.End, to-h.start())})
 		return nil
 	}
 	if err != nil && f.Name == o.rec.Format {
 		// A file system keeps copies of its own superblock; cut off from the
 		// volume they are no volume of their own.
-		o.reject(&claim{start: h.start, format: h.format}, "damaged, and inside bytes of the same format: "+err.Error())
+		o.reject(&claim{start: h.start(), format: h.format()}, "damaged, and inside bytes of the same format: "+err.Error())
 		return nil
 	}
-	c = &claim{start: h.start, end: wardein.EndUnknown, format: h.format, Claim: m, damage: err}
+	c = &claim{start: h.start(), end: wardein.EndUnknown, format: h.format(), Claim: m, damage: err}
 	if m.End != wardein.EndUnknown {
-		c.end = h.start + m.End
+		c.end = h.start() + m.End
 	}
 	return c
 }

@@ -3,7 +3,6 @@ package unpack
 import (
 	"encoding/binary"
 	"slices"
-	"sort"
 
 	"github.com/wardein/wardein"
 )
@@ -173,7 +172,7 @@ func newPatterns(formats []wardein.Format, literals []string) *patterns {
 	return ps
 }
 
-// maxHits bounds what one blob may give the engine to look at: 16 MB.
+// maxHits bounds what one blob may give the engine to look at: 8 MB.
 const maxHits = 1 << 20
 
 // maxLiteralHits is what Blob.Hits promises.
@@ -186,25 +185,23 @@ type hits struct {
 	literals [][]int64
 }
 
-type hit struct {
-	start  int64 // where the format would begin
-	format int
-}
+// hit is where a format would begin, and the format: a number by which
+// candidates are in order of start, then of the list of formats.
+type hit uint64
 
-// sortHits orders candidates by start, then by the formats' list order, and
-// drops repetitions.
+const (
+	formatBits = 12
+	maxStart   = 1<<(64-formatBits) - 1 // 4 PB
+)
+
+func newHit(start int64, format int) hit { return hit(start)<<formatBits | hit(format) }
+func (h hit) start() int64               { return int64(h >> formatBits) }
+func (h hit) format() int                { return int(h & (1<<formatBits - 1)) }
+
+// sort orders candidates and drops repetitions.
 func (h *hits) sort() {
-	sort.Slice(h.magics, func(i, j int) bool {
-		a, b := h.magics[i], h.magics[j]
-		return a.start < b.start || a.start == b.start && a.format < b.format
-	})
-	out := h.magics[:0]
-	for i, x := range h.magics {
-		if i == 0 || x != h.magics[i-1] {
-			out = append(out, x)
-		}
-	}
-	h.magics = out
+	slices.Sort(h.magics)
+	h.magics = slices.Compact(h.magics)
 }
 
 // pass is the fused pass over one blob's bytes: signatures and literals.
@@ -277,19 +274,19 @@ func (a *pass) hit(id, off int) {
 	ref := a.ps.magics[id]
 	if ref.back == inside {
 		// One candidate, however often the magic is met.
-		if x := (hit{0, ref.format}); !slices.Contains(a.inside, x) {
+		if x := newHit(0, ref.format); !slices.Contains(a.inside, x) {
 			a.inside = append(a.inside, x)
 		}
 		return
 	}
-	if at < ref.back {
+	if at < ref.back || at > maxStart {
 		return
 	}
 	if len(a.hits.magics) == maxHits {
 		a.hits.dropped++
 		return
 	}
-	a.hits.magics = append(a.hits.magics, hit{at - ref.back, ref.format})
+	a.hits.magics = append(a.hits.magics, newHit(at-ref.back, ref.format))
 }
 
 // end returns the hits once all bytes were written; head is the blob's
@@ -304,13 +301,13 @@ func (a *pass) finish(head []byte) *hits {
 		q := &a.ps.anchored[i]
 		ref := a.ps.magics[q.id]
 		if ref.back < int64(len(head)) && q.match(head[ref.back:]) {
-			a.hits.magics = append(a.hits.magics, hit{0, ref.format})
+			a.hits.magics = append(a.hits.magics, newHit(0, ref.format))
 		}
 	}
 	a.hits.magics = append(a.hits.magics, a.inside...)
 	a.hits.sort()
 	for _, l := range a.hits.literals {
-		sort.Slice(l, func(i, j int) bool { return l[i] < l[j] })
+		slices.Sort(l)
 	}
 	h := a.hits
 	return &h
