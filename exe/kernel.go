@@ -229,10 +229,19 @@ func (k *Kernel) confirm(r io.ReaderAt, size int64) error {
 		return nil
 	}
 	if at := k.Bound("linux_banner"); at >= 0 && exact && k.Banner != "" {
-		if at != k.BannerAt.Off {
+		// Some kernels hold the line twice.
+		n := int64(len(k.Banner))
+		if at+n > size {
+			return nil
+		}
+		b, err := readAt(r, at, n)
+		if err != nil {
+			return err
+		}
+		if string(b) != k.Banner {
 			return ErrNotKernel
 		}
-		k.Confirmed = ByBanner
+		k.Confirmed, k.BannerAt.Off = ByBanner, at
 		return nil
 	}
 	if !exact && !k.head {
