@@ -1,0 +1,387 @@
+package vulndb
+
+import (
+	"cmp"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/vulndb/version"
+)
+
+// The ranks of statements: the higher decides.
+const (
+	elsewhere    = iota // a VEX statement about it as a part of something else
+	upstream            // NVD, CVE and language ecosystems: by upstream's version
+	distribution        // knows what it put into its revision
+	vendor              // a VEX statement about this component
+)
+
+// Statement is one assertion that speaks about a component's version.
+type Statement struct {
+	Source, Publisher, Record, Date string
+	Product, Version, Said          string
+	Status                          Status
+	Scheme                          version.Scheme
+	WhyScheme                       string
+	Only                            string   // the statement holds only so
+	Files                           []string // source files that hold the mistake
+	ByName                          bool     // the product was found by its name alone
+	rank                            int
+}
+
+// String explains the statement.
+func (s Statement) String() string {
+	by := s.Source
+	if s.Publisher != "" {
+		by += " (" + s.Publisher + ")"
+	}
+	only := ""
+	if s.Only != "" {
+		only = ", only " + s.Only
+	}
+	return fmt.Sprintf("%s %s of %s: %s %s is %s%s; %s compared as %s: %s", by, s.Record, s.Date, s.Product, s.Said, s.Status, only, s.Version, s.Scheme, s.WhyScheme)
+}
+
+// Match is a vulnerability that the sources speak about for a component.
+type Match struct {
+	Name   string // CVE-…, or the source's own name
+	Status Status // of the statement that decides
+	// Decides is that statement; Because says why it does.
+	Decides    int
+	Because    string
+	Statements []Statement // the deciding rank first
+	// Doubts are reasons why the statement may not hold for this component.
+	Doubts    []string
+	Score     int    // CVSS base score times ten, 0 none
+	Scored    string // source of the score
+	Vector    string
+	Exploited *Exploited
+	EPSS      *Likelihood
+}
+
+// want is a product name to look for, and the version to compare.
+type want struct {
+	product, version string
+	rank             int
+}
+
+// revision is a distribution's revision in a version string: of Debian and
+// its update, or of Ubuntu.
+var revision = regexp.MustCompile(`^(.*?)(?:[+.]dfsg[\d.~]*|[+.]ds[\d.~]*)?-\d[\w.+~]*?(?:[+~]deb(\d+)u\d+|(ubuntu)[\d.]+)?$`)
+
+// wants are the names under which the sources may speak of a component.
+func wants(c *wardein.Component) (list []want) {
+	add := func(product, v string, rank int) {
+		w := want{product, v, rank}
+		if v != "" && !slices.Contains(list, w) {
+			list = append(list, w)
+		}
+	}
+	up := c.Version
+	if m := revision.FindStringSubmatch(c.Version); m != nil && m[2] != "" {
+		// a banner that carries the distribution's revision
+		up = m[1]
+		p, _, _ := Package("Debian:"+m[2], c.Name)
+		add(p, c.Version, distribution)
+	}
+	if c.Vendor != "" && c.Product != "" {
+		add("cpe:"+strings.ToLower(c.Vendor)+":"+strings.ToLower(c.Product), up, upstream)
+		add(Named(c.Product), up, upstream)
+	}
+	add(Named(c.Name), up, upstream)
+	if p, v, _, ok := PURL(c.PURL); ok {
+		add(p, cmp.Or(v, c.Version), vendor)
+	}
+	for i := range c.Declared {
+		d := &c.Declared[i]
+		if eco, ok := systems[d.System]; ok {
+			p, _, _ := Package(eco, d.Package)
+			add(p, d.Version, upstream)
+		}
+		if family, release, ok := strings.Cut(d.Distribution, " "); ok {
+			source, _, _ := strings.Cut(cmp.Or(d.Source, d.Package), " ") // "glibc (2.36-9)"
+			p, _, known := Package(family+":"+release, source)
+			if known {
+				add(p, d.Version, distribution)
+			}
+		}
+		if kind := map[string]string{"dpkg": "deb", "rpm": "rpm", "apk": "apk", "npm": "npm", "pypi": "pypi", "go": "golang", "cargo": "cargo", "maven": "maven"}[d.System]; kind != "" {
+			name := d.Package
+			if family, _, ok := strings.Cut(d.Distribution, " "); ok {
+				name = family + "/" + name
+			}
+			add("purl:"+kind+"/"+name, d.Version, vendor)
+		}
+	}
+	return list
+}
+
+// Match returns the vulnerabilities of which a source says that the component
+// is affected or may be, with all that the others say, sorted by name.
+func (d *DB) Match(c *wardein.Component) ([]Match, error) {
+	byName := map[string][]Statement{}
+	spoken := false // a distribution has the package
+	for _, w := range wants(c) {
+		list, err := d.statements(w, c)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			spoken = spoken || s.rank == distribution
+			for _, name := range strings.Fields(s.Record) {
+				one := s
+				one.Record = name
+				if k := strings.LastIndexByte(name, '='); k >= 0 { // NAME=RECORD
+					name, one.Record = name[:k], name[k+1:]
+				}
+				if len(byName[name]) < 100 {
+					byName[name] = append(byName[name], one)
+				}
+			}
+		}
+	}
+	var out []Match
+	for name, list := range byName {
+		if !slices.ContainsFunc(list, func(s Statement) bool { return s.Status == Affected || s.Status == Investigating }) {
+			continue // nobody says that it is
+		}
+		m := Match{Name: name, Statements: list}
+		a, err := d.about(name)
+		if err != nil {
+			return nil, err
+		}
+		m.Score, m.Scored, m.Vector, m.EPSS = a.score, a.scored, a.vector, a.epss
+		if e, ok := d.kev[name]; ok {
+			m.Exploited = &e
+		}
+		m.decide(a.withdrawn, spoken)
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b Match) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// Digested returns what VEX statements say about a release of this digest.
+func (d *DB) Digested(digest wardein.Digest) ([]Statement, error) {
+	return d.statements(want{"sha256:" + digest.String(), "", vendor}, &wardein.Component{})
+}
+
+// statements reads what speaks about one product in one version.
+func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err error) {
+	var id int64
+	if err := d.product.QueryRow(w.product).Scan(&id); errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	rows, err := d.assertions.Query(id)
+	if err != nil {
+		return nil, err
+	}
+	type hit struct {
+		record, group int64
+		status        Status
+		scheme        version.Scheme
+		def           bool
+		said, only    string
+	}
+	var hits []hit
+	keys := map[version.Scheme][]byte{}
+	for rows.Next() {
+		var h hit
+		var flags int64
+		var lo, hi, said, only sql.RawBytes
+		if err := rows.Scan(&h.record, &h.status, &h.scheme, &flags, &h.group, &lo, &hi, &said, &only); err != nil {
+			rows.Close()
+			return nil, err
+		}
+		key, ok := keys[h.scheme]
+		if !ok {
+			key, _ = version.Key(h.scheme, w.version) // nil: not of this scheme
+			keys[h.scheme] = key
+		}
+		if len(lo)+len(hi) > 0 && (key == nil || !compares(key, lo, hi, flags&flagExact != 0)) {
+			continue
+		}
+		h.def = flags&flagDefault != 0
+		h.said, h.only = string(said), string(only)
+		hits = append(hits, h)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	for from := 0; from < len(hits); {
+		to := from
+		for to < len(hits) && hits[to].record == hits[from].record {
+			to++
+		}
+		group := hits[from:to]
+		from = to
+		// In each group, what names the version goes before the default.
+		named := map[int64]bool{}
+		for _, h := range group {
+			named[h.group] = named[h.group] || !h.def
+		}
+		var record *Statement
+		for _, h := range group {
+			if h.def && named[h.group] {
+				continue
+			}
+			s := Statement{Product: w.product, Version: w.version, Said: h.said, Status: h.status, Scheme: h.scheme, Only: h.only, rank: w.rank}
+			if strings.HasPrefix(w.product, "name:") {
+				if s.ByName, err = vendorOf(&s, c); err != nil {
+					continue // another vendor's product of that name
+				}
+			}
+			if record == nil {
+				record = &s
+				if err := d.fill(h.record, record); err != nil {
+					return nil, err
+				}
+			}
+			s.Source, s.Publisher, s.Record, s.Date = record.Source, record.Publisher, record.Record, record.Date
+			if s.Record == "" {
+				break // withdrawn
+			}
+			if s.Source == CSAF || s.Source == OpenVEX {
+				s.rank = vendor
+				if s.Only != "" {
+					s.rank = elsewhere
+				}
+			} else if s.rank == vendor {
+				s.rank = upstream
+			}
+			s.WhyScheme = whyScheme(&s)
+			var files string
+			if err := d.scopes.QueryRow(h.record, h.group).Scan(&files); err == nil && files != "" {
+				s.Files = strings.Split(files, "\n")
+			} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return nil, err
+			}
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// fill reads who says it. A record about several vulnerabilities has their
+// names as NAME=RECORD; a withdrawn one has none.
+func (d *DB) fill(id int64, s *Statement) error {
+	var feed, date int
+	var name string
+	var about, publisher sql.NullString
+	var withdrawn bool
+	err := d.records.QueryRow(id).Scan(&feed, &name, &about, &publisher, &date, &withdrawn)
+	if errors.Is(err, sql.ErrNoRows) || withdrawn {
+		s.Record = "" // replaced by a newer one
+		return nil
+	}
+	s.Source, s.Publisher = d.source(feed), publisher.String
+	s.Record = name
+	if date > 0 {
+		s.Date = fmt.Sprintf("%04d-%02d-%02d", date/10000, date/100%100, date%100)
+	}
+	if about.String != "" {
+		var names []string
+		for _, n := range strings.Fields(about.String) {
+			names = append(names, n+"="+name)
+		}
+		s.Record = strings.Join(names, " ")
+	}
+	return err
+}
+
+var errOther = errors.New("another vendor's")
+
+// vendorOf tells whether a statement about a product's name alone can be about
+// the component, from the vendor that it names.
+func vendorOf(s *Statement, c *wardein.Component) (byName bool, err error) {
+	v, _, _ := strings.Cut(strings.TrimPrefix(s.Only, "vendor "), "; ")
+	if !strings.HasPrefix(s.Only, "vendor ") {
+		return true, nil
+	}
+	norm := func(s string) string { return strings.TrimPrefix(Named(s), "name:") }
+	v = norm(v)
+	_, s.Only, _ = strings.Cut(s.Only, "; ")
+	switch v {
+	case "", "n/a", "unknown", "[unknown]", "unspecified", "-":
+		return true, nil
+	case norm(c.Vendor), norm(c.Product), norm(c.Name):
+		return v != norm(c.Vendor), nil
+	}
+	if c.Vendor != "" && strings.HasPrefix(v, norm(c.Vendor)) || strings.HasPrefix(v, norm(c.Name)) || c.Name == "linux" && v == "kernel" {
+		return true, nil
+	}
+	return false, errOther
+}
+
+func whyScheme(s *Statement) string {
+	if _, why, ok := SchemeOf(s.Product); ok {
+		return why
+	}
+	switch family, _, ok := strings.Cut(s.Product, "/"); {
+	case strings.HasPrefix(s.Product, "purl:"):
+		return "the package URL's type"
+	case ok && !strings.HasPrefix(s.Product, "cpe:") && !strings.HasPrefix(s.Product, "name:"):
+		return "packages of " + family
+	case s.Scheme != version.Generic:
+		return "the record says so"
+	}
+	return "the record names no scheme"
+}
+
+// decide picks the statement that decides.
+func (m *Match) decide(withdrawn string, spoken bool) {
+	slices.SortStableFunc(m.Statements, func(a, b Statement) int {
+		return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(weight(b.Status), weight(a.Status)), cmp.Compare(len(a.Only), len(b.Only)),
+			strings.Compare(a.Source, b.Source), strings.Compare(a.Record, b.Record), strings.Compare(a.Product, b.Product), strings.Compare(a.Said, b.Said))
+	})
+	m.Statements = slices.CompactFunc(m.Statements, func(a, b Statement) bool { return a.String() == b.String() })
+	s := &m.Statements[0]
+	m.Status = s.Status
+	var others []string
+	for _, o := range m.Statements[1:] {
+		if o.rank == s.rank && o.Status != s.Status && !slices.Contains(others, o.Source+" says "+o.Status.String()) {
+			others = append(others, o.Source+" says "+o.Status.String())
+		}
+	}
+	switch {
+	case withdrawn != "":
+		m.Status, m.Because = NotAffected, withdrawn+" has withdrawn it"
+		return
+	case s.rank == vendor:
+		m.Because = "a vendor's statement about this component goes before all others"
+	case s.rank == distribution:
+		m.Because = "the distribution decides: it puts fixes into its own revisions"
+	case spoken:
+		m.Because = "by upstream's version only: the distribution of this package says nothing about it"
+		m.Doubts = append(m.Doubts, "the distribution says nothing about it")
+	case s.rank == elsewhere:
+		m.Because = "only what a vendor says about another product that holds it"
+	default:
+		m.Because = "by version only: nothing tells whether a fix was put into this build"
+	}
+	if len(others) > 0 {
+		m.Doubts = append(m.Doubts, "sources do not agree: "+s.Source+" says "+s.Status.String()+", "+strings.Join(others, ", "))
+	}
+	if s.Only != "" {
+		m.Doubts = append(m.Doubts, "only "+s.Only)
+	}
+	if s.ByName {
+		m.Doubts = append(m.Doubts, "the product was found by its name alone")
+	}
+}
+
+// weight orders statuses within a rank: what somebody calls affected is, until
+// a higher rank says otherwise.
+func weight(s Status) int {
+	return map[Status]int{Affected: 3, Investigating: 2, Fixed: 1, NotAffected: 0}[s]
+}
+
+// ByVersion tells that only upstream's version was compared.
+func (m *Match) ByVersion() bool { return m.Statements[m.Decides].rank == upstream }

@@ -1,0 +1,271 @@
+package vulndb
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/wardein/wardein"
+)
+
+// DB is an open database. It is for one goroutine.
+type DB struct {
+	db     *sql.DB
+	digest wardein.Digest
+	size   int64
+	feeds  []Feed
+	kev    map[string]Exploited
+
+	assertions, product, records, scores, scopes, epss *sql.Stmt
+	seen                                               map[string]*about // what is known of a vulnerability
+}
+
+// Open opens a database for reading and hashes it.
+func Open(path string) (_ *DB, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	size, err := io.Copy(h, f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	d := &DB{digest: wardein.Digest(h.Sum(nil)), size: size, seen: map[string]*about{}, kev: map[string]Exploited{}}
+	defer func() {
+		if err != nil {
+			d.Close()
+			err = fmt.Errorf("vulnerability database %s: %w", path, err)
+		}
+	}()
+	d.db, err = sql.Open("sqlite", "file:"+escape(path)+"?mode=ro&immutable=1&_pragma=query_only(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-16000)")
+	if err != nil {
+		return d, err
+	}
+	d.db.SetMaxOpenConns(1)
+	if err := form(d.db); err != nil {
+		return d, err
+	}
+	if err := d.load(); err != nil {
+		return d, err
+	}
+	for _, q := range []struct {
+		to   **sql.Stmt
+		text string
+	}{
+		{&d.product, `SELECT id FROM product WHERE name = ?`},
+		{&d.assertions, `SELECT record, status, scheme, flags, grp, lo, hi, said, only FROM assertion WHERE product = ?`},
+		{&d.records, `SELECT feed, name, about, publisher, date, withdrawn FROM record WHERE id = ?`},
+		{&d.scores, `SELECT feed, date, score, vector, withdrawn FROM record WHERE name = ? ORDER BY id`},
+		{&d.scopes, `SELECT files FROM scope WHERE record = ? AND grp = ?`},
+		{&d.epss, `SELECT score, percentile FROM epss WHERE name = ?`},
+	} {
+		if *q.to, err = d.db.Prepare(q.text); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+func (d *DB) load() error {
+	rows, err := d.db.Query(`SELECT id, source, name, date, digest, snapshot, records, assertions, older, malformed, unordered FROM feed ORDER BY id`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var f Feed
+		var id int
+		if err := rows.Scan(&id, &f.Source, &f.Name, &f.Date, &f.Digest, &f.Snapshot, &f.Records, &f.Assertions, &f.Older, &f.Malformed, &f.Unordered); err != nil {
+			return err
+		}
+		for len(d.feeds) < min(id, 1<<20) { // by id
+			d.feeds = append(d.feeds, Feed{})
+		}
+		if id < 1 || id > len(d.feeds) {
+			return fmt.Errorf("feed %d of %d", id, len(d.feeds))
+		}
+		d.feeds[id-1] = f
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	list, err := d.db.Query(`SELECT name, title, added, due, ransomware FROM kev`)
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	for list.Next() {
+		var e Exploited
+		if err := list.Scan(&e.Name, &e.Title, &e.Added, &e.Due, &e.Ransomware); err != nil {
+			return err
+		}
+		d.kev[e.Name] = e
+	}
+	return list.Err()
+}
+
+// Close closes the database.
+func (d *DB) Close() error {
+	if d.db == nil {
+		return nil
+	}
+	return d.db.Close()
+}
+
+// Digest is the SHA-256 of the file; Size its length.
+func (d *DB) Digest() wardein.Digest { return d.digest }
+
+// Size is the length of the file.
+func (d *DB) Size() int64 { return d.size }
+
+// Feeds are what was imported, in the order of import.
+func (d *DB) Feeds() (feeds []Feed) {
+	for _, f := range d.feeds {
+		if f.Source != "" {
+			feeds = append(feeds, f)
+		}
+	}
+	return feeds
+}
+
+// Source is what a database holds of one source.
+type Source struct {
+	Name string
+	// Newest and Oldest are the first and last dates of its feeds.
+	Newest, Oldest                            string
+	Feeds                                     int
+	Records, Assertions, Malformed, Unordered int64
+	Digest                                    wardein.Digest // over the digests of its feeds, in order
+}
+
+// Sources sums the feeds up by source, sorted by name.
+func (d *DB) Sources() (list []Source) {
+	sums := map[string][]string{}
+	for _, f := range d.Feeds() {
+		i := slices.IndexFunc(list, func(s Source) bool { return s.Name == f.Source })
+		if i < 0 {
+			i = len(list)
+			list = append(list, Source{Name: f.Source, Newest: f.Date, Oldest: f.Date})
+		}
+		s := &list[i]
+		s.Newest, s.Oldest = max(s.Newest, f.Date), min(s.Oldest, f.Date)
+		s.Feeds++
+		s.Records, s.Assertions, s.Malformed, s.Unordered = s.Records+f.Records, s.Assertions+f.Assertions, s.Malformed+f.Malformed, s.Unordered+f.Unordered
+		sums[f.Source] = append(sums[f.Source], f.Digest)
+	}
+	slices.SortFunc(list, func(a, b Source) int { return strings.Compare(a.Name, b.Name) })
+	for i := range list {
+		list[i].Digest = sha256.Sum256([]byte(strings.Join(sums[list[i].Name], "\n")))
+	}
+	return list
+}
+
+// Date is the day of the newest feed, "" when there is none.
+func (d *DB) Date() (date string) {
+	for _, f := range d.feeds {
+		date = max(date, f.Date)
+	}
+	return date
+}
+
+// Bad is a record that could not be read.
+type Bad struct{ Feed, Name, Why string }
+
+// Malformed lists the first of the records that could not be read.
+func (d *DB) Malformed(most int) (list []Bad, err error) {
+	rows, err := d.db.Query(`SELECT feed, name, why FROM malformed ORDER BY feed, n LIMIT ?`, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var feed int
+		var b Bad
+		if err := rows.Scan(&feed, &b.Name, &b.Why); err != nil {
+			return nil, err
+		}
+		if feed > 0 && feed <= len(d.feeds) {
+			b.Feed = d.feeds[feed-1].Source + " " + d.feeds[feed-1].Name
+		}
+		list = append(list, b)
+	}
+	return list, rows.Err()
+}
+
+// Check reads the whole file for damage.
+func (d *DB) Check() error {
+	var said string
+	if err := d.db.QueryRow(`PRAGMA quick_check(1)`).Scan(&said); err != nil {
+		return err
+	}
+	if said != "ok" {
+		return fmt.Errorf("damaged: %s", said)
+	}
+	return nil
+}
+
+// about is what the sources say of a vulnerability whatever the product.
+type about struct {
+	score, by int
+	scored    string // source
+	vector    string
+	withdrawn string // source that says so
+	epss      *Likelihood
+}
+
+// rankOfScore: NVD's score goes before the others.
+var rankOfScore = map[string]int{NVD: 3, CVE: 2, OSV: 1}
+
+func (d *DB) about(name string) (*about, error) {
+	if a, ok := d.seen[name]; ok {
+		return a, nil
+	}
+	a := &about{}
+	rows, err := d.scores.Query(name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var feed, date, score int
+		var vector sql.NullString
+		var withdrawn bool
+		if err := rows.Scan(&feed, &date, &score, &vector, &withdrawn); err != nil {
+			return nil, err
+		}
+		source := d.source(feed)
+		if withdrawn {
+			a.withdrawn = source
+		}
+		if rank := 1 + rankOfScore[source]; score > 0 && rank > a.by {
+			a.score, a.by, a.scored, a.vector = score, rank, source, vector.String
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	l := Likelihood{Name: name}
+	if err := d.epss.QueryRow(name).Scan(&l.Score, &l.Percentile); err == nil {
+		a.epss = &l
+	} else if err != sql.ErrNoRows {
+		return nil, err
+	}
+	if len(d.seen) > 50_000 {
+		clear(d.seen)
+	}
+	d.seen[name] = a
+	return a, nil
+}
+
+func (d *DB) source(feed int) string {
+	if feed < 1 || feed > len(d.feeds) {
+		return ""
+	}
+	return d.feeds[feed-1].Source
+}

@@ -1,0 +1,522 @@
+package vulndb
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/wardein/wardein/vulndb/version"
+)
+
+// Form is the version of the file's tables; another one is not read.
+const Form = 1
+
+// application is the SQLite application id: "WdVu".
+const application = 0x57645675
+
+const schema = `
+CREATE TABLE feed (id INTEGER PRIMARY KEY, source TEXT, name TEXT, date TEXT, digest TEXT, snapshot INTEGER, records INTEGER, assertions INTEGER, older INTEGER, malformed INTEGER, unordered INTEGER);
+CREATE TABLE malformed (feed INTEGER, n INTEGER, name TEXT, why TEXT, PRIMARY KEY (feed, n)) WITHOUT ROWID;
+CREATE TABLE record (id INTEGER PRIMARY KEY, feed INTEGER, name TEXT, about TEXT, publisher TEXT, date INTEGER, score INTEGER, vector TEXT, withdrawn INTEGER, says INTEGER);
+CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE assertion (product INTEGER, record INTEGER, n INTEGER, status INTEGER, scheme INTEGER, flags INTEGER, grp INTEGER, lo BLOB, hi BLOB, said TEXT, only TEXT, PRIMARY KEY (product, record, n)) WITHOUT ROWID;
+CREATE TABLE scope (record INTEGER, grp INTEGER, files TEXT, PRIMARY KEY (record, grp)) WITHOUT ROWID;
+CREATE TABLE kev (name TEXT PRIMARY KEY, feed INTEGER, title TEXT, added TEXT, due TEXT, ransomware INTEGER) WITHOUT ROWID;
+CREATE TABLE epss (name TEXT PRIMARY KEY, feed INTEGER, score INTEGER, percentile INTEGER) WITHOUT ROWID;
+`
+
+// indexes are made when the rows are in.
+const indexes = `
+CREATE UNIQUE INDEX IF NOT EXISTS product_name ON product (name);
+CREATE INDEX IF NOT EXISTS record_name ON record (name);
+`
+
+const (
+	flagDefault = 1
+	flagExact   = 2
+)
+
+// Writer makes a new database, of nothing or of what another holds. Nothing
+// of it is visible before Commit.
+type Writer struct {
+	path, temp string
+	db         *sql.DB
+	tx         *sql.Tx
+	feeds      []*Feed // by id-1 of those written now
+	firstFeed  int64
+	names      map[string]uint32 // products
+	seed       maphash.Seed
+	known      map[uint64]known // records by source and name
+	dead       map[uint32]bool  // records of this run that were replaced
+	next       uint32
+	rows       sorter
+	stale      int64 // rows of records that are gone
+	live       int64
+	record     *sql.Stmt
+	product    *sql.Stmt
+	buf        []byte
+}
+
+type known struct{ id, date uint32 }
+
+// Create begins a database that will take the place of the file at path. What
+// that file holds is kept unless fresh is set; where none is, it begins empty.
+func Create(path string, fresh bool) (_ *Writer, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-*")
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{path: path, temp: f.Name(), names: map[string]uint32{}, seed: maphash.MakeSeed(), known: map[uint64]known{}, dead: map[uint32]bool{}, next: 1}
+	defer func() {
+		if err != nil {
+			w.Abort()
+		}
+	}()
+	based := false
+	if !fresh {
+		if based, err = copyBase(f, path); err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
+	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
+		return nil, err
+	}
+	w.rows.dir = filepath.Dir(path)
+	w.db, err = sql.Open("sqlite", "file:"+escape(w.temp)+"?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=locking_mode(EXCLUSIVE)&_pragma=cache_size(-48000)&_pragma=temp_store(FILE)")
+	if err != nil {
+		return nil, err
+	}
+	w.db.SetMaxOpenConns(1)
+	if !based {
+		if _, err := w.db.Exec(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d;", application, Form) + schema); err != nil {
+			return nil, err
+		}
+	} else if err := form(w.db); err != nil {
+		return nil, err
+	}
+	if w.tx, err = w.db.Begin(); err != nil {
+		return nil, err
+	}
+	if err := w.load(); err != nil {
+		return nil, err
+	}
+	if w.record, err = w.tx.Prepare(`INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?,?)`); err != nil {
+		return nil, err
+	}
+	w.product, err = w.tx.Prepare(`INSERT INTO product VALUES (?,?)`)
+	return w, err
+}
+
+func copyBase(f *os.File, path string) (bool, error) {
+	in, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	n, err := io.Copy(f, in)
+	return n > 0, err
+}
+
+// load reads what is needed to go on with a database.
+func (w *Writer) load() error {
+	if err := w.tx.QueryRow(`SELECT coalesce(max(id),0)+1 FROM feed`).Scan(&w.firstFeed); err != nil {
+		return err
+	}
+	rows, err := w.tx.Query(`SELECT id, name FROM product`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id uint32
+		var name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return err
+		}
+		w.names[name] = id
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	records, err := w.tx.Query(`SELECT record.id, source, record.name, record.date, says FROM record JOIN feed ON feed.id = record.feed`)
+	if err != nil {
+		return err
+	}
+	defer records.Close()
+	for records.Next() {
+		var id, date uint32
+		var says int64
+		var source, name sql.RawBytes
+		if err := records.Scan(&id, &source, &name, &date, &says); err != nil {
+			return err
+		}
+		w.known[w.hash(string(source), string(name))] = known{id, date}
+		w.next = max(w.next, id+1)
+		w.live += says
+	}
+	return records.Err()
+}
+
+func (w *Writer) hash(source, name string) uint64 {
+	w.buf = append(append(append(w.buf[:0], source...), 0), name...)
+	return maphash.Bytes(w.seed, w.buf)
+}
+
+// Imported tells whether a feed of this digest is there.
+func (w *Writer) Imported(source, digest string) (bool, error) {
+	var n int
+	err := w.tx.QueryRow(`SELECT count(*) FROM feed WHERE source = ? AND digest = ?`, source, digest).Scan(&n)
+	return n > 0, err
+}
+
+// Begin begins a feed; the number names it to the other methods. The Feed's
+// counts, date and digest may be set until Commit.
+func (w *Writer) Begin(f *Feed) (int, error) {
+	w.feeds = append(w.feeds, f)
+	if !f.Snapshot {
+		return len(w.feeds) - 1, nil
+	}
+	rows, err := w.tx.Query(`SELECT id FROM feed WHERE source = ? AND name = ?`, f.Source, f.Name)
+	if err != nil {
+		return 0, err
+	}
+	var old []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return 0, err
+		}
+		old = append(old, id)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return 0, err
+	}
+	for _, id := range old {
+		var n sql.NullInt64
+		if err := w.tx.QueryRow(`SELECT sum(says) FROM record WHERE feed = ?`, id).Scan(&n); err != nil {
+			return 0, err
+		}
+		w.stale, w.live = w.stale+n.Int64, w.live-n.Int64
+		for _, table := range []string{"malformed", "record", "kev", "epss"} {
+			if _, err := w.tx.Exec(`DELETE FROM `+table+` WHERE feed = ?`, id); err != nil {
+				return 0, err
+			}
+		}
+		if _, err := w.tx.Exec(`DELETE FROM feed WHERE id = ?`, id); err != nil {
+			return 0, err
+		}
+	}
+	return len(w.feeds) - 1, nil
+}
+
+// maxMalformed bounds the malformed records of a feed that are named; all are
+// counted.
+const maxMalformed = 1000
+
+// Malformed names a record that could not be read.
+func (w *Writer) Malformed(feed int, name, why string) error {
+	f := w.feeds[feed]
+	f.Malformed++
+	if f.Malformed > maxMalformed {
+		return nil
+	}
+	_, err := w.tx.Exec(`INSERT INTO malformed VALUES (?,?,?,?)`, w.firstFeed+int64(feed), f.Malformed, cut(name, 200), cut(why, 300))
+	return err
+}
+
+func cut(s string, n int) string {
+	return strings.ToValidUTF8(s[:min(len(s), n)], "\uFFFD")
+}
+
+// day is a date as a number, 20261122; 0 is none.
+func day(date string) uint32 {
+	if len(date) < 10 || date[4] != '-' || date[7] != '-' {
+		return 0
+	}
+	n, _ := strconv.ParseUint(date[:4]+date[5:7]+date[8:10], 10, 32)
+	return uint32(n)
+}
+
+// Add adds a record. Of two versions of it the newer stays.
+func (w *Writer) Add(feed int, r *Record) error {
+	f := w.feeds[feed]
+	date := day(r.Date)
+	if !f.Snapshot {
+		h := w.hash(f.Source, r.Name)
+		if old, ok := w.known[h]; ok {
+			if old.date > date {
+				f.Older++
+				return nil
+			}
+			var says int64
+			if err := w.tx.QueryRow(`SELECT says FROM record WHERE id = ?`, old.id).Scan(&says); err != nil {
+				return err
+			}
+			if _, err := w.tx.Exec(`DELETE FROM record WHERE id = ?`, old.id); err != nil {
+				return err
+			}
+			if _, err := w.tx.Exec(`DELETE FROM scope WHERE record = ?`, old.id); err != nil {
+				return err
+			}
+			w.dead[old.id] = true
+			w.stale, w.live = w.stale+says, w.live-says
+		}
+		w.known[h] = known{w.next, date}
+	}
+	id := w.next
+	w.next++
+	f.Records++
+	f.Assertions += int64(len(r.Says))
+	f.Unordered += r.Unordered
+	w.live += int64(len(r.Says))
+	var about, vector, publisher any
+	if len(r.About) > 0 {
+		about = strings.Join(r.About, " ")
+	}
+	if r.Vector != "" {
+		vector = r.Vector
+	}
+	if r.Publisher != "" {
+		publisher = r.Publisher
+	}
+	if _, err := w.record.Exec(id, w.firstFeed+int64(feed), r.Name, about, publisher, date, r.Score, vector, r.Withdrawn, len(r.Says)); err != nil {
+		return err
+	}
+	for _, s := range r.Scopes {
+		if _, err := w.tx.Exec(`INSERT OR REPLACE INTO scope VALUES (?,?,?)`, id, s.Group, strings.Join(s.Files, "\n")); err != nil {
+			return err
+		}
+	}
+	for i := range r.Says {
+		a := &r.Says[i]
+		p, ok := w.names[a.Product]
+		if !ok {
+			p = uint32(len(w.names)) + 1
+			w.names[a.Product] = p
+			if _, err := w.product.Exec(p, a.Product); err != nil {
+				return err
+			}
+		}
+		if err := w.rows.add(p, id, a.encode(w.buf[:0])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode puts an assertion in the form that the sorter keeps.
+func (a *Assertion) encode(b []byte) []byte {
+	flags := byte(0)
+	if a.Default {
+		flags |= flagDefault
+	}
+	if a.exact {
+		flags |= flagExact
+	}
+	b = append(b, byte(a.Status), byte(a.Scheme), flags)
+	b = binary.AppendUvarint(b, uint64(a.Group))
+	for _, s := range [][]byte{a.lo, a.hi, []byte(a.Said), []byte(a.Only)} {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	return b
+}
+
+// AddExploited adds an entry of a list of known exploited vulnerabilities.
+func (w *Writer) AddExploited(feed int, e Exploited) error {
+	w.feeds[feed].Records++
+	_, err := w.tx.Exec(`INSERT OR REPLACE INTO kev VALUES (?,?,?,?,?,?)`, e.Name, w.firstFeed+int64(feed), e.Title, e.Added, e.Due, e.Ransomware)
+	return err
+}
+
+// AddLikelihood adds an EPSS score.
+func (w *Writer) AddLikelihood(feed int, l Likelihood) error {
+	w.feeds[feed].Records++
+	_, err := w.tx.Exec(`INSERT OR REPLACE INTO epss VALUES (?,?,?,?)`, l.Name, w.firstFeed+int64(feed), l.Score, l.Percentile)
+	return err
+}
+
+// Commit finishes the database and puts it into its place.
+func (w *Writer) Commit() (err error) {
+	defer w.Abort()
+	if err := w.put(); err != nil {
+		return err
+	}
+	for i, f := range w.feeds {
+		if _, err := w.tx.Exec(`INSERT INTO feed VALUES (?,?,?,?,?,?,?,?,?,?,?)`, w.firstFeed+int64(i), f.Source, f.Name, f.Date, f.Digest, f.Snapshot, f.Records, f.Assertions, f.Older, f.Malformed, f.Unordered); err != nil {
+			return err
+		}
+	}
+	if _, err := w.tx.Exec(indexes); err != nil {
+		return err
+	}
+	rebuild := w.stale > w.live/4 && w.stale > 1000
+	if rebuild {
+		for _, table := range []string{"assertion", "scope"} {
+			if _, err := w.tx.Exec(`DELETE FROM ` + table + ` WHERE record NOT IN (SELECT id FROM record)`); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.tx.Commit(); err != nil {
+		return err
+	}
+	w.tx = nil
+	if rebuild {
+		if _, err := w.db.Exec(`VACUUM`); err != nil {
+			return err
+		}
+	}
+	if err := w.db.Close(); err != nil {
+		return err
+	}
+	w.db = nil
+	f, err := os.Open(w.temp)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close(), os.Rename(w.temp, w.path)); err != nil {
+		return err
+	}
+	w.temp = ""
+	if d, err := os.Open(filepath.Dir(w.path)); err == nil {
+		d.Sync()
+		d.Close()
+	}
+	return nil
+}
+
+// put writes the sorted rows.
+func (w *Writer) put() error {
+	insert, err := w.tx.Prepare(`INSERT INTO assertion VALUES (?,?,?,?,?,?,?,?,?,?,?)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	var product, record uint32
+	n := 0
+	return w.rows.merge(func(r row, b []byte) error {
+		if w.dead[r.record] {
+			w.stale -= 1 // never written
+			return nil
+		}
+		if n++; r.product != product || r.record != record {
+			product, record, n = r.product, r.record, 0
+		}
+		status, scheme, flags := b[0], b[1], b[2]
+		group, k := binary.Uvarint(b[3:])
+		b = b[3+k:]
+		var parts [4][]byte
+		for i := range parts {
+			size, k := binary.Uvarint(b)
+			parts[i], b = b[k:k+int(size)], b[k+int(size):]
+		}
+		_, err := insert.Exec(product, record, n, status, scheme, flags, group, blob(parts[0]), blob(parts[1]), string(parts[2]), text(parts[3]))
+		return err
+	})
+}
+
+func blob(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+func text(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return string(b)
+}
+
+// Abort forgets a database that was not committed. It does nothing after
+// Commit.
+func (w *Writer) Abort() {
+	if w.tx != nil {
+		w.tx.Rollback()
+		w.tx = nil
+	}
+	if w.db != nil {
+		w.db.Close()
+		w.db = nil
+	}
+	w.rows.close()
+	if w.temp != "" {
+		os.Remove(w.temp)
+		w.temp = ""
+	}
+}
+
+// form checks that a file is a database of this form.
+func form(db *sql.DB) error {
+	var app, have int
+	if err := db.QueryRow(`PRAGMA application_id`).Scan(&app); err != nil {
+		return err
+	}
+	if err := db.QueryRow(`PRAGMA user_version`).Scan(&have); err != nil {
+		return err
+	}
+	if app != application {
+		return errors.New("no vulnerability database")
+	}
+	if have != Form {
+		return fmt.Errorf("a database of form %d, want %d: import the feeds anew", have, Form)
+	}
+	return nil
+}
+
+// escape makes a path that a file: URI takes as it is.
+func escape(path string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+}
+
+// compares tells whether a key lies in a stored range.
+func compares(key, lo, hi []byte, exact bool) bool {
+	if exact {
+		return bytes.Equal(key, lo)
+	}
+	return (len(lo) == 0 || bytes.Compare(lo, key) <= 0) && (len(hi) == 0 || bytes.Compare(key, hi) < 0)
+}
+
+// SchemeOf returns the scheme of a product's versions where the product
+// decides it, and why.
+func SchemeOf(product string) (version.Scheme, string, bool) {
+	i := slices.IndexFunc(schemes, func(s productScheme) bool { return strings.HasSuffix(product, s.suffix) })
+	if i < 0 {
+		return version.Generic, "", false
+	}
+	return schemes[i].scheme, schemes[i].why, true
+}
+
+type productScheme struct {
+	suffix string
+	scheme version.Scheme
+	why    string
+}
+
+var schemes = []productScheme{
+	{":openssl:openssl", version.OpenSSL, "OpenSSL counts fixes by letters"},
+	{"name:openssl", version.OpenSSL, "OpenSSL counts fixes by letters"},
+	{":linux:linux_kernel", version.Kernel, "Linux"},
+	{"name:linux", version.Kernel, "Linux"},
+	{"name:linux_kernel", version.Kernel, "Linux"},
+	{"name:kernel", version.Kernel, "Linux"},
+}
