@@ -77,29 +77,6 @@ func (d *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo implements io.WriterTo: it writes straight from the window.
-func (d *Reader) WriteTo(w io.Writer) (int64, error) {
-	var sum int64
-	for {
-		if d.out < d.c.pos {
-			n, err := w.Write(d.c.out[d.out:d.c.pos])
-			d.out += n
-			sum += int64(n)
-			if err != nil {
-				return sum, err
-			}
-			continue
-		}
-		if d.err == io.EOF {
-			return sum, nil
-		}
-		if d.err != nil {
-			return sum, d.err
-		}
-		d.err = d.fill()
-	}
-}
-
 // fill decodes into the window, of which everything was delivered, until it is
 // full or the input at hand is used up.
 func (d *Reader) fill() error {
