@@ -29,7 +29,7 @@ func TestLawsSamples(t *testing.T) {
 	}
 }
 
-var mutations = flag.String("mutations", "0:2500", "numbers `FROM:TO` of the mutated images that TestMutations unpacks")
+var mutations = flag.String("mutations", "0:6000", "numbers `FROM:TO` of the mutated images that TestMutations unpacks")
 
 // TestMutations holds the same promises over mutated samples, alone and set
 // into others. Image number k is a function of k and the samples alone, so

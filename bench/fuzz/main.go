@@ -49,19 +49,31 @@ type count struct {
 	day, commit string
 }
 
+// A session is what the command line asks for.
+type session struct {
+	n            int64
+	total, slice time.Duration
+	only         string
+	share        int
+	parallel     int
+	commit       string
+	stop         chan os.Signal
+}
+
 func main() {
-	n := flag.Int64("n", 0, "run each target until it has this many executions in total")
-	total := flag.Duration("time", 0, "run all targets together for this long")
-	only := flag.String("only", "", "only targets whose folder and name contain this")
-	share := flag.Int("share", 1, "with -time: one in this many targets; the commit says which")
-	parallel := flag.Int("parallel", 0, "workers per target (default: GOMAXPROCS)")
-	slice := flag.Duration("slice", 2*time.Minute, "with -n: go on to the next target after this long")
+	var s session
+	flag.Int64Var(&s.n, "n", 0, "run each target until it has this many executions in total")
+	flag.DurationVar(&s.total, "time", 0, "run all targets together for this long")
+	flag.StringVar(&s.only, "only", "", "only targets whose folder and name contain this")
+	flag.IntVar(&s.share, "share", 1, "with -time: one in this many targets; the commit says which")
+	flag.IntVar(&s.parallel, "parallel", 0, "workers per target (default: GOMAXPROCS)")
+	flag.DurationVar(&s.slice, "slice", 2*time.Minute, "with -n: go on to the next target after this long")
 	flag.Parse()
-	if (*n > 0) == (*total > 0) || *share < 1 || *share > 1 && *n > 0 {
+	if (s.n > 0) == (s.total > 0) || s.share < 1 || s.share > 1 && s.n > 0 {
 		fmt.Fprintln(os.Stderr, "fuzz: want either -n or -time, and -share with -time alone")
 		os.Exit(2)
 	}
-	broken, err := run(*n, *total, *slice, *only, *share, *parallel)
+	broken, err := s.run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fuzz: error:", err)
 		os.Exit(2)
@@ -72,47 +84,56 @@ func main() {
 	}
 }
 
-func run(n int64, total, slice time.Duration, only string, share, parallel int) (broken int, err error) {
+// run returns how many targets were broken.
+func (s *session) run() (int, error) {
 	all, err := targets(".")
 	if err != nil {
 		return 0, err
 	}
 	head, _ := exec.Command("git", "rev-parse", "--short=7", "HEAD").Output()
-	commit := strings.TrimSpace(string(head))
-	turn, _ := strconv.ParseUint(commit, 16, 64)
+	s.commit = strings.TrimSpace(string(head))
+	turn, _ := strconv.ParseUint(s.commit, 16, 64)
 	var list []target
 	for i, t := range all {
-		if strings.Contains(t.dir+" "+t.name, only) && (n > 0 || t.guided()) && uint64(i)%uint64(share) == turn%uint64(share) {
+		if strings.Contains(t.dir+" "+t.name, s.only) && (s.n > 0 || t.guided()) && uint64(i)%uint64(s.share) == turn%uint64(s.share) {
 			list = append(list, t)
 		}
 	}
 	if len(list) == 0 {
 		return 0, errors.New("no fuzz target found")
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	s.stop = make(chan os.Signal, 1)
+	signal.Notify(s.stop, os.Interrupt, syscall.SIGTERM)
 	if err := build(list); err != nil {
 		return 0, err
 	}
-
-	if total > 0 {
-		var execs int64
-		for _, t := range list {
-			each := max(total/time.Duration(len(list)), 500*time.Millisecond)
-			got, ended, err := fuzz(t, guide(t, each.String(), parallel), stop)
-			execs += got.execs
-			if err != nil {
-				fmt.Printf("FAIL\t%s %s: %v\n", t.dir, t.name, err)
-				broken++
-			}
-			if ended {
-				break
-			}
-		}
-		fmt.Printf("fuzz: %d targets, %d executions\n", len(list), execs)
-		return broken, nil
+	if s.total > 0 {
+		return s.together(list), nil
 	}
+	return s.upTo(list)
+}
 
+// together gives each target its part of the time.
+func (s *session) together(list []target) (broken int) {
+	var execs int64
+	for _, t := range list {
+		each := max(s.total/time.Duration(len(list)), 500*time.Millisecond)
+		got, ended, err := fuzz(t, guide(t, each.String(), s.parallel), s.stop)
+		execs += got.execs
+		if err != nil {
+			fmt.Printf("FAIL\t%s %s: %v\n", t.dir, t.name, err)
+			broken++
+		}
+		if ended {
+			break
+		}
+	}
+	fmt.Printf("fuzz: %d targets, %d executions\n", len(list), execs)
+	return broken
+}
+
+// upTo runs the targets in turn until each has its executions or is broken.
+func (s *session) upTo(list []target) (broken int, err error) {
 	counts, err := readCounts()
 	if err != nil {
 		return 0, err
@@ -123,25 +144,25 @@ func run(n int64, total, slice time.Duration, only string, share, parallel int) 
 		// The least tried first: a run may be ended at any time.
 		slices.SortStableFunc(list, func(a, b target) int { return cmp.Compare(counts[a].execs, counts[b].execs) })
 		for _, t := range list {
-			left := n - counts[t].execs
+			left := s.n - counts[t].execs
 			if left <= 0 || failed[t] {
 				continue
 			}
 			open = true
-			args := []string{"-test.run=^" + t.name + "$", fmt.Sprintf("-mutations=%d:%d", counts[t].execs, n)}
+			args := []string{"-test.run=^" + t.name + "$", fmt.Sprintf("-mutations=%d:%d", counts[t].execs, s.n)}
 			if t.guided() {
-				args = guide(t, strconv.FormatInt(left, 10)+"x", parallel)
+				args = guide(t, strconv.FormatInt(left, 10)+"x", s.parallel)
 			}
-			got, ended, err := fuzzFor(t, args, slice, stop)
-			counts[t] = count{counts[t].execs + got.execs, time.Now().UTC().Format("2006-01-02"), commit}
+			got, ended, err := fuzzFor(t, args, s.slice, s.stop)
+			counts[t] = count{counts[t].execs + got.execs, time.Now().UTC().Format("2006-01-02"), s.commit}
 			if werr := writeCounts(counts); werr != nil {
-				return broken, werr
+				return len(failed), werr
 			}
 			if err != nil {
 				fmt.Printf("FAIL\t%s %s: %v\n", t.dir, t.name, err)
 				failed[t] = true
 			} else {
-				fmt.Printf("ok\t%s %s\t%d of %d, %.0f/s of processor\n", t.dir, t.name, counts[t].execs, n, float64(got.execs)/got.cpu.Seconds())
+				fmt.Printf("ok\t%s %s\t%d of %d, %.0f/s of processor\n", t.dir, t.name, counts[t].execs, s.n, float64(got.execs)/got.cpu.Seconds())
 			}
 			if ended {
 				return len(failed), nil
