@@ -15,29 +15,54 @@ const work = "bench/work/components"
 func main() {
 	suite := flag.String("suite", "bookworm", "releases of Debian, separated by commas")
 	arch := flag.String("arch", "armhf", "processors, separated by commas")
-	flag.Parse()
-	if err := do(flag.Arg(0), strings.Split(*suite, ","), strings.Split(*arch, ",")); err != nil {
+	variant := flag.String("variant", "root", "root, root-db (with package database), root-stripped (without section headers)")
+	wardein := flag.String("wardein", "", "binary to measure; built if empty")
+	verbose := flag.Bool("v", false, "name every product that is wrong or missing")
+	flag.CommandLine.Parse(os.Args[min(2, len(os.Args)):])
+	verb := ""
+	if len(os.Args) > 1 {
+		verb = os.Args[1]
+	}
+	err := do(verb, strings.Split(*suite, ","), strings.Split(*arch, ","), func(a *archive) error {
+		for _, v := range strings.Split(*variant, ",") {
+			if err := a.measure(v, *wardein, *verbose); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "components:", err)
 		os.Exit(1)
 	}
 }
 
-func do(verb string, suites, archs []string) error {
+func do(verb string, suites, archs []string, measure func(*archive) error) error {
+	var all []*archive
 	for _, s := range suites {
 		for _, a := range archs {
 			x, err := openArchive(s, a)
 			if err != nil {
 				return err
 			}
+			all = append(all, x)
 			switch verb {
+			case "names":
 			case "root":
 				if err := x.build(); err != nil {
 					return err
 				}
+			case "measure":
+				if err := measure(x); err != nil {
+					return err
+				}
 			default:
-				return fmt.Errorf("verb %q: root, measure, symbols or mine", verb)
+				return fmt.Errorf("verb %q: root, measure or names", verb)
 			}
 		}
+	}
+	if verb == "names" {
+		return names(all)
 	}
 	return nil
 }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// component is one line of what a tool said.
+type component struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	by      string
+}
+
+// measure runs wardein over one variant of the root and prints the table.
+func (a *archive) measure(variant, wardein string, verbose bool) error {
+	list, err := a.truths()
+	if err != nil {
+		return err
+	}
+	image := filepath.Join(a.dir, variant+".tar")
+	info, err := os.Stat(image)
+	if err != nil {
+		return err
+	}
+	report := filepath.Join(a.dir, variant+".json")
+	store := filepath.Join(a.dir, "store-"+variant)
+	if err := os.RemoveAll(store); err != nil {
+		return err
+	}
+	cmd := exec.Command(wardein, "inspect", "-q", "--store", store, "-o", "json="+report, image)
+	cmd.Stderr = os.Stderr
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	wall := time.Since(start)
+	use := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	data, err := os.ReadFile(report)
+	if err != nil {
+		return err
+	}
+	var r struct {
+		Components []struct {
+			component
+			Seen []struct {
+				By      string `json:"by"`
+				Version string `json:"version"`
+			} `json:"seen"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return err
+	}
+	var found []component
+	for _, c := range r.Components {
+		x := c.component
+		for _, s := range c.Seen {
+			if s.Version == x.Version && !strings.Contains(x.by, s.By) {
+				x.by = strings.TrimSpace(x.by + " " + s.By)
+			}
+		}
+		found = append(found, x)
+	}
+	fmt.Printf("\n%s %s %s: %d MB, %d upstream products; wall %.1f s, CPU %.1f s (%.0f MB/s of CPU), peak %d MB\n", a.suite, a.arch, variant, info.Size()>>20, len(list),
+		wall.Seconds(), cmd.ProcessState.UserTime().Seconds()+cmd.ProcessState.SystemTime().Seconds(),
+		float64(info.Size())/1e6/(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()).Seconds(), use.Maxrss>>10)
+	confusion("wardein", list, found, verbose)
+	return nil
+}
+
+// confusion prints how many products a tool named with the right version,
+// with a wrong one, without any, or not at all, and what it named that is not
+// there.
+func confusion(tool string, list []*truth, found []component, verbose bool) {
+	by := map[string][]component{}
+	for _, c := range found {
+		by[c.Name] = append(by[c.Name], c)
+	}
+	right, nameless := 0, 0
+	var wrong, missing, without []string
+	known := map[string]bool{}
+	for _, t := range list {
+		known[t.name] = true
+		ok, none, bad := false, false, []string(nil)
+		for _, c := range by[t.name] {
+			switch {
+			case c.Version == "":
+				none = true
+			case t.has(c.Version):
+				ok = true
+			default:
+				bad = append(bad, c.Version+" ("+c.by+")")
+			}
+		}
+		want := strings.Join(keys(t.versions), " or ")
+		for _, b := range bad {
+			wrong = append(wrong, t.name+" "+b+", is "+want)
+		}
+		switch {
+		case ok:
+			right++
+		case len(bad) > 0:
+		case none:
+			without = append(without, t.name+" "+want)
+		default:
+			missing = append(missing, t.name+" "+want)
+		}
+	}
+	var other []string
+	for _, c := range found {
+		if !known[c.Name] {
+			if c.Version == "" {
+				nameless++
+				continue
+			}
+			other = append(other, c.Name+" "+c.Version+" ("+c.by+")")
+		}
+	}
+	sort.Strings(other)
+	fmt.Printf("%-10s right %d of %d, wrong version %d, no version %d, missing %d, other names %d with and %d without version\n", tool, right, len(list), len(wrong), len(without), len(missing), len(other), nameless)
+	if verbose {
+		for _, x := range []struct {
+			what string
+			list []string
+		}{{"wrong version", wrong}, {"no version", without}, {"missing", missing}, {"other names", other}} {
+			fmt.Printf("  %s:\n", x.what)
+			for _, s := range x.list {
+				fmt.Println("    " + s)
+			}
+		}
+	}
+}
+
+func keys(m map[string]bool) (out []string) {
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}

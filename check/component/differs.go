@@ -1,0 +1,110 @@
+package component
+
+import (
+	"context"
+	"strings"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/stable"
+)
+
+// differs compares what is declared with what was found.
+func differs(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
+	list := t.Components()
+	for i := range list {
+		c := &list[i]
+		if c.Confidence < wardein.Likely || c.Version == "" || len(c.Seen) == 0 {
+			continue
+		}
+		said := map[string]bool{}
+		for _, d := range c.Declared {
+			v := upstream(d.System, d.Version)
+			if said[v] || same(c.Version, v) || c.Name == "linux" || foundToo(list, c.Name, v) {
+				continue
+			}
+			said[v] = true
+			seen := firstSeen(c)
+			args := []wardein.Note{note("name", c.Name), note("found", c.Version), note("declared", d.Version), note("package", d.Package), note("system", systemName(d.System))}
+			quotes := []wardein.Quote{d.Quote}
+			if seen.Node != "" {
+				quotes = append([]wardein.Quote{bare(seen)}, quotes...)
+			}
+			out(wardein.Finding{
+				ID: stable.ID("component.differs", c.Name, c.Version, d.System, d.Package, d.Version), Rule: "component.differs", Node: quotes[0].Node,
+				Severity: wardein.Info, Confidence: c.Confidence,
+				Says:      wardein.Text{ID: "component.differs", Args: args},
+				Fix:       wardein.Text{ID: "component.fix-differs", Args: args},
+				Meanwhile: wardein.Text{ID: "component.until-differs", Args: args},
+				Quotes:    quotes,
+			})
+		}
+	}
+	return nil
+}
+
+// bare is a quote without its text: what is shown of a match is not always
+// what its bytes begin with.
+func bare(q wardein.Quote) wardein.Quote {
+	q.Bytes = ""
+	return q
+}
+
+func foundToo(list []wardein.Component, name, version string) bool {
+	for i := range list {
+		if list[i].Name == name && same(list[i].Version, version) {
+			return true
+		}
+	}
+	return false
+}
+
+// firstSeen is the place that shows the version best.
+func firstSeen(c *wardein.Component) (q wardein.Quote) {
+	var sure wardein.Confidence
+	for _, s := range c.Seen {
+		if s.Version == c.Version && s.By != "package" && s.Quote.Len > 0 && (q.Node == "" || s.Confidence > sure) {
+			q, sure = s.Quote, s.Confidence
+		}
+	}
+	return q
+}
+
+func systemName(s string) string {
+	if s == noticeFile {
+		return "open-source notice"
+	}
+	return strings.TrimSpace(s + " package")
+}
+
+var messages = map[string]string{
+	"component.differs":       "{name} is {found} by its binary, and {declared} by the {system} {package}: the declaration and the file do not agree.",
+	"component.fix-differs":   "Correct the declaration of {package}, or ship the file that it declares.",
+	"component.until-differs": "Take {found} for the version of {name} when looking up known vulnerabilities.",
+}
+
+var doc = wardein.Doc{
+	About: "Names the products in a release and their versions, from bare binaries and from package databases, and reports where the two do not agree.",
+	How: "Products are data files. A literal found in the engine's one pass is looked at with a regular expression over 256 bytes; soname, exported names and base name say which product a file is, and the one version line in its constants, or an exported function that returns it, which version. " +
+		"A file that needs a library was built against it and does not hold it. The version of a kernel is that of its banner, never that of a module. dpkg, opkg, apk, Python, npm, Maven, Go and Cargo records and open-source notices are declarations. " +
+		"Two ways that agree are certain, one is likely, a short version number that stands alone is possible.",
+	FalsePositives: []string{
+		"a program that carries another product's version text in its own constants",
+		"a version line of a file format or protocol in a library that states no version of its own",
+		"a product that was renamed to another's file names",
+	},
+	FalseNegatives: []string{
+		"products that no data file names and whose binaries carry no version, in images without a package database",
+		"code linked in from a library whose version text the linker left out",
+		"programs that are packed, encrypted or interpreted",
+	},
+	Limits: []string{
+		"rules see ELF and PE files and unopened images of at least 64 KiB; texts only as package databases and notices",
+		"rpm databases are not read yet",
+		"at most 64 hits of one literal, 12 lone and 48 named versions of one file are looked at; at most 64 places of one component are listed",
+		"back-ported corrections do not change the upstream version that is shown; the distribution's revision stands with the declaration",
+	},
+	References: []string{
+		"deb-control(5), deb-version(7); opkg status; apk-installed(5)", "Go: debug/buildinfo; cargo-auditable: .dep-v0; Python core metadata 2.4; package.json(5); JAR file specification",
+		"NIST IR 7695 (CPE), package-url specification", "System V ABI, chapter 5 (dynamic linking)",
+	},
+}
