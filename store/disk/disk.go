@@ -23,18 +23,22 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/flat"
 	"github.com/wardein/wardein/store"
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the driver
 )
 
 // Store is an open store folder.
 type Store struct {
-	dir string
-	db  *sql.DB
+	dir             string
+	db              *sql.DB
+	result, content *sql.Stmt // one row each
 }
 
 const schema = `
@@ -54,11 +58,19 @@ func Open(dir string) (*Store, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(schema); err != nil {
+	s := &Store{dir: dir, db: db}
+	_, err = db.Exec(schema)
+	if err == nil {
+		s.result, err = db.Prepare(`SELECT run, off FROM result WHERE name = ?`)
+	}
+	if err == nil {
+		s.content, err = db.Prepare(`SELECT run, loc, verified FROM content WHERE digest = ?`)
+	}
+	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
-	return &Store{dir, db}, nil
+	return s, nil
 }
 
 // Close closes the store.
@@ -81,6 +93,9 @@ type run struct {
 	contents  *store.Places
 	verified  flat.Map[wardein.Digest, struct{}]
 	needs     map[int64]bool
+	reached   int64       // the pack's end, as far as the child told
+	asked     int64       // up to where the system was asked to write it out
+	asking    atomic.Bool // it is being asked
 	others    map[int64]*os.File
 	committed bool
 }
@@ -218,7 +233,7 @@ func (r *run) find(name store.Name) (id, off int64, ok bool) {
 	if r.empty {
 		return 0, 0, false
 	}
-	err := r.s.db.QueryRow(`SELECT run, off FROM result WHERE name = ?`, name[:]).Scan(&id, &off)
+	err := r.s.result.QueryRow(name[:]).Scan(&id, &off)
 	return id, off, err == nil
 }
 
@@ -264,7 +279,26 @@ func (r *run) Put(name store.Name, body io.Reader) error {
 
 func (r *run) AddContent(d wardein.Digest, l store.Loc) {
 	r.contents.Put(d, l)
+	for _, s := range l {
+		if s.Source == r.id {
+			r.reached = max(r.reached, s.Off+s.Len)
+		}
+	}
+	if r.reached-r.asked >= writeOut && r.asking.CompareAndSwap(false, true) {
+		off, n := r.asked, r.reached-r.asked
+		r.asked = r.reached
+		go func() {
+			defer r.asking.Store(false)
+			if c, err := r.pack.SyscallConn(); err == nil {
+				c.Control(func(fd uintptr) { unix.SyncFileRange(int(fd), off, n, unix.SYNC_FILE_RANGE_WRITE) })
+			}
+		}()
+	}
 }
+
+// writeOut is how much of the pack the system is asked to write at once, so
+// that Commit does not wait for all of it.
+const writeOut = 32 << 20
 
 func (r *run) Content(d wardein.Digest) (store.Loc, bool) {
 	if r.empty {
@@ -273,7 +307,7 @@ func (r *run) Content(d wardein.Digest) (store.Loc, bool) {
 	var id int64
 	var raw []byte
 	var verified bool
-	if err := r.s.db.QueryRow(`SELECT run, loc, verified FROM content WHERE digest = ?`, d[:]).Scan(&id, &raw, &verified); err != nil {
+	if err := r.s.content.QueryRow(d[:]).Scan(&id, &raw, &verified); err != nil {
 		return nil, false
 	}
 	l := decodeLoc(raw)
@@ -335,9 +369,10 @@ func (r *run) Commit() error {
 	if err := r.out.Flush(); err != nil {
 		return err
 	}
-	if err := errors.Join(r.rec.Sync(), r.pack.Sync()); err != nil {
-		return err
-	}
+	synced := make(chan error, 1) // beside the index, which names nothing before it is done
+	go func() { synced <- errors.Join(r.rec.Sync(), r.pack.Sync()) }()
+	wait := sync.OnceValue(func() error { return <-synced })
+	defer wait()
 	st, err := r.pack.Stat()
 	if err != nil {
 		return err
@@ -380,6 +415,9 @@ func (r *run) Commit() error {
 		}
 	}
 	if _, err := tx.Exec(`UPDATE run SET done = 1, bytes = ? WHERE id = ?`, st.Size()+r.end, r.id); err != nil {
+		return err
+	}
+	if err := wait(); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
