@@ -32,6 +32,11 @@ type Statement struct {
 	Files                           []string // source files that hold the mistake
 	ByName                          bool     // the product was found by its name alone
 	rank                            int
+	record                          uint32
+	group                           int
+	scoped                          bool
+	score                           int
+	names                           []string
 }
 
 // String explains the statement.
@@ -133,14 +138,9 @@ func (d *DB) Match(c *wardein.Component) ([]Match, error) {
 		}
 		for _, s := range list {
 			spoken = spoken || s.rank == distribution
-			for _, name := range strings.Fields(s.Record) {
-				one := s
-				one.Record = name
-				if k := strings.LastIndexByte(name, '='); k >= 0 { // NAME=RECORD
-					name, one.Record = name[:k], name[k+1:]
-				}
+			for _, name := range s.names {
 				if len(byName[name]) < 100 {
-					byName[name] = append(byName[name], one)
+					byName[name] = append(byName[name], s)
 				}
 			}
 		}
@@ -151,15 +151,26 @@ func (d *DB) Match(c *wardein.Component) ([]Match, error) {
 			continue // nobody says that it is
 		}
 		m := Match{Name: name, Statements: list}
-		a, err := d.about(name)
-		if err != nil {
+		best := 0
+		for _, s := range list {
+			if rank := 1 + rankOfScore[s.Source]; s.score > 0 && rank > best {
+				best, m.Score, m.Scored = rank, s.score, s.Source
+			}
+		}
+		if best == 0 {
+			var err error
+			if m.Score, m.Scored, m.Vector, err = d.score(name); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if m.EPSS, err = d.likelihood(name); err != nil {
 			return nil, err
 		}
-		m.Score, m.Scored, m.Vector, m.EPSS = a.score, a.scored, a.vector, a.epss
 		if e, ok := d.kev[name]; ok {
 			m.Exploited = &e
 		}
-		m.decide(a.withdrawn, spoken)
+		m.decide(d.withdrawn[name], spoken)
 		out = append(out, m)
 	}
 	slices.SortFunc(out, func(a, b Match) int { return strings.Compare(a.Name, b.Name) })
@@ -173,82 +184,58 @@ func (d *DB) Digested(digest wardein.Digest) ([]Statement, error) {
 
 // statements reads what speaks about one product in one version.
 func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err error) {
-	var id int64
-	if err := d.product.QueryRow(w.product).Scan(&id); errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	rows, err := d.assertions.Query(id)
+	var body sql.RawBytes
+	rows, err := d.assertions.Query(w.product)
 	if err != nil {
 		return nil, err
 	}
-	type hit struct {
-		record, group int64
-		status        Status
-		scheme        version.Scheme
-		def           bool
-		said, only    string
+	defer rows.Close()
+	if !rows.Next() {
+		return nil, rows.Err()
 	}
-	var hits []hit
-	keys := map[version.Scheme][]byte{}
-	for rows.Next() {
-		var h hit
-		var flags int64
-		var lo, hi, said, only sql.RawBytes
-		if err := rows.Scan(&h.record, &h.status, &h.scheme, &flags, &h.group, &lo, &hi, &said, &only); err != nil {
-			rows.Close()
-			return nil, err
-		}
-		key, ok := keys[h.scheme]
-		if !ok {
-			key, _ = version.Key(h.scheme, w.version) // nil: not of this scheme
-			keys[h.scheme] = key
-		}
-		if len(lo)+len(hi) > 0 && (key == nil || !compares(key, lo, hi, flags&flagExact != 0)) {
-			continue
-		}
-		h.def = flags&flagDefault != 0
-		h.said, h.only = string(said), string(only)
-		hits = append(hits, h)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Scan(&body); err != nil {
 		return nil, err
 	}
-	for from := 0; from < len(hits); {
-		to := from
-		for to < len(hits) && hits[to].record == hits[from].record {
-			to++
+	byName := strings.HasPrefix(w.product, "name:")
+	keys := map[version.Scheme][]byte{}
+	all := packed{b: body}
+	var ch chunk
+	var hits []stored
+	for all.next(&ch) {
+		if d.gone[ch.record] {
+			continue
 		}
-		group := hits[from:to]
-		from = to
-		// In each group, what names the version goes before the default.
-		named := map[int64]bool{}
-		for _, h := range group {
-			named[h.group] = named[h.group] || !h.def
+		hits = hits[:0]
+		one := packed{b: ch.body}
+		var s stored
+		for one.statement(&s) {
+			key, ok := keys[s.scheme]
+			if !ok {
+				key, _ = version.Key(s.scheme, w.version) // nil: not of this scheme
+				keys[s.scheme] = key
+			}
+			if len(s.lo)+len(s.hi) == 0 || key != nil && compares(key, s.lo, s.hi, s.one) {
+				hits = append(hits, s)
+			}
 		}
-		var record *Statement
-		for _, h := range group {
-			if h.def && named[h.group] {
+		if one.bad {
+			return nil, errPacked
+		}
+		source := d.source(int(ch.feed))
+		for i := range hits {
+			h := &hits[i]
+			// In each group, what names the version goes before the default.
+			if h.def && slices.ContainsFunc(hits, func(o stored) bool { return o.group == h.group && !o.def }) {
 				continue
 			}
-			s := Statement{Product: w.product, Version: w.version, Said: h.said, Status: h.status, Scheme: h.scheme, Only: h.only, rank: w.rank}
-			if strings.HasPrefix(w.product, "name:") {
+			s := Statement{Source: source, Product: w.product, Version: w.version, Said: h.said(), Status: h.Status, Scheme: h.scheme, Only: string(h.only),
+				rank: w.rank, record: ch.record, group: h.group, scoped: h.flags&hasScope != 0, score: ch.score, names: ch.names}
+			if byName {
 				if s.ByName, err = vendorOf(&s, c); err != nil {
 					continue // another vendor's product of that name
 				}
 			}
-			if record == nil {
-				record = &s
-				if err := d.fill(h.record, record); err != nil {
-					return nil, err
-				}
-			}
-			s.Source, s.Publisher, s.Record, s.Date = record.Source, record.Publisher, record.Record, record.Date
-			if s.Record == "" {
-				break // withdrawn
-			}
-			if s.Source == CSAF || s.Source == OpenVEX {
+			if source == CSAF || source == OpenVEX {
 				s.rank = vendor
 				if s.Only != "" {
 					s.rank = elsewhere
@@ -257,43 +244,43 @@ func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err erro
 				s.rank = upstream
 			}
 			s.WhyScheme = whyScheme(&s)
-			var files string
-			if err := d.scopes.QueryRow(h.record, h.group).Scan(&files); err == nil && files != "" {
-				s.Files = strings.Split(files, "\n")
-			} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
-				return nil, err
-			}
 			out = append(out, s)
 		}
+	}
+	if all.bad {
+		return nil, errPacked
 	}
 	return out, nil
 }
 
-// fill reads who says it. A record about several vulnerabilities has their
-// names as NAME=RECORD; a withdrawn one has none.
-func (d *DB) fill(id int64, s *Statement) error {
-	var feed, date int
-	var name string
-	var about, publisher sql.NullString
-	var withdrawn bool
-	err := d.records.QueryRow(id).Scan(&feed, &name, &about, &publisher, &date, &withdrawn)
-	if errors.Is(err, sql.ErrNoRows) || withdrawn {
-		s.Record = "" // replaced by a newer one
-		return nil
-	}
-	s.Source, s.Publisher = d.source(feed), publisher.String
-	s.Record = name
-	if date > 0 {
-		s.Date = fmt.Sprintf("%04d-%02d-%02d", date/10000, date/100%100, date%100)
-	}
-	if about.String != "" {
-		var names []string
-		for _, n := range strings.Fields(about.String) {
-			names = append(names, n+"="+name)
+// Explain reads what a match's explanation needs beyond the decision: who
+// wrote the statements and when, the files that they name, the CVSS vector.
+func (d *DB) Explain(m *Match) error {
+	for i := range m.Statements {
+		s := &m.Statements[i]
+		var date int
+		var publisher, vector sql.NullString
+		if err := d.records.QueryRow(s.record).Scan(&s.Record, &publisher, &date, &vector); err != nil {
+			return fmt.Errorf("record %d of %s: %w", s.record, m.Name, err)
 		}
-		s.Record = strings.Join(names, " ")
+		s.Publisher = publisher.String
+		if date > 0 {
+			s.Date = fmt.Sprintf("%04d-%02d-%02d", date/10000, date/100%100, date%100)
+		}
+		if s.Source == m.Scored && m.Vector == "" {
+			m.Vector = vector.String
+		}
+		if !s.scoped {
+			continue
+		}
+		var files string
+		if err := d.scopes.QueryRow(s.record, s.group).Scan(&files); err == nil && files != "" {
+			s.Files = strings.Split(files, "\n")
+		} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 var errOther = errors.New("another vendor's")
@@ -339,9 +326,11 @@ func whyScheme(s *Statement) string {
 func (m *Match) decide(withdrawn string, spoken bool) {
 	slices.SortStableFunc(m.Statements, func(a, b Statement) int {
 		return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(weight(b.Status), weight(a.Status)), cmp.Compare(len(a.Only), len(b.Only)),
-			strings.Compare(a.Source, b.Source), strings.Compare(a.Record, b.Record), strings.Compare(a.Product, b.Product), strings.Compare(a.Said, b.Said))
+			strings.Compare(a.Source, b.Source), cmp.Compare(a.record, b.record), strings.Compare(a.Product, b.Product), strings.Compare(a.Said, b.Said))
 	})
-	m.Statements = slices.CompactFunc(m.Statements, func(a, b Statement) bool { return a.String() == b.String() })
+	m.Statements = slices.CompactFunc(m.Statements, func(a, b Statement) bool {
+		return a.record == b.record && a.Product == b.Product && a.Said == b.Said && a.Status == b.Status && a.Only == b.Only
+	})
 	s := &m.Statements[0]
 	m.Status = s.Status
 	var others []string

@@ -3,11 +3,13 @@ package vulndb
 import (
 	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/wardein/wardein"
@@ -20,9 +22,12 @@ type DB struct {
 	size   int64
 	feeds  []Feed
 	kev    map[string]Exploited
+	gone   map[uint32]bool
+	// withdrawn are the rejected vulnerabilities, with who says so.
+	withdrawn map[string]string
+	epss      map[uint64][]byte // by year, once read
 
-	assertions, product, records, scores, scopes, epss *sql.Stmt
-	seen                                               map[string]*about // what is known of a vulnerability
+	assertions, records, scores, scopes, years *sql.Stmt
 }
 
 // Open opens a database for reading and hashes it.
@@ -36,7 +41,7 @@ func Open(path string) (_ *DB, err error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
-	d := &DB{digest: wardein.Digest(h.Sum(nil)), size: size, seen: map[string]*about{}, kev: map[string]Exploited{}}
+	d := &DB{digest: wardein.Digest(h.Sum(nil)), size: size, kev: map[string]Exploited{}, gone: map[uint32]bool{}, withdrawn: map[string]string{}, epss: map[uint64][]byte{}}
 	defer func() {
 		if err != nil {
 			d.Close()
@@ -58,12 +63,11 @@ func Open(path string) (_ *DB, err error) {
 		to   **sql.Stmt
 		text string
 	}{
-		{&d.product, `SELECT id FROM product WHERE name = ?`},
-		{&d.assertions, `SELECT record, status, scheme, flags, grp, lo, hi, said, only FROM assertion WHERE product = ?`},
-		{&d.records, `SELECT feed, name, about, publisher, date, withdrawn FROM record WHERE id = ?`},
-		{&d.scores, `SELECT feed, date, score, vector, withdrawn FROM record WHERE name = ? ORDER BY id`},
+		{&d.assertions, `SELECT body FROM assertion WHERE product = (SELECT id FROM product WHERE name = ?)`},
+		{&d.records, `SELECT name, p.text, date, v.text FROM record LEFT JOIN word p ON p.id = publisher LEFT JOIN word v ON v.id = vector WHERE record.id = ?`},
+		{&d.scores, `SELECT feed, score, v.text FROM record LEFT JOIN word v ON v.id = vector WHERE name = ? ORDER BY record.id`},
 		{&d.scopes, `SELECT files FROM scope WHERE record = ? AND grp = ?`},
-		{&d.epss, `SELECT score, percentile FROM epss WHERE name = ?`},
+		{&d.years, `SELECT body FROM epss WHERE year = ?`},
 	} {
 		if *q.to, err = d.db.Prepare(q.text); err != nil {
 			return d, err
@@ -107,7 +111,38 @@ func (d *DB) load() error {
 		}
 		d.kev[e.Name] = e
 	}
-	return list.Err()
+	if err := list.Err(); err != nil {
+		return err
+	}
+	gone, err := d.db.Query(`SELECT record FROM gone`)
+	if err != nil {
+		return err
+	}
+	defer gone.Close()
+	for gone.Next() {
+		var id uint32
+		if err := gone.Scan(&id); err != nil {
+			return err
+		}
+		d.gone[id] = true
+	}
+	if err := gone.Err(); err != nil {
+		return err
+	}
+	withdrawn, err := d.db.Query(`SELECT name, feed FROM record INDEXED BY record_withdrawn WHERE withdrawn`)
+	if err != nil {
+		return err
+	}
+	defer withdrawn.Close()
+	for withdrawn.Next() {
+		var name string
+		var feed int
+		if err := withdrawn.Scan(&name, &feed); err != nil {
+			return err
+		}
+		d.withdrawn[name] = d.source(feed)
+	}
+	return withdrawn.Err()
 }
 
 // Close closes the database.
@@ -210,57 +245,54 @@ func (d *DB) Check() error {
 	return nil
 }
 
-// about is what the sources say of a vulnerability whatever the product.
-type about struct {
-	score, by int
-	scored    string // source
-	vector    string
-	withdrawn string // source that says so
-	epss      *Likelihood
-}
-
 // rankOfScore: NVD's score goes before the others.
 var rankOfScore = map[string]int{NVD: 3, CVE: 2, OSV: 1}
 
-func (d *DB) about(name string) (*about, error) {
-	if a, ok := d.seen[name]; ok {
-		return a, nil
-	}
-	a := &about{}
+// score finds the CVSS score of a vulnerability, whatever the product.
+func (d *DB) score(name string) (score int, by, vector string, err error) {
 	rows, err := d.scores.Query(name)
 	if err != nil {
-		return nil, err
+		return 0, "", "", err
 	}
 	defer rows.Close()
+	best := 0
 	for rows.Next() {
-		var feed, date, score int
-		var vector sql.NullString
-		var withdrawn bool
-		if err := rows.Scan(&feed, &date, &score, &vector, &withdrawn); err != nil {
+		var feed, s int
+		var v sql.NullString
+		if err := rows.Scan(&feed, &s, &v); err != nil {
+			return 0, "", "", err
+		}
+		if rank := 1 + rankOfScore[d.source(feed)]; s > 0 && rank > best {
+			best, score, by, vector = rank, s, d.source(feed), v.String
+		}
+	}
+	return score, by, vector, rows.Err()
+}
+
+// likelihood finds an EPSS score, nil where there is none.
+func (d *DB) likelihood(name string) (*Likelihood, error) {
+	b := appendNames(nil, []string{name})
+	if b[0] != 0 || len(b) < 3 {
+		return nil, nil
+	}
+	y, k := binary.Uvarint(b[1:])
+	n, _ := binary.Uvarint(b[1+k:])
+	body, ok := d.epss[y]
+	if !ok {
+		if err := d.years.QueryRow(y).Scan(&body); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, err
 		}
-		source := d.source(feed)
-		if withdrawn {
-			a.withdrawn = source
-		}
-		if rank := 1 + rankOfScore[source]; score > 0 && rank > a.by {
-			a.score, a.by, a.scored, a.vector = score, rank, source, vector.String
+		if len(d.epss) < 100 {
+			d.epss[y] = body
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
+	count := len(body) / epssSize
+	i := sort.Search(count, func(i int) bool { return uint64(binary.BigEndian.Uint32(body[i*epssSize:])) >= n })
+	if i == count || uint64(binary.BigEndian.Uint32(body[i*epssSize:])) != n {
+		return nil, nil
 	}
-	l := Likelihood{Name: name}
-	if err := d.epss.QueryRow(name).Scan(&l.Score, &l.Percentile); err == nil {
-		a.epss = &l
-	} else if err != sql.ErrNoRows {
-		return nil, err
-	}
-	if len(d.seen) > 50_000 {
-		clear(d.seen)
-	}
-	d.seen[name] = a
-	return a, nil
+	e := body[i*epssSize:]
+	return &Likelihood{name, int(binary.BigEndian.Uint32(e[4:])), int(binary.BigEndian.Uint32(e[8:]))}, nil
 }
 
 func (d *DB) source(feed int) string {

@@ -9,9 +9,11 @@
 //	feed       what was imported: source, date, digest, how many records
 //	malformed  records that could not be read, by name
 //	record     what one source says about one vulnerability: score, date
+//	word       publishers and CVSS vectors, which many records have
+//	gone       records whose place a newer one took
 //	product    names: cpe:VENDOR:PRODUCT, name:PRODUCT, debian:12/SOURCE,
 //	           alpine:v3.19/PACKAGE, npm/NAME, purl:TYPE/NAME, sha256:DIGEST
-//	assertion  in order of product: status, and versions between lo and hi
+//	assertion  by product, packed: status, and versions between lo and hi
 //	scope      source files that a record says hold the mistake
 //	kev, epss  known exploited, and how likely it is to be
 //

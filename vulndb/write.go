@@ -28,24 +28,22 @@ const application = 0x57645675
 const schema = `
 CREATE TABLE feed (id INTEGER PRIMARY KEY, source TEXT, name TEXT, date TEXT, digest TEXT, snapshot INTEGER, records INTEGER, assertions INTEGER, older INTEGER, malformed INTEGER, unordered INTEGER);
 CREATE TABLE malformed (feed INTEGER, n INTEGER, name TEXT, why TEXT, PRIMARY KEY (feed, n)) WITHOUT ROWID;
-CREATE TABLE record (id INTEGER PRIMARY KEY, feed INTEGER, name TEXT, about TEXT, publisher TEXT, date INTEGER, score INTEGER, vector TEXT, withdrawn INTEGER, says INTEGER);
+CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT);
+CREATE TABLE record (id INTEGER PRIMARY KEY, feed INTEGER, name TEXT, about TEXT, publisher INTEGER, date INTEGER, score INTEGER, vector INTEGER, withdrawn INTEGER, says INTEGER);
+CREATE TABLE gone (record INTEGER PRIMARY KEY);
 CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE assertion (product INTEGER, record INTEGER, n INTEGER, status INTEGER, scheme INTEGER, flags INTEGER, grp INTEGER, lo BLOB, hi BLOB, said TEXT, only TEXT, PRIMARY KEY (product, record, n)) WITHOUT ROWID;
+CREATE TABLE assertion (product INTEGER PRIMARY KEY, body BLOB);
 CREATE TABLE scope (record INTEGER, grp INTEGER, files TEXT, PRIMARY KEY (record, grp)) WITHOUT ROWID;
 CREATE TABLE kev (name TEXT PRIMARY KEY, feed INTEGER, title TEXT, added TEXT, due TEXT, ransomware INTEGER) WITHOUT ROWID;
-CREATE TABLE epss (name TEXT PRIMARY KEY, feed INTEGER, score INTEGER, percentile INTEGER) WITHOUT ROWID;
+CREATE TABLE epss (year INTEGER PRIMARY KEY, feed INTEGER, body BLOB);
 `
 
 // indexes are made when the rows are in.
 const indexes = `
 CREATE UNIQUE INDEX IF NOT EXISTS product_name ON product (name);
 CREATE INDEX IF NOT EXISTS record_name ON record (name);
+CREATE INDEX IF NOT EXISTS record_withdrawn ON record (name) WHERE withdrawn;
 `
-
-const (
-	flagDefault = 1
-	flagExact   = 2
-)
 
 // Writer makes a new database, of nothing or of what another holds. Nothing
 // of it is visible before Commit.
@@ -56,15 +54,19 @@ type Writer struct {
 	feeds      []*Feed // by id-1 of those written now
 	firstFeed  int64
 	names      map[string]uint32 // products
+	words      map[string]uint32 // publishers and vectors
 	seed       maphash.Seed
-	known      map[uint64]known // records by source and name
-	dead       map[uint32]bool  // records of this run that were replaced
+	known      map[uint64]known  // records by source and name
+	dead       map[uint32]bool   // records that were replaced
+	epss       map[uint64][]byte // by year, as it is kept
+	epssFeed   int64
 	next       uint32
 	rows       sorter
 	stale      int64 // rows of records that are gone
 	live       int64
 	record     *sql.Stmt
 	product    *sql.Stmt
+	word       *sql.Stmt
 	buf        []byte
 }
 
@@ -80,7 +82,7 @@ func Create(path string, fresh bool) (_ *Writer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{path: path, temp: f.Name(), names: map[string]uint32{}, seed: maphash.MakeSeed(), known: map[uint64]known{}, dead: map[uint32]bool{}, next: 1}
+	w := &Writer{path: path, temp: f.Name(), names: map[string]uint32{}, words: map[string]uint32{}, epss: map[uint64][]byte{}, seed: maphash.MakeSeed(), known: map[uint64]known{}, dead: map[uint32]bool{}, next: 1}
 	defer func() {
 		if err != nil {
 			w.Abort()
@@ -118,7 +120,10 @@ func Create(path string, fresh bool) (_ *Writer, err error) {
 	if w.record, err = w.tx.Prepare(`INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?,?)`); err != nil {
 		return nil, err
 	}
-	w.product, err = w.tx.Prepare(`INSERT INTO product VALUES (?,?)`)
+	if w.product, err = w.tx.Prepare(`INSERT INTO product VALUES (?,?)`); err != nil {
+		return nil, err
+	}
+	w.word, err = w.tx.Prepare(`INSERT INTO word VALUES (?,?)`)
 	return w, err
 }
 
@@ -140,20 +145,38 @@ func (w *Writer) load() error {
 	if err := w.tx.QueryRow(`SELECT coalesce(max(id),0)+1 FROM feed`).Scan(&w.firstFeed); err != nil {
 		return err
 	}
-	rows, err := w.tx.Query(`SELECT id, name FROM product`)
+	for table, names := range map[string]map[string]uint32{`SELECT id, name FROM product`: w.names, `SELECT id, text FROM word`: w.words} {
+		rows, err := w.tx.Query(table)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id uint32
+			var name string
+			if err := rows.Scan(&id, &name); err != nil {
+				return err
+			}
+			names[name] = id
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	gone, err := w.tx.Query(`SELECT record FROM gone`)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
+	defer gone.Close()
+	for gone.Next() {
 		var id uint32
-		var name string
-		if err := rows.Scan(&id, &name); err != nil {
+		if err := gone.Scan(&id); err != nil {
 			return err
 		}
-		w.names[name] = id
+		w.dead[id] = true
+		w.next = max(w.next, id+1)
 	}
-	if err := rows.Err(); err != nil {
+	if err := gone.Err(); err != nil {
 		return err
 	}
 	records, err := w.tx.Query(`SELECT record.id, source, record.name, record.date, says FROM record JOIN feed ON feed.id = record.feed`)
@@ -210,11 +233,9 @@ func (w *Writer) Begin(f *Feed) (int, error) {
 		return 0, err
 	}
 	for _, id := range old {
-		var n sql.NullInt64
-		if err := w.tx.QueryRow(`SELECT sum(says) FROM record WHERE feed = ?`, id).Scan(&n); err != nil {
+		if err := w.forget(id); err != nil {
 			return 0, err
 		}
-		w.stale, w.live = w.stale+n.Int64, w.live-n.Int64
 		for _, table := range []string{"malformed", "record", "kev", "epss"} {
 			if _, err := w.tx.Exec(`DELETE FROM `+table+` WHERE feed = ?`, id); err != nil {
 				return 0, err
@@ -225,6 +246,25 @@ func (w *Writer) Begin(f *Feed) (int, error) {
 		}
 	}
 	return len(w.feeds) - 1, nil
+}
+
+// forget marks all records of a feed as gone.
+func (w *Writer) forget(feed int64) error {
+	rows, err := w.tx.Query(`SELECT id, says FROM record WHERE feed = ?`, feed)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id uint32
+		var says int64
+		if err := rows.Scan(&id, &says); err != nil {
+			return err
+		}
+		w.dead[id] = true
+		w.stale, w.live = w.stale+says, w.live-says
+	}
+	return rows.Err()
 }
 
 // maxMalformed bounds the malformed records of a feed that are named; all are
@@ -287,15 +327,17 @@ func (w *Writer) Add(feed int, r *Record) error {
 	f.Assertions += int64(len(r.Says))
 	f.Unordered += r.Unordered
 	w.live += int64(len(r.Says))
-	var about, vector, publisher any
+	var about any
 	if len(r.About) > 0 {
 		about = strings.Join(r.About, " ")
 	}
-	if r.Vector != "" {
-		vector = r.Vector
+	publisher, err := w.wordOf(r.Publisher)
+	if err != nil {
+		return err
 	}
-	if r.Publisher != "" {
-		publisher = r.Publisher
+	vector, err := w.wordOf(r.Vector)
+	if err != nil {
+		return err
 	}
 	if _, err := w.record.Exec(id, w.firstFeed+int64(feed), r.Name, about, publisher, date, r.Score, vector, r.Withdrawn, len(r.Says)); err != nil {
 		return err
@@ -305,38 +347,33 @@ func (w *Writer) Add(feed int, r *Record) error {
 			return err
 		}
 	}
-	for i := range r.Says {
-		a := &r.Says[i]
-		p, ok := w.names[a.Product]
+	return pack(uint32(w.firstFeed)+uint32(feed), r, func(product string, chunk []byte) error {
+		p, ok := w.names[product]
 		if !ok {
 			p = uint32(len(w.names)) + 1
-			w.names[a.Product] = p
-			if _, err := w.product.Exec(p, a.Product); err != nil {
+			w.names[product] = p
+			if _, err := w.product.Exec(p, product); err != nil {
 				return err
 			}
 		}
-		if err := w.rows.add(p, id, a.encode(w.buf[:0])); err != nil {
-			return err
-		}
-	}
-	return nil
+		return w.rows.add(p, id, chunk)
+	})
 }
 
-// encode puts an assertion in the form that the sorter keeps.
-func (a *Assertion) encode(b []byte) []byte {
-	flags := byte(0)
-	if a.Default {
-		flags |= flagDefault
+// wordOf is the number of a text that many records have, 0 of an empty one.
+func (w *Writer) wordOf(s string) (uint32, error) {
+	if s == "" {
+		return 0, nil
 	}
-	if a.exact {
-		flags |= flagExact
+	s = cut(s, 200)
+	id, ok := w.words[s]
+	if ok {
+		return id, nil
 	}
-	b = append(b, byte(a.Status), byte(a.Scheme), flags)
-	b = binary.AppendUvarint(b, uint64(a.Group))
-	for _, s := range [][]byte{a.lo, a.hi, []byte(a.Said), []byte(a.Only)} {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
-	}
-	return b
+	id = uint32(len(w.words)) + 1
+	w.words[s] = id
+	_, err := w.word.Exec(id, s)
+	return id, err
 }
 
 // AddExploited adds an entry of a list of known exploited vulnerabilities.
@@ -346,11 +383,35 @@ func (w *Writer) AddExploited(feed int, e Exploited) error {
 	return err
 }
 
+// epssSize is the size of an entry: number of the CVE, score, percentile.
+const epssSize = 12
+
 // AddLikelihood adds an EPSS score.
 func (w *Writer) AddLikelihood(feed int, l Likelihood) error {
+	b := appendNames(nil, []string{l.Name})
+	if b[0] != 0 {
+		return w.Malformed(feed, l.Name, "not a CVE name in its plain form")
+	}
+	y, k := binary.Uvarint(b[1:])
+	n, _ := binary.Uvarint(b[1+k:])
 	w.feeds[feed].Records++
-	_, err := w.tx.Exec(`INSERT OR REPLACE INTO epss VALUES (?,?,?,?)`, l.Name, w.firstFeed+int64(feed), l.Score, l.Percentile)
-	return err
+	w.epssFeed = w.firstFeed + int64(feed)
+	e := binary.BigEndian.AppendUint32(w.epss[y], uint32(n))
+	e = binary.BigEndian.AppendUint32(e, uint32(l.Score))
+	w.epss[y] = binary.BigEndian.AppendUint32(e, uint32(l.Percentile))
+	return nil
+}
+
+// putEPSS writes the scores, each year's in order of their numbers.
+func (w *Writer) putEPSS() error {
+	for y, b := range w.epss {
+		list := slices.Collect(slices.Chunk(b, epssSize))
+		slices.SortStableFunc(list, bytes.Compare)
+		if _, err := w.tx.Exec(`INSERT OR REPLACE INTO epss VALUES (?,?,?)`, y, w.epssFeed, slices.Concat(list...)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Commit finishes the database and puts it into its place.
@@ -364,16 +425,20 @@ func (w *Writer) Commit() (err error) {
 			return err
 		}
 	}
+	if err := w.putEPSS(); err != nil {
+		return err
+	}
 	if _, err := w.tx.Exec(indexes); err != nil {
 		return err
 	}
-	rebuild := w.stale > w.live/4 && w.stale > 1000
+	rebuild := w.stale > w.live/8 && w.stale > 1000
 	if rebuild {
-		for _, table := range []string{"assertion", "scope"} {
-			if _, err := w.tx.Exec(`DELETE FROM ` + table + ` WHERE record NOT IN (SELECT id FROM record)`); err != nil {
-				return err
-			}
-		}
+		err = w.rebuild()
+	} else {
+		err = w.remember()
+	}
+	if err != nil {
+		return err
 	}
 	if err := w.tx.Commit(); err != nil {
 		return err
@@ -403,48 +468,97 @@ func (w *Writer) Commit() (err error) {
 	return nil
 }
 
-// put writes the sorted rows.
+// put writes the sorted rows, each product's as one blob, with what it had.
 func (w *Writer) put() error {
-	insert, err := w.tx.Prepare(`INSERT INTO assertion VALUES (?,?,?,?,?,?,?,?,?,?,?)`)
+	old, err := w.tx.Prepare(`SELECT body FROM assertion WHERE product = ?`)
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	insert, err := w.tx.Prepare(`INSERT OR REPLACE INTO assertion VALUES (?,?)`)
 	if err != nil {
 		return err
 	}
 	defer insert.Close()
-	var product, record uint32
-	n := 0
-	return w.rows.merge(func(r row, b []byte) error {
-		if w.dead[r.record] {
-			w.stale -= 1 // never written
+	gone := func(record uint32) bool { return w.dead[record] }
+	var product uint32
+	var fresh []chunk
+	var kept []byte // of the chunks
+	flush := func() error {
+		if len(fresh) == 0 {
 			return nil
 		}
-		if n++; r.product != product || r.record != record {
-			product, record, n = r.product, r.record, 0
+		var had []byte
+		if w.firstFeed > 1 {
+			if err := old.QueryRow(product).Scan(&had); err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
 		}
-		status, scheme, flags := b[0], b[1], b[2]
-		group, k := binary.Uvarint(b[3:])
-		b = b[3+k:]
-		var parts [4][]byte
-		for i := range parts {
-			size, k := binary.Uvarint(b)
-			parts[i], b = b[k:k+int(size)], b[k+int(size):]
+		body, err := merge(had, fresh, gone)
+		if err != nil {
+			return err
 		}
-		_, err := insert.Exec(product, record, n, status, scheme, flags, group, blob(parts[0]), blob(parts[1]), string(parts[2]), text(parts[3]))
+		fresh, kept = fresh[:0], nil
+		_, err = insert.Exec(product, body)
 		return err
+	}
+	err = w.rows.merge(func(r row, b []byte) error {
+		if r.product != product {
+			if err := flush(); err != nil {
+				return err
+			}
+			product = r.product
+		}
+		if w.dead[r.record] {
+			return nil
+		}
+		from := len(kept)
+		kept = append(kept, b...)
+		n, k := binary.Uvarint(kept[from:])
+		from += k
+		fresh = append(fresh, chunk{record: r.record, head: kept[from : from+int(n) : from+int(n)], body: kept[from+int(n):]})
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return flush()
 }
 
-func blob(b []byte) any {
-	if len(b) == 0 {
-		return nil
+// remember keeps which records are gone: their statements stay where they
+// are until there are many.
+func (w *Writer) remember() error {
+	for id := range w.dead {
+		if _, err := w.tx.Exec(`INSERT OR IGNORE INTO gone VALUES (?)`, id); err != nil {
+			return err
+		}
 	}
-	return b
+	return nil
 }
 
-func text(b []byte) any {
-	if len(b) == 0 {
-		return nil
+// rebuild leaves all statements out whose records are gone.
+func (w *Writer) rebuild() error {
+	for id := uint32(1); id <= uint32(len(w.names)); id++ {
+		var body []byte
+		err := w.tx.QueryRow(`SELECT body FROM assertion WHERE product = ?`, id).Scan(&body)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		kept, err := merge(body, nil, func(record uint32) bool { return w.dead[record] })
+		if err != nil {
+			return err
+		}
+		if len(kept) != len(body) {
+			if _, err := w.tx.Exec(`UPDATE assertion SET body = ? WHERE product = ?`, kept, id); err != nil {
+				return err
+			}
+		}
 	}
-	return string(b)
+	_, err := w.tx.Exec(`DELETE FROM gone; DELETE FROM scope WHERE record NOT IN (SELECT id FROM record)`)
+	return err
 }
 
 // Abort forgets a database that was not committed. It does nothing after

@@ -68,13 +68,13 @@ type Import struct {
 	feeds  map[string]int // of records that are one file each, by source
 	kept   []*vulndb.Feed
 	newest map[int]bool // feeds whose date is that of their newest record
-	batch []item
-	size  int
-	jobs  chan *job
-	order chan *job
-	done  sync.WaitGroup
-	fail  atomic.Pointer[error]
-	ended chan struct{}
+	batch  []item
+	size   int
+	jobs   chan *job
+	order  chan *job
+	done   sync.WaitGroup
+	fail   atomic.Pointer[error]
+	ended  chan struct{}
 }
 
 // job is a batch and what was read from it.

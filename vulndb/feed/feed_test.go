@@ -76,7 +76,11 @@ func match(t testing.TB, db *vulndb.DB, c wardein.Component) string {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	for _, m := range list {
+	for i := range list {
+		m := &list[i]
+		if err := db.Explain(m); err != nil {
+			t.Fatal(err)
+		}
 		fmt.Fprintf(&b, "%s %s: %s", m.Name, m.Status, m.Because)
 		for _, d := range m.Doubts {
 			fmt.Fprintf(&b, "; %s", d)

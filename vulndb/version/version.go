@@ -178,3 +178,32 @@ func letters(s string) int {
 	}
 	return len(s)
 }
+
+// Plain gives the text of a key that has no more than dotted numbers, with so
+// many zeros behind them as the key does not have; "" for other keys.
+func Plain(k []byte, zeros int) string {
+	var b []byte
+	if len(k) == 0 || k[len(k)-1] != end {
+		return ""
+	}
+	for k = k[:len(k)-1]; len(k) > 1; {
+		n := int(k[1])
+		if k[0] != number || len(k) < 2+n {
+			return ""
+		}
+		if len(b) > 0 {
+			b = append(b, '.')
+		}
+		if n == 0 {
+			b = append(b, '0')
+		}
+		b, k = append(b, k[2:2+n]...), k[2+n:]
+	}
+	if len(k) > 0 {
+		return ""
+	}
+	for range zeros {
+		b = append(b, ".0"...)
+	}
+	return string(b)
+}
