@@ -35,7 +35,7 @@ var layers = []struct {
 	{"format/*", 4, ""},
 	{"check/*", 4, ""},
 	{"report", 4, ""},
-	{"report/*", 4, ""},
+	{"report/*", 5, "forms of the report for other tools"},
 	{"store", 4, ""},
 	{"store/*", 4, ""},
 	{"unpack", 5, ""},

@@ -1,0 +1,243 @@
+package report
+
+import (
+	"cmp"
+	"crypto/sha1"
+	"encoding/hex"
+	"iter"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wardein/wardein"
+)
+
+// What the exchange formats (packages below this one) have in common: names
+// that come from a report alone, so that the same report gives the same bytes.
+
+// Digest identifies a report: the SHA-256 of its canonical JSON.
+func Digest(r *wardein.Report, messages map[string]string) wardein.Digest {
+	return digest(JSON(r, messages))
+}
+
+// UUID is the version 5 UUID (RFC 9562, section 5.5) of a digest's URN and of
+// the form that names it, so that two forms of one report differ.
+func UUID(d wardein.Digest, form string) string {
+	// 6ba7b811-9dad-11d1-80b4-00c04fd430c8: names that are URLs
+	space := "\x6b\xa7\xb8\x11\x9d\xad\x11\xd1\x80\xb4\x00\xc0\x4f\xd4\x30\xc8"
+	u := sha1.Sum([]byte(space + "urn:sha256:" + d.String() + "#" + form))
+	u[6] = u[6]&0x0f | 0x50
+	u[8] = u[8]&0x3f | 0x80
+	x := hex.EncodeToString(u[:16])
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+}
+
+// Stamp is the evaluation date as RFC 3339 has it: the only time that a form
+// of a report may bear. It is "" when the report has none.
+func Stamp(r *wardein.Report) string {
+	if _, err := time.Parse(time.DateOnly, r.Recipe.AsOf); err != nil {
+		return ""
+	}
+	return r.Recipe.AsOf + "T00:00:00Z"
+}
+
+// CPE is a component's name in the CPE dictionary as a formatted string (NIST
+// IR 7695, section 6.2), "" when it has none or cannot be written as one.
+func CPE(c *wardein.Component) string {
+	vendor, ok1 := cpePart(c.Vendor)
+	product, ok2 := cpePart(c.Product)
+	version, ok3 := cpePart(c.Version)
+	if c.Version == "" {
+		version, ok3 = "*", true
+	}
+	if !ok1 || !ok2 || !ok3 {
+		return ""
+	}
+	part := "a"
+	if c.Product == "linux_kernel" || strings.HasPrefix(c.Product, "vxworks") {
+		part = "o"
+	}
+	return "cpe:2.3:" + part + ":" + vendor + ":" + product + ":" + version + ":*:*:*:*:*:*:*"
+}
+
+// cpePart escapes one attribute; not ok: it is empty, not applicable, or has a
+// character that no formatted string can hold.
+func cpePart(s string) (string, bool) {
+	if s == "" || s == "-" {
+		return "", false
+	}
+	var b strings.Builder
+	for _, r := range strings.ToLower(s) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r):
+		case strings.ContainsRune("\\*?!\"#$%&'()+,/:;<=>@[]^`{|}~", r):
+			b.WriteByte('\\')
+		default:
+			return "", false
+		}
+		b.WriteRune(r)
+	}
+	return b.String(), true
+}
+
+var purlForm = regexp.MustCompile(`^pkg:[A-Za-z.+-][A-Za-z0-9.+-]*/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?#-]|%[0-9A-Fa-f]{2})+$`)
+
+// PURL is a component's package URL, "" when it has none that is one.
+func PURL(c *wardein.Component) string {
+	if strings.Count(c.PURL, "#") > 1 || !purlForm.MatchString(c.PURL) {
+		return ""
+	}
+	return c.PURL
+}
+
+// Blobs are the digests of the contents that stand at some paths. It goes
+// through the tree once.
+func Blobs(t wardein.Tree, paths map[string]bool) map[string]wardein.Digest {
+	found := map[string]wardein.Digest{}
+	if len(paths) == 0 {
+		return found
+	}
+	for n := range t.Nodes() {
+		if paths[n.Path] && n.Blob != (wardein.Digest{}) {
+			found[n.Path] = n.Blob
+		}
+	}
+	return found
+}
+
+// Standing is what is said of a vulnerability in a component.
+type Standing string
+
+// The standings, in the words of CSAF.
+const (
+	Affected      Standing = "known_affected"
+	NotAffected   Standing = "known_not_affected"
+	Investigating Standing = "under_investigation"
+	Fixed         Standing = "fixed"
+)
+
+// Vulnerability is one that a finding of the check vuln names, with the
+// component it is about.
+type Vulnerability struct {
+	ID string // as its source names it: "CVE-…"
+	// Component is its place in Report.Components.
+	Component int
+	Standing  Standing
+	// Stated tells that somebody's VEX statement decided the standing.
+	Stated                    bool
+	Says, Fix, Meanwhile, Why string
+	Source, Vector            string
+	Finding                   *wardein.Finding
+}
+
+var vulnerabilityID = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}-[A-Za-z0-9][A-Za-z0-9:._-]{2,60}$`)
+
+// Vulnerabilities reads the findings of the check vuln by their arguments:
+//
+//	id, cve, ids, cves, vulnerability…  names, separated by spaces or commas
+//	component or name, version          the component
+//	status, why, source, vector         what is said of it, by whom
+//
+// A finding whose component is not in the report is left out. Each name and
+// component stands once, in the order of names, standings, components.
+func Vulnerabilities(r *wardein.Report, messages map[string]string) []Vulnerability {
+	var out []Vulnerability
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Check != "vuln" {
+			continue
+		}
+		arg := func(names ...string) string {
+			for _, want := range names {
+				for _, a := range f.Says.Args {
+					if a.Name == want && a.Value != "" {
+						return a.Value
+					}
+				}
+			}
+			return ""
+		}
+		at := componentAt(r, arg("component", "name", "product"), arg("version", "found"))
+		if at < 0 {
+			continue
+		}
+		v := Vulnerability{Component: at, Finding: f, Says: Render(f.Says, messages), Fix: Render(f.Fix, messages), Meanwhile: Render(f.Meanwhile, messages),
+			Source: arg("source", "feed"), Vector: arg("vector"), Why: arg("why", "because", "justification")}
+		v.Standing, v.Stated = standing(arg("status", "state"), f.Confidence)
+		ids := arg("id", "cve", "ids", "cves", "vulnerability", "vulnerabilities", "all")
+		for id := range strings.FieldsFuncSeq(ids, func(r rune) bool { return r == ',' || r == ' ' || r == ';' || r == '\n' }) {
+			if vulnerabilityID.MatchString(id) {
+				v.ID = id
+				out = append(out, v)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Vulnerability) int {
+		return cmp.Or(strings.Compare(a.ID, b.ID), cmp.Compare(a.Component, b.Component))
+	})
+	out = slices.CompactFunc(out, func(a, b Vulnerability) bool { return a.ID == b.ID && a.Component == b.Component })
+	slices.SortStableFunc(out, func(a, b Vulnerability) int {
+		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(string(a.Standing), string(b.Standing)))
+	})
+	return out
+}
+
+func componentAt(r *wardein.Report, name, version string) int {
+	only := -1
+	for i := range r.Components {
+		c := &r.Components[i]
+		if c.Name != name {
+			continue
+		}
+		if c.Version == version {
+			return i
+		}
+		if version == "" && only == -1 {
+			only = i
+		}
+	}
+	return only
+}
+
+// standing reads a status. Without one, a match that is no more than possible
+// is under investigation.
+func standing(said string, sure wardein.Confidence) (s Standing, stated bool) {
+	switch strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(said), "-", " "), "_", " ") {
+	case "not affected", "known not affected", "false positive":
+		return NotAffected, true
+	case "fixed", "resolved":
+		return Fixed, true
+	case "under investigation", "investigating", "in triage", "unknown":
+		return Investigating, true
+	}
+	if sure == wardein.Possible {
+		return Investigating, false
+	}
+	return Affected, false
+}
+
+// Unexamined tells that known vulnerabilities were not looked for, because
+// there was no data or the check did not run.
+func Unexamined(r *wardein.Report) bool {
+	for i := range r.Gaps {
+		if r.Gaps[i].Who == "vuln" && r.Gaps[i].Kind == wardein.NoData && r.Gaps[i].Node == "" {
+			return true
+		}
+	}
+	return !slices.ContainsFunc(r.Recipe.Checks, func(c wardein.Ingredient) bool { return c.Name == "vuln" })
+}
+
+// GapKinds gives the kinds of gaps and their numbers, most first.
+func GapKinds(r *wardein.Report) iter.Seq2[wardein.GapKind, int64] {
+	return func(yield func(wardein.GapKind, int64) bool) {
+		for _, k := range gapKinds(r.Gaps) {
+			if !yield(k.kind, k.n) {
+				return
+			}
+		}
+	}
+}
+
+// GapWords explains a kind of gap.
+func GapWords(k wardein.GapKind) string { return kindWords[k] }
