@@ -126,6 +126,11 @@ type Members interface {
 	Gap(Gap)
 }
 
+// Windowed is a reader for Members.Stream that keeps the last bytes it gave in
+// memory. Window is how many these are, or will soon be when it grows at the
+// next Read; streams of large windows wait for each other.
+type Windowed interface{ Window() int64 }
+
 // Block is one independently encoded piece of a member's content.
 type Block struct {
 	// Src is where the encoded bytes stand in the container. Src.Off Zeros

@@ -48,6 +48,7 @@ var layers = []struct {
 	{"cmd/wardein", 8, ""},
 	{"bench", 99, "measures the others from outside"},
 	{"bench/*", 99, "measures the others from outside"},
+	{"bench/*/*", 99, "measures the others from outside"},
 	{"samples/*", 99, "builds samples"},
 }
 

@@ -97,7 +97,7 @@ func serve(control, files *net.UnixConn, cfg Config) error {
 	if s.serial {
 		pool = 0
 	}
-	w.jobs = newJobs(pool)
+	w.jobs, w.windows = newJobs(pool), newWindows()
 	defer w.jobs.end()
 	go up.tick(stop)
 	var requests sync.WaitGroup

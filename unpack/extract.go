@@ -276,7 +276,15 @@ func (x *extraction) Stream(e wardein.Entry, r io.Reader) error {
 	buf := (*copyBuffers.Get().(*[]byte))[:copySize]
 	defer copyBuffers.Put(&buf)
 	var failed error
+	window := int64(0)
+	defer func() { x.w.windows.change(window, 0) }()
 	for {
+		if r, ok := r.(wardein.Windowed); ok {
+			if n := min(r.Window(), maxWindows); n > max(leastWindow, window) {
+				x.w.windows.change(window, n)
+				window = n
+			}
+		}
 		n, err := r.Read(buf)
 		if n > 0 {
 			x.w.up.progress(int64(n), 0, "")

@@ -37,6 +37,7 @@ type worker struct {
 	sources *sources
 	up      uplink
 	jobs    *jobs
+	windows *windows
 	total   int64 // the run's budget of decoded bytes
 	decoded atomic.Int64
 

@@ -32,8 +32,9 @@ var (
 	ErrWindow  = errors.New("dictionary larger than the window limit")
 )
 
-// MaxWindow is the largest window that a Reader holds: 256 MiB.
-const MaxWindow = 256 << 20
+// MaxWindow is the largest window that a Reader holds: 128 MiB. The presets of
+// XZ Utils need at most 64.
+const MaxWindow = 128 << 20
 
 // Props are the three parameters of LZMA: how many high bits of the previous
 // byte (LC, 0–8) and low bits of the position (LP, 0–4) choose the literal

@@ -175,7 +175,7 @@ func TestResets(t *testing.T) {
 // A window beyond the limit is only needed once so much content is there.
 func TestWindow(t *testing.T) {
 	if testing.Short() {
-		t.Skip("decodes 256 MiB")
+		t.Skip("decodes 128 MiB")
 	}
 	z := encode(t, make([]byte, lzma.MaxWindow+4096), "--format=raw", "--lzma2=preset=0,dict=64KiB")
 	r, _ := lzma.NewReader2(bytes.NewReader(z), 1<<29)

@@ -33,6 +33,7 @@ type Reader struct {
 const (
 	inputSize   = 64 << 10
 	firstWindow = 64 << 10
+	largeWindow = 8 << 20
 	batch       = 64 << 10 // most output between two deliveries: stays in the cache
 	minDict     = 4096
 )
@@ -88,6 +89,14 @@ func newReader(r io.Reader, dict uint32) *Reader {
 // Consumed is how many bytes of input were decoded. After Read returned io.EOF
 // it is the length of the stream.
 func (d *Reader) Consumed() int64 { return d.consumed }
+
+// Window is how large the window is, or will be once the next bytes are there.
+func (d *Reader) Window() int64 {
+	if n := int64(len(d.c.buf)); 2*n <= largeWindow {
+		return n
+	}
+	return min(d.dict, MaxWindow)
+}
 
 // Clean says, after io.EOF, that the stream ended as an encoder ends it: with
 // an end marker or with nothing left in the range coder. A change of any bit
@@ -319,7 +328,12 @@ func (d *Reader) room(n int) (int, error) {
 		case size >= MaxWindow+slack:
 			return 0, fmt.Errorf("%w: dictionary of %d bytes, limit %d", ErrWindow, d.dict, MaxWindow)
 		default:
-			size = min(max(firstWindow, 2*size), d.dict+slack, MaxWindow+slack)
+			// While a window grows, the old one is there, too: a large one is
+			// made once. Memory that was not written to costs nothing.
+			if size = max(firstWindow, 2*size); size > largeWindow {
+				size = MaxWindow + slack
+			}
+			size = min(size, d.dict+slack, MaxWindow+slack)
 			buf := make([]byte, size)
 			copy(buf, c.buf)
 			c.buf = buf

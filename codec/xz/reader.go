@@ -64,6 +64,14 @@ func (r *Reader) Consumed() int64 {
 	return r.base
 }
 
+// Window is how large the window is, or will be once the next bytes are there.
+func (r *Reader) Window() int64 {
+	if r.lz == nil {
+		return 0
+	}
+	return r.lz.Window()
+}
+
 // Streams is how many streams have begun.
 func (r *Reader) Streams() int { return r.streams }
 

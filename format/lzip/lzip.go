@@ -37,7 +37,7 @@ var Format = wardein.Format{
 		How: "The header is parsed and the first 4 KiB must decode without a contradiction, then the members are decoded once. CRC-32, content size and " +
 			"member size of every member are compared. Members that follow each other directly are one file.",
 		FalseNegatives: []string{"damage within the first 4 KiB of the data leaves the file unknown"},
-		Limits:         []string{"dictionary: 256 MiB of content within its reach; data that needs more ends in a gap"},
+		Limits:         []string{"dictionary: 128 MiB of content within its reach; data that needs more ends in a gap"},
 		References:     []string{"lzip manual, chapter File format", "RFC draft-diaz-lzip"},
 	},
 	Magic:   []wardein.Magic{{Bytes: "LZIP\x01"}, {Bytes: "LZIP\x00"}},
@@ -190,6 +190,13 @@ func (s *stream) span(end int64) {
 	if from := s.start + headerLen; end > from {
 		s.out.Span(wardein.Span{Off: from, Len: end - from, What: wardein.Known, Is: "lzma stream"})
 	}
+}
+
+func (s *stream) Window() int64 {
+	if s.z == nil {
+		return 0
+	}
+	return s.z.Window()
 }
 
 func (s *stream) Read(p []byte) (int, error) {

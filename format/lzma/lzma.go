@@ -42,7 +42,7 @@ var Format = wardein.Format{
 		},
 		Limits: []string{
 			"content: 256 GiB by its header",
-			"dictionary: 256 MiB of content within its reach; data that needs more ends in a gap",
+			"dictionary: 128 MiB of content within its reach; data that needs more ends in a gap",
 			"damage shows only where the data contradicts itself or at the end of the stream",
 		},
 		References: []string{"lzma-specification.txt, Igor Pavlov, LZMA SDK (2015)", "XZ Utils doc/lzma-file-format.txt"},
@@ -181,6 +181,8 @@ type source struct {
 	limit error
 	eof   bool
 }
+
+func (s *source) Window() int64 { return s.r.Window() }
 
 func (s *source) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {

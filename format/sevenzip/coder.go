@@ -14,7 +14,7 @@ import (
 )
 
 // maxWindows bounds the dictionaries of all coders of one folder together.
-const maxWindows = 320 << 20
+const maxWindows = lzma.MaxWindow
 
 // fault is why a folder is not decoded.
 type fault struct {

@@ -297,7 +297,7 @@ func (x *extractor) folder(p *pipe, f *files) error {
 			x.gap(wardein.Damaged, "", w.packOff[0], 0, "folder %d, member %d: %v", w.index-1, i, err)
 			break
 		}
-		m := &cut{ctx: ctxReader{x.ctx, p}, left: size}
+		m := &cut{ctx: ctxReader{x.ctx, p}, left: size, window: p.total}
 		found, err := x.upTo(f, func(e wardein.Entry) error {
 			var err error
 			if stored && e.Kind == wardein.File && size <= packEnd-pos {
@@ -390,11 +390,15 @@ func (x *extractor) content(e wardein.Entry, m *cut) error {
 
 // cut is the next part of a folder.
 type cut struct {
-	ctx  ctxReader
-	left int64
-	sum  uint32
-	err  error
+	ctx    ctxReader
+	left   int64
+	sum    uint32
+	window int64
+	err    error
 }
+
+// Window is that of all coders.
+func (m *cut) Window() int64 { return m.window }
 
 func (m *cut) Read(b []byte) (int, error) {
 	if m.err != nil {

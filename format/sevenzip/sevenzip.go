@@ -42,7 +42,7 @@ var Format = wardein.Format{
 			"PPMd, Deflate64 and coders of other authors are not decoded (a gap)",
 			"encrypted folders and headers are not opened (a gap)",
 			"of an archive in several volumes only the first one is recognised",
-			"header: 64 MiB; dictionaries of one folder: 320 MiB",
+			"header: 64 MiB; dictionaries of one folder: 128 MiB",
 		},
 		References: []string{"7zFormat.txt and Methods.txt in the LZMA SDK 23.01 (public domain)", "LZMA SDK C/Bcj2.c (public domain)"},
 	},

@@ -27,7 +27,7 @@ var Format = wardein.Format{
 		FalseNegatives: []string{"a stream whose 12-byte header does not fit its own CRC-32 is left unknown"},
 		Limits: []string{
 			"a block that LZMA2 cannot decode ends the member, blocks after it are not looked for",
-			"dictionary: 256 MiB of content within its reach; data that needs more ends in a gap",
+			"dictionary: 128 MiB of content within its reach; data that needs more ends in a gap",
 			"more than 4096 bytes of padding between two streams separate two files",
 			"checks other than CRC-32, CRC-64 and SHA-256 are reported as not verified",
 		},
@@ -74,6 +74,8 @@ type source struct {
 	r     *xz.Reader
 	limit error
 }
+
+func (s *source) Window() int64 { return s.r.Window() }
 
 func (s *source) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {

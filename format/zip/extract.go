@@ -415,6 +415,14 @@ type stream struct {
 	err error
 }
 
+// Window is that of the method.
+func (s *stream) Window() int64 {
+	if w, ok := s.r.(wardein.Windowed); ok {
+		return w.Window()
+	}
+	return 0
+}
+
 func (s *stream) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err

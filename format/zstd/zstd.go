@@ -212,6 +212,7 @@ type stream struct {
 	cur  frame
 	sec  *io.SectionReader
 	open bool
+	made uint64 // of the frame
 	sum  digest
 	end  int64
 	bad  error // of the walk over the frame that is open
@@ -244,7 +245,7 @@ func (s *stream) next() error {
 			s.sec = io.NewSectionReader(s.w.r, f.at, f.end-f.at)
 			s.open = true
 			s.sum.reset()
-			s.end = f.end
+			s.end, s.made = f.end, 0
 			return s.d.Reset(struct{ io.Reader }{s.sec})
 		}
 		s.end = f.end
@@ -253,6 +254,9 @@ func (s *stream) next() error {
 		}
 	}
 }
+
+// Window is that of the frame, of which no more is used than was decoded.
+func (s *stream) Window() int64 { return int64(min(s.cur.window, s.made+2*maxBlock, maxWindow)) }
 
 func (s *stream) Read(p []byte) (int, error) {
 	for s.done == nil {
@@ -264,6 +268,7 @@ func (s *stream) Read(p []byte) (int, error) {
 			continue
 		}
 		n, err := s.d.Read(p)
+		s.made += uint64(n)
 		if s.cur.checked {
 			s.sum.write(p[:n])
 		}
