@@ -67,6 +67,9 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 	if s := deliveredParts(r); s != nil {
 		t.line("delivered", s...)
 	}
+	if len(r.Components) > 0 {
+		t.line("components", componentsParts(r)...)
+	}
 	t.line("findings", findingsParts(r)...)
 	t.line("not seen", gapsParts(r)...)
 	if r.Incidents > 0 {
@@ -252,6 +255,32 @@ func deliveredParts(r *wardein.Report) []string {
 			s += ", …"
 		}
 		parts = append(parts, s)
+	}
+	return parts
+}
+
+// componentsParts counts products: identified are those that some file's
+// bytes show, declared those that a package database or notice names.
+func componentsParts(r *wardein.Report) []string {
+	var identified, declared, versionless int64
+	for i := range r.Components {
+		c := &r.Components[i]
+		for _, s := range c.Seen {
+			if s.By != "package" {
+				identified++
+				break
+			}
+		}
+		if len(c.Declared) > 0 {
+			declared++
+		}
+		if c.Version == "" {
+			versionless++
+		}
+	}
+	parts := []string{fmt.Sprintf("%d identified (%d declared)", identified, declared)}
+	if versionless > 0 {
+		parts = append(parts, fmt.Sprintf("%d without a version", versionless))
 	}
 	return parts
 }

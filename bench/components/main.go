@@ -47,7 +47,7 @@ func do(verb string, suites, archs []string, measure func(*archive) error) error
 			}
 			all = append(all, x)
 			switch verb {
-			case "names":
+			case "names", "symbols":
 			case "root":
 				if err := x.build(); err != nil {
 					return err
@@ -57,12 +57,15 @@ func do(verb string, suites, archs []string, measure func(*archive) error) error
 					return err
 				}
 			default:
-				return fmt.Errorf("verb %q: root, measure or names", verb)
+				return fmt.Errorf("verb %q: root, measure, names or symbols", verb)
 			}
 		}
 	}
 	if verb == "names" {
 		return names(all)
+	}
+	if verb == "symbols" {
+		return symbols(all)
 	}
 	return nil
 }

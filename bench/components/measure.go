@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// component is one line of what a tool said.
-type component struct {
+// product is one line of what a tool said.
+type product struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	by      string
@@ -49,7 +49,7 @@ func (a *archive) measure(variant, wardein string, verbose bool) error {
 	}
 	var r struct {
 		Components []struct {
-			component
+			product
 			Seen []struct {
 				By      string `json:"by"`
 				Version string `json:"version"`
@@ -59,9 +59,9 @@ func (a *archive) measure(variant, wardein string, verbose bool) error {
 	if err := json.Unmarshal(data, &r); err != nil {
 		return err
 	}
-	var found []component
+	var found []product
 	for _, c := range r.Components {
-		x := c.component
+		x := c.product
 		for _, s := range c.Seen {
 			if s.Version == x.Version && !strings.Contains(x.by, s.By) {
 				x.by = strings.TrimSpace(x.by + " " + s.By)
@@ -79,8 +79,8 @@ func (a *archive) measure(variant, wardein string, verbose bool) error {
 // confusion prints how many products a tool named with the right version,
 // with a wrong one, without any, or not at all, and what it named that is not
 // there.
-func confusion(tool string, list []*truth, found []component, verbose bool) {
-	by := map[string][]component{}
+func confusion(tool string, list []*truth, found []product, verbose bool) {
+	by := map[string][]product{}
 	for _, c := range found {
 		by[c.Name] = append(by[c.Name], c)
 	}

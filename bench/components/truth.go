@@ -39,7 +39,7 @@ func upstream(v string) string {
 
 // flat makes 9.2p1 of 9.2-p1, and 2.10 of 2.10.0.
 func flat(s string) string {
-	s = strings.ToLower(strings.NewReplacer("-", "", "_", "", "~", "").Replace(s))
+	s = strings.ToLower(strings.NewReplacer("-", "", "_", "", "~", "").Replace(strings.TrimSuffix(s, "-stable")))
 	s = strings.ReplaceAll(s, ".p", "p")
 	for strings.HasSuffix(s, ".0") {
 		s = strings.TrimSuffix(s, ".0")

@@ -5,6 +5,7 @@ package all
 import (
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/check/account"
+	"github.com/wardein/wardein/check/component"
 	"github.com/wardein/wardein/check/secret"
 	"github.com/wardein/wardein/check/service"
 )
@@ -19,5 +20,6 @@ func Checks() []wardein.Check {
 		secret.Check,
 		account.Check,
 		service.Check,
+		component.Check(),
 	}
 }

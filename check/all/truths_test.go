@@ -26,6 +26,8 @@ var ruleOf = map[string]string{
 	"telnetd respawned by init, tcp/23":                                "service.telnet",
 	"telnetd -p 2323 -l /bin/sh, started by rc.d/S45console, no login": "service.telnet-shell",
 
+	"says libexcfg 2.4.0, the binary says 2.3.1: they disagree": "component.differs",
+
 	"the same key in both releases (reuse, against a key set)": "",
 	"SNMP community, TR-069 password, RADIUS secret":           "",
 	"PPP secret":                 "",
@@ -51,7 +53,14 @@ func TestTruths(t *testing.T) {
 		Says        struct{ Text string }
 		Quotes      []quote
 	}
-	found := map[string][]finding{}
+	type component struct {
+		Name, Version string
+		Seen          []struct {
+			By    string
+			Quote quote
+		}
+	}
+	found, components := map[string][]finding{}, map[string][]component{}
 	for _, release := range []string{"1.0.0", "1.1.0"} {
 		cmd := exec.Command(exe, "inspect", "-q", "--store", filepath.Join(dir, "store"), "-o", "json=-", "../../samples/an2400-"+release+".bin")
 		cmd.Stderr = os.Stderr
@@ -59,11 +68,14 @@ func TestTruths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var r struct{ Findings []finding }
+		var r struct {
+			Findings   []finding
+			Components []component
+		}
 		if err := json.Unmarshal(out, &r); err != nil {
 			t.Fatal(err)
 		}
-		found[release] = r.Findings
+		found[release], components[release] = r.Findings, r.Components
 		said := map[string]int{}
 		for _, f := range r.Findings {
 			said[f.Rule]++
@@ -88,6 +100,23 @@ func TestTruths(t *testing.T) {
 		user, _, _ := strings.Cut(fact, ":")
 		for _, r := range []string{"1.0.0", "1.1.0"} {
 			if release != "both" && release != r {
+				continue
+			}
+			if check == "component" && (expected == "none" || !strings.HasPrefix(fact, "says ")) {
+				// "NAME VERSION, …", where RELEASE stands for the release's;
+				// or what the file needs and is not.
+				words := strings.FieldsFunc(strings.ReplaceAll(fact, "RELEASE", r), func(c rune) bool { return c == ' ' || c == ',' })
+				named := false
+				for _, c := range components[r] {
+					for _, s := range c.Seen {
+						if s.By != "package" && strings.HasSuffix(s.Quote.Node, node) {
+							named = named || c.Name == words[0] && c.Version == words[1] || expected == "none" && c.Name == words[2]
+						}
+					}
+				}
+				if named != (expected == "hit") {
+					t.Errorf("%s: %s: %q: named: %v", r, place, fact, named)
+				}
 				continue
 			}
 			rule, planned := ruleOf[fact]

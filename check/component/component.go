@@ -56,10 +56,15 @@ const (
 	leastCode = 64 << 10 // smallest image without a format that rules are tried on
 )
 
+// programs are formats of code in which archives may lie.
+var programs = map[string]bool{"elf": true, "pe": true, "linux-kernel": true, "linux-image": true, "bzimage": true}
+
 func wants(b wardein.Blob) (bool, string) {
 	switch {
-	case b.Format == "elf" || b.Format == "pe":
+	case b.Format == "elf":
 		return true, ""
+	case b.Members && !programs[b.Format]:
+		return false, "opened: its members are checked"
 	case b.Class == "text" && b.Size > maxText:
 		return false, "text larger than 32 MiB"
 	case b.Class == "text":

@@ -73,7 +73,7 @@ type getter struct {
 // large.
 const (
 	windowBefore = 96
-	windowSize   = 256
+	windowSize   = 416
 )
 
 // database is all products with their indexes.

@@ -27,7 +27,7 @@ func TestRules(t *testing.T) {
 					t.Errorf("%s: %s: %q: found %q, want %q", p.file, p.Name, yes[1], got, yes[0])
 					continue
 				}
-				if len(quote) > windowSize {
+				if len(quote) > windowSize-windowBefore {
 					t.Errorf("%s: %s: %q: %d bytes", p.file, p.Name, yes[1], len(quote))
 				}
 				versions[yes[0]] = true

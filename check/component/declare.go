@@ -174,7 +174,7 @@ func (f *fuser) attach(found []wardein.Component) []wardein.Component {
 // 9.2p1 and 9.2-p1, 2.10 and 2.10.0, 10.1-P2.
 func same(found, stated string) bool {
 	flat := func(s string) string {
-		s = strings.ToLower(strings.NewReplacer("-", "", "_", "", "~", "").Replace(s))
+		s = strings.ToLower(strings.NewReplacer("-", "", "_", "", "~", "").Replace(strings.TrimSuffix(s, "-stable")))
 		s = strings.ReplaceAll(s, ".p", "p")
 		for strings.HasSuffix(s, ".0") {
 			s = strings.TrimSuffix(s, ".0")

@@ -15,18 +15,21 @@ const (
 	maxVersion = 48
 	maxPerRule = 64 // hits of one literal that are looked at
 	maxFacts   = 400
+	maxNeeded  = 2048 // bytes of names
 )
 
 // file is one binary that is looked at.
 type file struct {
-	blob    wardein.Blob
-	out     func(wardein.Fact)
-	seen    map[string]bool
-	stated  int
-	exe     *exe.File
-	module  bool // a Linux kernel module: its versions are the kernel's
-	needed  []string
-	symbols []exe.Symbol
+	blob   wardein.Blob
+	out    func(wardein.Fact)
+	seen   map[string]bool
+	stated int
+	exe    *exe.File
+	module bool // a Linux kernel module: its versions are the kernel's
+	needed []string
+	// libraries are those of needed that are stated
+	libraries []string
+	symbols   []exe.Symbol
 }
 
 func note(name, value string) wardein.Note { return wardein.Note{Name: name, Value: value} }
@@ -63,6 +66,12 @@ func (f *file) open() (err error) {
 	f.needed = d.Needed
 	f.symbols, _ = f.exe.DynamicSymbols()
 	var nodes, products []string
+	needed := 0
+	for _, n := range d.Needed {
+		if needed += len(n) + 1; needed < maxNeeded {
+			f.libraries = append(f.libraries, n)
+		}
+	}
 	for i := range f.symbols {
 		s := &f.symbols[i]
 		if s.Section == 0xfff1 && len(nodes) < 64 && len(s.Name) < maxVersion {
@@ -77,10 +86,9 @@ func (f *file) open() (err error) {
 			products = append(products, p.Name)
 		}
 	}
-	if d.Soname != "" || len(products) > 0 || len(nodes) > 0 {
-		f.state("elf", 0, f.exe.HeaderSize, note("soname", clean(d.Soname)), note("exports", strings.Join(products, " ")), note("nodes", strings.Join(nodes, " ")))
-	}
-	f.fingerprint()
+	f.state("elf", 0, f.exe.HeaderSize, note("soname", clean(d.Soname)), note("exports", strings.Join(products, " ")),
+		note("nodes", strings.Join(nodes, " ")), note("needed", strings.Join(f.libraries, " ")))
+	f.fingerprint(d.Soname)
 	return nil
 }
 
@@ -100,9 +108,15 @@ func (f *file) needs(libraries []string) bool {
 	return false
 }
 
+type place struct {
+	product *product
+	off     int64
+}
+
 // rules tries each rule where its literal stands.
 func (f *file) rules() error {
 	buf := make([]byte, windowSize)
+	taken := map[place]bool{}
 	for i, r := range known().rules {
 		hits := f.blob.Hits(markFirstRule + i)
 		for _, off := range hits[:min(len(hits), maxPerRule)] {
@@ -118,6 +132,12 @@ func (f *file) rules() error {
 			if !ok || len(version) > maxVersion {
 				continue
 			}
+			// Of a product's rules about one place the first that matches counts.
+			if at := (place{r.product, off}); version != "" && taken[at] {
+				continue
+			} else if version != "" {
+				taken[at] = true
+			}
 			built := ""
 			if f.needs(r.NeedsNot) {
 				built = "against"
@@ -129,7 +149,7 @@ func (f *file) rules() error {
 			if f.module && r.product.Name == "linux" {
 				continue // a module's version is not the running kernel's
 			}
-			f.state("rule", from+int64(a), int64(z-a), note("product", r.product.Name), note("version", version),
+			f.state("rule", from+int64(a), min(int64(z-a), 256), note("product", r.product.Name), note("version", version),
 				note("built", built), note("own", own), note("quote", quote(buf[a:z])))
 		}
 	}

@@ -117,13 +117,16 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 		return
 	}
 	own := f.identity(path.Base(at), elf)
+	if len(own) == 0 {
+		own = unlisted(path.Base(at), elf.Attr("soname"), lines)
+	}
 	for _, x := range rules {
 		p := f.data.byName[x.Attr("product")]
 		if p == nil || x.Attr("built") != "" {
 			continue
 		}
 		mine := slices.Contains(own, p)
-		if x.Attr("own") != "" && !mine || len(own) > 0 && !mine && f.subject(p, own) {
+		if x.Attr("own") != "" && !mine {
 			continue
 		}
 		sure := wardein.Likely
@@ -137,11 +140,6 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 		f.versions(p, at, elf, facts, lines)
 	}
 }
-
-// subject tells that a hit of p's rule in a file that is another product's is
-// about p and not p itself: no rule says so today, and a copy of a library in
-// a program is a component.
-func (f *fuser) subject(*product, []*product) bool { return false }
 
 func (f *fuser) add(p *product, c candidate, x wardein.Fact) {
 	c.quote = wardein.Quote{Node: c.path, Off: x.Off, Len: x.Len, Bytes: x.Attr("quote")}
@@ -158,41 +156,28 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 	names[strings.ToLower(stem(path.Base(at)))] = true
 	shown := false
 	for _, x := range facts {
-		if x.Kind == "getter" && (x.Attr("product") == p.Name || x.Attr("product") == "") {
+		if x.Kind == "getter" && (x.Attr("product") == p.Name || x.Attr("product") == "" && about(x.Attr("quote"), names)) {
 			f.add(p, candidate{path: at, by: "getter", version: x.Attr("version"), sure: wardein.Certain, rank: rankGetter}, x)
 			shown = true
 		}
-		if x.Kind == "symbols" && x.Attr("product") == p.Name {
+		if x.Kind == "symbols" {
 			f.add(p, candidate{path: at, by: "symbols", version: x.Attr("version"), sure: wardein.Possible, rank: rankSymbols}, x)
 		}
 	}
 	loners := map[string]wardein.Fact{}
 	for _, x := range lines {
 		if x.Attr("name") == "" {
-			if _, ok := loners[x.Attr("version")]; !ok {
-				loners[x.Attr("version")] = x
+			if v := x.Attr("version"); loners[v].Kind == "" && !(zlibs.MatchString(v) && p.Name != "zlib" && needs(elf, "libz.so")) {
+				loners[v] = x
 			}
-		} else if names[x.Attr("name")] || names[strings.TrimPrefix(x.Attr("name"), "lib")] {
+		} else if n := x.Attr("name"); names[n] || names[strings.TrimPrefix(n, "lib")] {
 			f.add(p, candidate{path: at, by: "identity", version: x.Attr("version"), sure: wardein.Likely, rank: rankNamed}, x)
 			shown = true
 		}
 	}
-	// Several versions that stand alone say nothing, unless the library's
-	// own version nodes name one of them.
-	if len(loners) > 1 {
-		for _, v := range strings.Fields(elf.Attr("nodes")) {
-			if x, ok := loners[v]; ok {
-				loners = map[string]wardein.Fact{v: x}
-				break
-			}
-		}
-	}
-	for v, x := range loners {
-		sure := wardein.Likely
-		if strings.Count(v, ".") < 2 || len(loners) > 1 {
-			sure = wardein.Possible
-		}
-		f.add(p, candidate{path: at, by: "identity", version: v, sure: sure, rank: rankLone}, x)
+	v, sure := oneVersion(loners, elf, path.Base(at))
+	if v != "" {
+		f.add(p, candidate{path: at, by: "identity", version: v, sure: sure, rank: rankLone}, loners[v])
 		shown = true
 	}
 	if m := released.FindStringSubmatch(path.Base(at)); m != nil {
@@ -202,6 +187,75 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 	if !shown {
 		f.add(p, candidate{path: at, by: "identity", sure: wardein.Possible, rank: rankNone}, elf)
 	}
+}
+
+// about tells whether a getter's name speaks of one of some names:
+// curses_version of ncurses, BZ2_bzlibVersion of bz2; not another library's
+// that is linked in.
+func about(getter string, names map[string]bool) bool {
+	getter, _, _ = strings.Cut(strings.ToLower(getter), ":")
+	word := getter
+	for _, end := range []string{"version", "lib", "get", "_"} {
+		if at := strings.LastIndex(word, end); at > 0 {
+			word = word[:at]
+		}
+	}
+	word = strings.Trim(word, "_")
+	for n := range names {
+		n = strings.NewReplacer("-", "_", "+", "").Replace(n)
+		if len(n) >= 2 && (strings.Contains(getter, n) || len(word) >= 2 && strings.Contains(n, word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// zlibs are zlib's versions: its header makes a program that calls
+// inflateInit hold the version that it was built against.
+var zlibs = regexp.MustCompile(`^1\.(?:[12]\.\d+(?:\.\d+)?|3(?:\.\d+)*)$`)
+
+// needs tells whether a file needs a library, named without its version.
+func needs(elf wardein.Fact, library string) bool {
+	for _, n := range strings.Fields(elf.Attr("needed")) {
+		if rest, ok := strings.CutPrefix(n, library); ok && (rest == "" || rest[0] == '.') {
+			return true
+		}
+	}
+	return false
+}
+
+var numbers = regexp.MustCompile(`\d+(?:\.\d+)+`)
+
+// oneVersion is the version of a file in which versions stand alone in their
+// strings: the only one, or the one that the library's version nodes or the
+// file's name begin with.
+func oneVersion(loners map[string]wardein.Fact, elf wardein.Fact, base string) (string, wardein.Confidence) {
+	hints := append(strings.Fields(elf.Attr("nodes")), numbers.FindAllString(base, 2)...)
+	hinted := ""
+	for _, h := range hints {
+		for v := range loners {
+			if v == h || strings.HasPrefix(v, h+".") && (hinted == "" || v < hinted) {
+				hinted = v
+			}
+		}
+		if hinted != "" {
+			return hinted, wardein.Likely
+		}
+	}
+	var long, all []string
+	for v := range loners {
+		all = append(all, v)
+		if strings.Count(v, ".") == 2 {
+			long = append(long, v)
+		}
+	}
+	switch {
+	case len(all) == 1 && len(long) == 1:
+		return long[0], wardein.Likely
+	case len(all) == 1:
+		return all[0], wardein.Possible
+	}
+	return "", 0
 }
 
 // released is the form of a file name that carries the release and not the
@@ -235,6 +289,28 @@ func (f *fuser) identity(base string, elf wardein.Fact) (own []*product) {
 		add(f.data.listed(soname, base))
 	}
 	return own
+}
+
+// unlisted names a product that no list has by what its file says: a library
+// whose soname, or a program whose base name, stands before a version in its
+// own constants (mgmtd: "exampletel-mgmtd 1.0.0").
+func unlisted(base, soname string, lines []wardein.Fact) []*product {
+	want := strings.ToLower(base)
+	if soname != "" {
+		want = "lib" + strings.ToLower(stem(soname))
+	} else if strings.Contains(base, ".so") {
+		return nil
+	}
+	for _, x := range lines {
+		n := x.Attr("name")
+		if len(want) > 3 && (n == want || "lib"+n == want || soname == "" && strings.HasSuffix(n, "-"+want)) {
+			if soname != "" {
+				n = want
+			}
+			return []*product{{Name: n}}
+		}
+	}
+	return nil
 }
 
 var (
@@ -301,17 +377,16 @@ func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) 
 	versions = map[string][]candidate{}
 	strong := map[string]bool{}
 	for _, c := range e.list {
-		if c.version != "" && (c.rank == best || c.rank <= rankGetter) {
+		if c.version != "" && c.rank == best {
 			strong[c.version] = true
 		}
 	}
 	if len(strong) > 1 && best > rankRule {
 		keepMost(strong, e.list, best)
 	}
-	// 2.4 beside 2.4.9 is the same, said shorter.
 	for v := range strong {
 		for w := range strong {
-			if strings.HasPrefix(w, v+".") {
+			if shortened(v, w) {
 				delete(strong, v)
 			}
 		}
@@ -324,7 +399,7 @@ func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) 
 			rest = append(rest, c)
 		default:
 			for v := range strong {
-				if strings.HasPrefix(v, c.version+".") {
+				if shortened(c.version, v) {
 					rest = append(rest, c)
 					break
 				}
@@ -332,6 +407,12 @@ func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) 
 		}
 	}
 	return versions, rest
+}
+
+// shortened tells whether v is w said shorter: 2.4 of 2.4.9, 9.2 of 9.2p1.
+func shortened(v, w string) bool {
+	rest, ok := strings.CutPrefix(w, v)
+	return ok && len(rest) > 1 && (rest[0] == '.' || rest[0] == 'p' || rest[0] == '-')
 }
 
 // keepMost keeps of contradicting versions the one that the most files show,

@@ -27,11 +27,12 @@ func lone(s string) string {
 	return m[1]
 }
 
-// plain tells numbers that are none's version: addresses, masks, 0.0.
+// plain tells numbers that are none's version: addresses, masks, object
+// identifiers, 0.0.
 func plain(v string) bool {
 	switch strings.Count(v, ".") {
 	case 3:
-		for _, p := range []string{"0.", "10.", "127.", "169.254", "172.", "192.", "198.", "203.", "224.", "239.", "255."} {
+		for _, p := range []string{"0.", "1.2.840", "1.3.6.", "2.5.", "10.", "127.", "169.254", "172.", "192.", "198.", "203.", "224.", "239.", "255."} {
 			if strings.HasPrefix(v, p) {
 				return true
 			}

@@ -69,10 +69,14 @@ func libraryPackage(soname string) string {
 func (d *database) listed(soname, base string) *product {
 	l, src := listed(), ""
 	library := soname
-	if library == "" && strings.HasPrefix(base, "lib") {
+	if library == "" {
 		library = base
 	}
+	// What is called .so and not lib is a plug-in, named by what it plugs in.
 	if i := strings.Index(library, ".so"); i > 0 {
+		if !strings.HasPrefix(library, "lib") {
+			return nil
+		}
 		p := libraryPackage(library)
 		src = l.exact[p]
 		if src == "" {

@@ -33,7 +33,8 @@ type Tree struct {
 	nodes []*wardein.Node
 	data  map[string][]byte
 	facts map[string][]fact
-	// Identified are the tree's components.
+	// Identified are the tree's components; Judge sets them where the check
+	// names components.
 	Identified []wardein.Component
 }
 
@@ -107,6 +108,9 @@ func Blob(c wardein.Check, data []byte) wardein.Blob {
 	if text(data) {
 		b.Class, b.Format = "text", "text"
 	}
+	if bytes.HasPrefix(data, []byte("\x7fELF")) {
+		b.Format = "elf"
+	}
 	b.Hits = func(i int) (at []int64) {
 		for from := 0; len(at) < 4096; {
 			k := bytes.Index(data[from:], []byte(c.Literals[i]))
@@ -167,6 +171,12 @@ func (t *Tree) Judge(tb testing.TB, c wardein.Check) (out []wardein.Finding) {
 		}
 		for _, f := range facts {
 			t.facts[c.Name] = append(t.facts[c.Name], fact{n, f})
+		}
+	}
+	if c.Components != nil {
+		t.Identified = nil
+		if err := c.Components(context.Background(), t, func(x wardein.Component) { t.Identified = append(t.Identified, x) }); err != nil {
+			tb.Error(err)
 		}
 	}
 	if err := c.Tree(context.Background(), t, func(f wardein.Finding) { out = append(out, f) }); err != nil {
