@@ -58,9 +58,8 @@ func (r *Runner) Look(ctx context.Context, b wardein.Blob, hits func(i int) []in
 		case c.Node == nil:
 			o.Why = whyTreeOnly
 			continue
-		case b.Members && (c.Components == nil || b.Format != "elf"):
-			// An archive inside a program's data is a member, and the
-			// program is still one: what names products looks at it too.
+		case b.Members && c.Components == nil:
+			// What names products looks at programs that hold archives too.
 			o.Why = whyMembers
 			continue
 		}
