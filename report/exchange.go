@@ -7,10 +7,12 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/canon"
 )
 
 // What the exchange formats (packages below this one) have in common: names
@@ -89,6 +91,32 @@ func PURL(c *wardein.Component) string {
 		return ""
 	}
 	return c.PURL
+}
+
+// Place is a node's path where an empty one is not understood.
+func Place(path string) string {
+	if path == "" {
+		return "." // the release itself
+	}
+	return path
+}
+
+// Refs are names of the components, one each, that depend on nothing but the
+// component and those of its name and version before it.
+func Refs(r *wardein.Report) []string {
+	var refs []string
+	taken := map[string]bool{}
+	for i := range r.Components {
+		c := &r.Components[i]
+		plain := "component:" + canon.Escape(c.Name) + "@" + canon.Escape(c.Version)
+		ref := plain
+		for n := 2; taken[ref]; n++ {
+			ref = plain + "#" + strconv.Itoa(n)
+		}
+		taken[ref] = true
+		refs = append(refs, ref)
+	}
+	return refs
 }
 
 // Blobs are the digests of the contents that stand at some paths. It goes

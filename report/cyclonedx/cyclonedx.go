@@ -44,18 +44,12 @@ type bill struct {
 func Write(w io.Writer, r *wardein.Report, t wardein.Tree, checks []wardein.Check) error {
 	b := &bill{Writer: &canon.Writer{}, r: r, messages: report.Messages(checks), stamp: report.Stamp(r)}
 	paths := map[string]bool{}
-	seen := map[string]int{}
 	for i := range r.Components {
-		c := &r.Components[i]
-		for _, s := range c.Seen {
+		for _, s := range r.Components[i].Seen {
 			paths[s.Quote.Node] = true
 		}
-		ref := "component:" + canon.Escape(c.Name) + "@" + canon.Escape(c.Version)
-		if seen[ref]++; seen[ref] > 1 {
-			ref += "#" + strconv.Itoa(seen[ref])
-		}
-		b.refs = append(b.refs, ref)
 	}
+	b.refs = report.Refs(r)
 	b.blobs = report.Blobs(t, paths)
 	b.keys = keys(r)
 	b.vulns = report.Vulnerabilities(r, b.messages)
@@ -186,15 +180,11 @@ func (b *bill) metadata() {
 
 // part is one delivered file.
 func (b *bill) part(p *wardein.Part) {
-	name := p.Path
-	if name == "" {
-		name = "." // the release itself
-	}
 	b.Object(func() {
 		if p.Digest != (wardein.Digest{}) {
 			b.Field("hashes").Array(func() { b.hash(p.Digest) })
 		}
-		b.Field("name").Bytes(name)
+		b.Field("name").Bytes(report.Place(p.Path))
 		b.Field("properties").Array(func() {
 			b.property("wardein:delivered", string(p.Delivered))
 			if p.Role != "" {
@@ -247,7 +237,7 @@ func (b *bill) properties(d wardein.Digest) {
 	}
 	for i := range r.Gaps[:min(len(r.Gaps), maxGaps)] {
 		g := &r.Gaps[i]
-		b.property("wardein:gap", fmt.Sprintf("%s at %d, %d bytes, %q: %s: %s", g.Kind, g.Off, g.Len, canon.Escape(g.Node), g.Who, g.Why))
+		b.property("wardein:gap", fmt.Sprintf("%s at %d, %d bytes, %s: %s: %s", g.Kind, g.Off, g.Len, report.Place(g.Node), g.Who, g.Why))
 	}
 	if n := len(r.Gaps) - maxGaps; n > 0 {
 		b.count("wardein:gaps.not-listed", int64(n))
@@ -334,11 +324,7 @@ func (b *bill) occurrence(q *wardein.Quote, symbol, context string) {
 		if context != "" {
 			b.Field("additionalContext").Text(context)
 		}
-		where := q.Node
-		if where == "" {
-			where = "."
-		}
-		b.Field("location").Bytes(where)
+		b.Field("location").Bytes(report.Place(q.Node))
 		if q.Off >= 0 && q.Off < 1<<53 && q.Len > 0 {
 			b.Field("offset").Int(q.Off)
 		}

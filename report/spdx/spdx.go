@@ -1,0 +1,292 @@
+// Package spdx writes a report as an SPDX 2.3 document in JSON (ISO/IEC 5962
+// has 2.2.1 of the same form).
+//
+//	SPDXRef-DOCUMENT     describes SPDXRef-Release; annotations say what was
+//	                     not looked at
+//	SPDXRef-Release      the release, by its digest; contains
+//	SPDXRef-Component-…  the products, with package URL, CPE name, what shows
+//	                     them (sourceInfo) and what is declared (annotations)
+//
+// Licences are not looked at: NOASSERTION. Files are not listed, since SPDX
+// 2.3 wants a SHA-1 of each; a component that one file shows has that file's
+// name and SHA-256. The document is a function of the report and its tree
+// file: its namespace comes from the report's digest, its date is the
+// evaluation date. Version 3 is not written.
+package spdx
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/report"
+)
+
+// maxGaps bounds the gaps that are listed one by one; the others are counted.
+const maxGaps = 1000
+
+// document is one document that is being written.
+type document struct {
+	*canon.Writer
+	r        *wardein.Report
+	messages map[string]string
+	stamp    string
+	tool     string
+	ids      []string // of the components
+	blobs    map[string]wardein.Digest
+	vulns    []report.Vulnerability
+}
+
+const (
+	documentID = "SPDXRef-DOCUMENT"
+	releaseID  = "SPDXRef-Release"
+	unsaid     = "NOASSERTION"
+)
+
+// Write writes the report r, whose tree is t. A report without an evaluation
+// date is an error: SPDX demands a date.
+func Write(w io.Writer, r *wardein.Report, t wardein.Tree, checks []wardein.Check) error {
+	d := &document{Writer: &canon.Writer{}, r: r, messages: report.Messages(checks), stamp: report.Stamp(r), tool: "Tool: wardein"}
+	if d.stamp == "" {
+		return fmt.Errorf("spdx: evaluation date %q: want YYYY-MM-DD", r.Recipe.AsOf)
+	}
+	if r.Recipe.Module != "" {
+		d.tool += "-" + r.Recipe.Module
+	}
+	paths, taken := map[string]bool{}, map[string]bool{}
+	for i := range r.Components {
+		c := &r.Components[i]
+		for _, s := range c.Seen {
+			paths[s.Quote.Node] = true
+		}
+		id := "SPDXRef-Component-" + word(c.Name+"-"+c.Version)
+		for n := 2; taken[id]; n++ {
+			id = "SPDXRef-Component-" + word(c.Name+"-"+c.Version) + "-" + strconv.Itoa(n)
+		}
+		taken[id] = true
+		d.ids = append(d.ids, id)
+	}
+	d.blobs = report.Blobs(t, paths)
+	d.vulns = report.Vulnerabilities(r, d.messages)
+	d.Object(d.write)
+	_, err := w.Write(append(d.B, '\n'))
+	return err
+}
+
+// word keeps what an SPDX identifier may hold: letters, digits, ".", "-".
+func word(s string) string {
+	const most = 128
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '-'
+	}, s[:min(len(s), most)])
+}
+
+func (d *document) write() {
+	sum := report.Digest(d.r, d.messages)
+	d.Field("SPDXID").Text(documentID)
+	d.Field("annotations").Array(func() { d.notSeen(sum) })
+	d.Field("creationInfo").Object(func() {
+		d.Field("comment").Text("The date is the one that the release was judged at. Licences were not looked at.")
+		d.Field("created").Text(d.stamp)
+		d.Field("creators").Array(func() { d.Text(d.tool) })
+	})
+	d.Field("dataLicense").Text("CC0-1.0")
+	d.Field("documentNamespace").Text("https://spdx.org/spdxdocs/wardein-" + report.UUID(sum, "spdx"))
+	d.Field("name").Text("wardein-sha256-" + d.r.Release.Digest.String())
+	d.Field("packages").Array(func() {
+		d.Object(d.release)
+		for i := range d.r.Components {
+			d.Object(func() { d.component(i) })
+		}
+	})
+	d.Field("relationships").Array(func() {
+		d.relation(documentID, releaseID, "DESCRIBES")
+		for _, id := range d.ids {
+			d.relation(releaseID, id, "CONTAINS")
+		}
+	})
+	d.Field("spdxVersion").Text("SPDX-2.3")
+}
+
+func (d *document) relation(from, to, kind string) {
+	d.Object(func() {
+		d.Field("relatedSpdxElement").Text(to)
+		d.Field("relationshipType").Text(kind)
+		d.Field("spdxElementId").Text(from)
+	})
+}
+
+func (d *document) annotation(comment string) {
+	d.Object(func() {
+		d.Field("annotationDate").Text(d.stamp)
+		d.Field("annotationType").Text("OTHER")
+		d.Field("annotator").Text(d.tool)
+		d.Field("comment").Bytes(comment)
+	})
+}
+
+// notSeen says how the document came about and what was not looked at.
+func (d *document) notSeen(sum wardein.Digest) {
+	r, c := d.r, &d.r.Coverage
+	d.annotation(fmt.Sprintf("report sha256:%s, recipe sha256:%s, tree sha256:%s", sum, report.RecipeDigest(&r.Recipe), r.Tree))
+	if r.Partial {
+		d.annotation("the inspection was interrupted: what is listed is what was seen until then")
+	}
+	d.annotation(fmt.Sprintf("%s of bytes accounted for, %s opened; %d bytes recognised and not opened, %d unknown; %d gaps",
+		report.Percent(c.Accounted()), report.Percent(c.Opened()), c.Opaque, c.Unknown, len(r.Gaps)))
+	if report.Unexamined(r) {
+		d.annotation("known vulnerabilities were not examined")
+	}
+	for i := range r.Gaps[:min(len(r.Gaps), maxGaps)] {
+		g := &r.Gaps[i]
+		d.annotation(fmt.Sprintf("not looked at: %s at %d, %d bytes, %s: %s: %s", g.Kind, g.Off, g.Len, report.Place(g.Node), g.Who, g.Why))
+	}
+	if n := len(r.Gaps) - maxGaps; n > 0 {
+		d.annotation(fmt.Sprintf("%d more gaps are in the report", n))
+	}
+}
+
+func (d *document) checksum(sum wardein.Digest) {
+	d.Field("checksums").Array(func() {
+		d.Object(func() { d.Field("algorithm").Text("SHA256"); d.Field("checksumValue").Text(sum.String()) })
+	})
+}
+
+func (d *document) release() {
+	r := &d.r.Release
+	d.Field("SPDXID").Text(releaseID)
+	if len(r.Parts) > 0 {
+		d.Field("annotations").Array(func() {
+			for i := range r.Parts {
+				p := &r.Parts[i]
+				text := fmt.Sprintf("delivered: %s, %d bytes, sha256:%s, %s", report.Place(p.Path), p.Size, p.Digest, p.Delivered)
+				if p.Delivered == wardein.Missing {
+					text = fmt.Sprintf("not delivered: %s", p.Path)
+				}
+				if p.Role != "" {
+					text += ", " + p.Role
+				}
+				d.annotation(text)
+			}
+		})
+	}
+	if r.Kind == wardein.File {
+		d.checksum(r.Digest)
+	}
+	d.Field("copyrightText").Text(unsaid)
+	d.Field("downloadLocation").Text(unsaid)
+	d.Field("filesAnalyzed").Bool(false)
+	d.Field("licenseConcluded").Text(unsaid)
+	d.Field("licenseDeclared").Text(unsaid)
+	d.Field("name").Text("sha256:" + r.Digest.String())
+	d.Field("primaryPackagePurpose").Text("FIRMWARE")
+	d.Field("supplier").Text(unsaid)
+}
+
+func (d *document) component(i int) {
+	c := &d.r.Components[i]
+	file, sum := d.file(c)
+	d.Field("SPDXID").Text(d.ids[i])
+	d.Field("annotations").Array(func() {
+		d.annotation("confidence: " + c.Confidence.String())
+		for _, x := range c.Declared {
+			text := strings.Join(strings.Fields(x.System+" package "+x.Package+" "+x.Version), " ")
+			if x.Source != "" && x.Source != x.Package {
+				text += ", source " + x.Source
+			}
+			if x.Distribution != "" {
+				text += ", " + x.Distribution
+			}
+			d.annotation("declared: " + text + ", in " + x.Quote.Node)
+		}
+	})
+	if file != "" {
+		d.checksum(sum)
+	}
+	d.Field("copyrightText").Text(unsaid)
+	d.Field("downloadLocation").Text(unsaid)
+	d.Field("externalRefs").Array(func() { d.references(i) })
+	d.Field("filesAnalyzed").Bool(false)
+	d.Field("licenseConcluded").Text(unsaid)
+	d.Field("licenseDeclared").Text(unsaid)
+	name := c.Name
+	if name == "" {
+		name = unsaid
+	}
+	d.Field("name").Bytes(name)
+	if file != "" {
+		d.Field("packageFileName").Bytes(file)
+	}
+	d.Field("sourceInfo").Bytes(d.source(c))
+	d.Field("supplier").Text(unsaid)
+	if c.Version != "" {
+		d.Field("versionInfo").Bytes(c.Version)
+	}
+}
+
+// file is the one file that shows a component, "" where there is none or
+// several.
+func (d *document) file(c *wardein.Component) (path string, sum wardein.Digest) {
+	for _, s := range c.Seen {
+		blob, ok := d.blobs[s.Quote.Node]
+		switch {
+		case !ok || s.By == "package":
+		case path == "":
+			path, sum = s.Quote.Node, blob
+		case sum != blob:
+			return "", sum
+		}
+	}
+	return path, sum
+}
+
+func (d *document) references(i int) {
+	c := &d.r.Components[i]
+	reference := func(category, kind, locator, comment string) {
+		d.Object(func() {
+			if comment != "" {
+				d.Field("comment").Bytes(comment)
+			}
+			d.Field("referenceCategory").Text(category)
+			d.Field("referenceLocator").Text(locator)
+			d.Field("referenceType").Text(kind)
+		})
+	}
+	if cpe := report.CPE(c); cpe != "" {
+		reference("SECURITY", "cpe23Type", cpe, "")
+	}
+	if purl := report.PURL(c); purl != "" {
+		reference("PACKAGE-MANAGER", "purl", purl, "")
+	}
+	for _, v := range d.vulns { // SPDX 2.3, annex K.1.1
+		if v.Component == i && strings.HasPrefix(v.ID, "CVE-") {
+			reference("SECURITY", "advisory", "https://www.cve.org/CVERecord?id="+v.ID, string(v.Standing)+": "+v.Says)
+		}
+	}
+}
+
+// source says what shows a component, and where.
+func (d *document) source(c *wardein.Component) string {
+	if len(c.Seen) == 0 {
+		return "declared only: no file of it was found"
+	}
+	var lines []string
+	for _, s := range c.Seen {
+		line := fmt.Sprintf("%s (%s) in %s at %d", s.By, s.Confidence, report.Place(s.Quote.Node), s.Quote.Off)
+		if blob, ok := d.blobs[s.Quote.Node]; ok {
+			line += ", sha256:" + blob.String()
+		}
+		if s.Quote.Bytes != "" {
+			line += ": " + s.Quote.Bytes
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(slices.Compact(lines), "\n")
+}
