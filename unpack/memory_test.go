@@ -165,11 +165,12 @@ func manySquashfs(t testing.TB, path string, n int) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	w := tar.NewWriter(bufio.NewWriterSize(in, 1<<20))
+	out := bufio.NewWriterSize(in, 1<<20)
+	w := tar.NewWriter(out)
 	for i := range n {
 		tarFile(w, manyName(i), fmt.Appendf(nil, "content of file %d", i))
 	}
-	if err := errors.Join(w.Close(), in.Close(), cmd.Wait()); err != nil {
+	if err := errors.Join(w.Close(), out.Flush(), in.Close(), cmd.Wait()); err != nil {
 		t.Fatal(err)
 	}
 }
