@@ -1,12 +1,10 @@
 package report
 
 import (
-	"cmp"
 	"crypto/sha1"
 	"encoding/hex"
 	"iter"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,128 +130,6 @@ func Blobs(t wardein.Tree, paths map[string]bool) map[string]wardein.Digest {
 		}
 	}
 	return found
-}
-
-// Standing is what is said of a vulnerability in a component.
-type Standing string
-
-// The standings, in the words of CSAF.
-const (
-	Affected      Standing = "known_affected"
-	NotAffected   Standing = "known_not_affected"
-	Investigating Standing = "under_investigation"
-	Fixed         Standing = "fixed"
-)
-
-// Vulnerability is one that a finding of the check vuln names, with the
-// component it is about.
-type Vulnerability struct {
-	ID string // as its source names it: "CVE-…"
-	// Component is its place in Report.Components.
-	Component int
-	Standing  Standing
-	// Stated tells that somebody's VEX statement decided the standing.
-	Stated                    bool
-	Says, Fix, Meanwhile, Why string
-	Source, Vector            string
-	Finding                   *wardein.Finding
-}
-
-var vulnerabilityID = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}-[A-Za-z0-9][A-Za-z0-9:._-]{2,60}$`)
-
-// Vulnerabilities reads the findings of the check vuln by their arguments:
-//
-//	id, cve, ids, cves, vulnerability…  names, separated by spaces or commas
-//	component or name, version          the component
-//	status, why, source, vector         what is said of it, by whom
-//
-// A finding whose component is not in the report is left out. Each name and
-// component stands once, in the order of names, standings, components.
-func Vulnerabilities(r *wardein.Report, messages map[string]string) []Vulnerability {
-	var out []Vulnerability
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		if f.Check != "vuln" {
-			continue
-		}
-		arg := func(names ...string) string {
-			for _, want := range names {
-				for _, a := range f.Says.Args {
-					if a.Name == want && a.Value != "" {
-						return a.Value
-					}
-				}
-			}
-			return ""
-		}
-		at := componentAt(r, arg("component", "name", "product"), arg("version", "found"))
-		if at < 0 {
-			continue
-		}
-		v := Vulnerability{Component: at, Finding: f, Says: Render(f.Says, messages), Fix: Render(f.Fix, messages), Meanwhile: Render(f.Meanwhile, messages),
-			Source: arg("source", "feed"), Vector: arg("vector"), Why: arg("why", "because", "justification")}
-		v.Standing, v.Stated = standing(arg("status", "state"), f.Confidence)
-		ids := arg("id", "cve", "ids", "cves", "vulnerability", "vulnerabilities", "all")
-		for id := range strings.FieldsFuncSeq(ids, func(r rune) bool { return r == ',' || r == ' ' || r == ';' || r == '\n' }) {
-			if vulnerabilityID.MatchString(id) {
-				v.ID = id
-				out = append(out, v)
-			}
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Vulnerability) int {
-		return cmp.Or(strings.Compare(a.ID, b.ID), cmp.Compare(a.Component, b.Component))
-	})
-	out = slices.CompactFunc(out, func(a, b Vulnerability) bool { return a.ID == b.ID && a.Component == b.Component })
-	slices.SortStableFunc(out, func(a, b Vulnerability) int {
-		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(string(a.Standing), string(b.Standing)))
-	})
-	return out
-}
-
-func componentAt(r *wardein.Report, name, version string) int {
-	only := -1
-	for i := range r.Components {
-		c := &r.Components[i]
-		if c.Name != name {
-			continue
-		}
-		if c.Version == version {
-			return i
-		}
-		if version == "" && only == -1 {
-			only = i
-		}
-	}
-	return only
-}
-
-// standing reads a status. Without one, a match that is no more than possible
-// is under investigation.
-func standing(said string, sure wardein.Confidence) (s Standing, stated bool) {
-	switch strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(said), "-", " "), "_", " ") {
-	case "not affected", "known not affected", "false positive":
-		return NotAffected, true
-	case "fixed", "resolved":
-		return Fixed, true
-	case "under investigation", "investigating", "in triage", "unknown":
-		return Investigating, true
-	}
-	if sure == wardein.Possible {
-		return Investigating, false
-	}
-	return Affected, false
-}
-
-// Unexamined tells that known vulnerabilities were not looked for, because
-// there was no data or the check did not run.
-func Unexamined(r *wardein.Report) bool {
-	for i := range r.Gaps {
-		if r.Gaps[i].Who == "vuln" && r.Gaps[i].Kind == wardein.NoData && r.Gaps[i].Node == "" {
-			return true
-		}
-	}
-	return !slices.ContainsFunc(r.Recipe.Checks, func(c wardein.Ingredient) bool { return c.Name == "vuln" })
 }
 
 // GapKinds gives the kinds of gaps and their numbers, most first.

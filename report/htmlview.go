@@ -169,6 +169,9 @@ func (p *page) findings(r *wardein.Report, messages map[string]string) {
 		v := findingView{N: i + 1, ID: term.Clean(f.ID), Severity: f.Severity.String(), Rule: term.Clean(f.Rule), Check: f.Check, Node: path(f.Node),
 			Reach: f.Reach.String(), Sure: f.Confidence.String(), Says: term.Clean(Render(f.Says, messages)),
 			Fix: term.Clean(Render(f.Fix, messages)), Meanwhile: term.Clean(Render(f.Meanwhile, messages))}
+		if f.Exploited {
+			v.Reach += ", known exploited"
+		}
 		for _, q := range f.Quotes {
 			v.Quotes = append(v.Quotes, quoteView{path(q.Node), where(q.Off, q.Len), term.Clean(q.Bytes)})
 		}

@@ -51,7 +51,7 @@ type Screen struct {
 func Table(out io.Writer, r *wardein.Report, name string, messages map[string]string, screen Screen) error {
 	w := bufio.NewWriter(out)
 	t := &table{w: w, Screen: screen}
-	t.line("", t.paint(bold, term.Clean(name)), r.Release.Kind.String(), Size(r.Release.Size), fmt.Sprintf("sha256:%.12s…", r.Release.Digest), "as of "+term.Clean(r.Recipe.AsOf))
+	t.line("", append([]string{t.paint(bold, term.Clean(name)), r.Release.Kind.String(), Size(r.Release.Size), fmt.Sprintf("sha256:%.12s…", r.Release.Digest), "as of " + term.Clean(r.Recipe.AsOf)}, dataParts(&r.Recipe)...)...)
 	if r.Partial {
 		t.line("PARTIAL", "the inspection was interrupted: what follows is what was seen until then")
 	}
@@ -69,6 +69,9 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 	}
 	if len(r.Components) > 0 {
 		t.line("components", componentsParts(r)...)
+	}
+	if s := knownParts(r); s != nil {
+		t.line("", s...)
 	}
 	t.line("findings", findingsParts(r)...)
 	t.line("not seen", gapsParts(r)...)

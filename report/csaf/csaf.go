@@ -358,7 +358,7 @@ func (d *document) threats(group []report.Vulnerability) {
 	}
 	var all []threat
 	for _, v := range group {
-		if v.Finding.Exploited {
+		if v.Exploited {
 			all = append(all, threat{"exploit_status", "A public list names it as exploited.", v})
 		}
 	}

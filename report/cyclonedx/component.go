@@ -1,6 +1,7 @@
 package cyclonedx
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -214,8 +215,10 @@ var states = map[report.Standing]string{
 
 func (b *bill) vulnerability(group []report.Vulnerability) {
 	v := &group[0]
+	exploited := false
 	for i := range group {
-		if group[i].Finding.Severity > v.Finding.Severity {
+		exploited = exploited || group[i].Exploited
+		if group[i].Score > v.Score {
 			v = &group[i]
 		}
 	}
@@ -256,19 +259,23 @@ func (b *bill) vulnerability(group []report.Vulnerability) {
 			}
 			b.property("wardein:confidence", v.Finding.Confidence.String())
 			b.property("wardein:reach", v.Finding.Reach.String())
-			if v.Finding.Exploited {
+			if exploited {
 				b.property("wardein:known-exploited", "true")
 			}
 		})
-		b.Field("ratings").Array(func() {
-			b.Object(func() {
-				b.Field("severity").Text(v.Finding.Severity.String())
-				b.Field("source").Object(func() { b.Field("name").Text("wardein") })
-				if v.Vector != "" {
-					b.Field("vector").Bytes(v.Vector)
-				}
+		if grade, ok := v.Severity(); ok {
+			b.Field("ratings").Array(func() {
+				b.Object(func() {
+					b.Field("method").Text("other") // of CVSS, the version is not told
+					b.Field("score")
+					b.B = append(b.B, tenths(v.Score)...)
+					b.Field("severity").Text(grade.String())
+					if v.Vector != "" {
+						b.Field("vector").Bytes(v.Vector)
+					}
+				})
 			})
-		})
+		}
 		if v.Fix != "" {
 			b.Field("recommendation").Bytes(v.Fix)
 		}
@@ -279,6 +286,11 @@ func (b *bill) vulnerability(group []report.Vulnerability) {
 			b.Field("workaround").Bytes(v.Meanwhile)
 		}
 	})
+}
+
+// tenths is a score as RFC 8785 writes the number.
+func tenths(n int) string {
+	return strings.TrimSuffix(fmt.Sprintf("%d.%d", n/10, n%10), ".0")
 }
 
 func status(s report.Standing) string {

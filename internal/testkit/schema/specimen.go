@@ -61,7 +61,7 @@ func Specimens(t testing.TB) map[string]Specimen {
 		},
 		Findings: []wardein.Finding{
 			{ID: "F-00000001", Check: "vuln", Rule: "vuln.known", Node: ssl, Severity: wardein.Critical, Confidence: wardein.Likely, Reach: wardein.NetworkSide, Exploited: true,
-				Says:   wardein.Text{ID: "known", Args: notes("id", "CVE-2023-00001", "component", "openssl", "version", "3.0.9", "why", "3.0.0 to 3.0.13 of NVD", "source", "NVD")},
+				Says:   wardein.Text{ID: "known", Args: notes("id", "CVE-2023-00001", "component", "openssl", "version", "3.0.9", "why", "3.0.0 to 3.0.13 of NVD", "source", "NVD", "worst", "CVE-2023-00001 (CVSS 9.8)")},
 				Quotes: []wardein.Quote{quote(ssl, 9000, "3.0.9")}},
 			{ID: "F-00000002", Check: "vuln", Rule: "vuln.known", Node: ssl, Severity: wardein.Low, Confidence: wardein.Likely,
 				Says: wardein.Text{ID: "known", Args: notes("ids", "CVE-2023-00002, CVE-2023-00003", "component", "openssl", "version", "3.0.9", "status", "not affected", "why", "code not built")}},
@@ -84,7 +84,7 @@ func Specimens(t testing.TB) map[string]Specimen {
 	partial := *full
 	partial.Partial, partial.Findings, partial.Release.Parts = true, full.Findings[3:], []wardein.Part{
 		{Path: "main.bin", Digest: wardein.Digest{2}, Size: 9, Role: "main card", Delivered: wardein.Matches}, {Path: "ems.zip", Delivered: wardein.Missing}}
-	partial.Gaps = append([]wardein.Gap{{Who: "vuln", Kind: wardein.NoData, Why: "no database imported"}}, full.Gaps...)
+	partial.Gaps = append([]wardein.Gap{{Who: "vuln", Kind: wardein.NoData, Why: "no database imported: known vulnerabilities were not examined"}}, full.Gaps...)
 
 	bad := &wardein.Report{
 		Release: release, Recipe: recipe, Nodes: 2,
