@@ -1,6 +1,7 @@
 package vulndb
 
 import (
+	"bytes"
 	"cmp"
 	"database/sql"
 	"errors"
@@ -45,11 +46,15 @@ func (s Statement) String() string {
 	if s.Publisher != "" {
 		by += " (" + s.Publisher + ")"
 	}
+	at := ""
+	if s.Date != "" {
+		at = " of " + s.Date
+	}
 	only := ""
 	if s.Only != "" {
-		only = ", only " + s.Only
+		only = " " + s.Only
 	}
-	return fmt.Sprintf("%s %s of %s: %s %s is %s%s; %s compared as %s: %s", by, s.Record, s.Date, s.Product, s.Said, s.Status, only, s.Version, s.Scheme, s.WhyScheme)
+	return fmt.Sprintf("%s %s%s: %s%s, %s: %s; %s compared as %s (%s)", by, s.Record, at, s.Product, only, s.Said, s.Status, s.Version, s.Scheme, s.WhyScheme)
 }
 
 // Match is a vulnerability that the sources speak about for a component.
@@ -359,7 +364,7 @@ func (m *Match) decide(withdrawn string, spoken bool) {
 		m.Doubts = append(m.Doubts, "sources do not agree: "+s.Source+" says "+s.Status.String()+", "+strings.Join(others, ", "))
 	}
 	if s.Only != "" {
-		m.Doubts = append(m.Doubts, "only "+s.Only)
+		m.Doubts = append(m.Doubts, "it is said of the product "+s.Only)
 	}
 	if s.ByName {
 		m.Doubts = append(m.Doubts, "the product was found by its name alone")
@@ -374,3 +379,27 @@ func weight(s Status) int {
 
 // ByVersion tells that only upstream's version was compared.
 func (m *Match) ByVersion() bool { return m.Statements[m.Decides].rank == upstream }
+
+// About tells whether a statement about a release by its digest is about one
+// vulnerability of one of its components.
+func (s *Statement) About(name string, c *wardein.Component) bool {
+	if !slices.Contains(s.names, name) {
+		return false
+	}
+	return s.Only == "" || slices.ContainsFunc(wants(c), func(w want) bool { return w.product == s.Only })
+}
+
+// Overrule makes a vendor's statement about the release the one that decides.
+func (m *Match) Overrule(s *Statement) {
+	m.Statements = append([]Statement{*s}, m.Statements...)
+	m.Status, m.Decides, m.Doubts = s.Status, 0, nil
+	m.Because = "the vendor's statement about this release goes before all others"
+}
+
+// compares tells whether a key lies in a stored range.
+func compares(key, lo, hi []byte, exact bool) bool {
+	if exact {
+		return bytes.Equal(key, lo)
+	}
+	return (len(lo) == 0 || bytes.Compare(lo, key) <= 0) && (len(hi) == 0 || bytes.Compare(key, hi) < 0)
+}

@@ -2,6 +2,7 @@ package vulndb
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/wardein/wardein/vulndb/version"
@@ -135,4 +136,29 @@ func BackPorts(product string) bool {
 	family, _, ok := strings.Cut(product, "/")
 	family, _, _ = strings.Cut(family, ":")
 	return ok && ecosystems[family].distribution
+}
+
+// SchemeOf returns the scheme of a product's versions where the product
+// decides it, and why.
+func SchemeOf(product string) (version.Scheme, string, bool) {
+	i := slices.IndexFunc(schemes, func(s productScheme) bool { return strings.HasSuffix(product, s.suffix) })
+	if i < 0 {
+		return version.Generic, "", false
+	}
+	return schemes[i].scheme, schemes[i].why, true
+}
+
+type productScheme struct {
+	suffix string
+	scheme version.Scheme
+	why    string
+}
+
+var schemes = []productScheme{
+	{":openssl:openssl", version.OpenSSL, "OpenSSL counts fixes by letters"},
+	{"name:openssl", version.OpenSSL, "OpenSSL counts fixes by letters"},
+	{":linux:linux_kernel", version.Kernel, "Linux"},
+	{"name:linux", version.Kernel, "Linux"},
+	{"name:linux_kernel", version.Kernel, "Linux"},
+	{"name:kernel", version.Kernel, "Linux"},
 }

@@ -1,22 +1,17 @@
 package vulndb
 
 import (
-	"bytes"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver
-
-	"github.com/wardein/wardein/vulndb/version"
 )
 
 // Form is the version of the file's tables; another one is not read.
@@ -383,37 +378,6 @@ func (w *Writer) AddExploited(feed int, e Exploited) error {
 	return err
 }
 
-// epssSize is the size of an entry: number of the CVE, score, percentile.
-const epssSize = 12
-
-// AddLikelihood adds an EPSS score.
-func (w *Writer) AddLikelihood(feed int, l Likelihood) error {
-	b := appendNames(nil, []string{l.Name})
-	if b[0] != 0 {
-		return w.Malformed(feed, l.Name, "not a CVE name in its plain form")
-	}
-	y, k := binary.Uvarint(b[1:])
-	n, _ := binary.Uvarint(b[1+k:])
-	w.feeds[feed].Records++
-	w.epssFeed = w.firstFeed + int64(feed)
-	e := binary.BigEndian.AppendUint32(w.epss[y], uint32(n))
-	e = binary.BigEndian.AppendUint32(e, uint32(l.Score))
-	w.epss[y] = binary.BigEndian.AppendUint32(e, uint32(l.Percentile))
-	return nil
-}
-
-// putEPSS writes the scores, each year's in order of their numbers.
-func (w *Writer) putEPSS() error {
-	for y, b := range w.epss {
-		list := slices.Collect(slices.Chunk(b, epssSize))
-		slices.SortStableFunc(list, bytes.Compare)
-		if _, err := w.tx.Exec(`INSERT OR REPLACE INTO epss VALUES (?,?,?)`, y, w.epssFeed, slices.Concat(list...)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Commit finishes the database and puts it into its place.
 func (w *Writer) Commit() (err error) {
 	defer w.Abort()
@@ -468,99 +432,6 @@ func (w *Writer) Commit() (err error) {
 	return nil
 }
 
-// put writes the sorted rows, each product's as one blob, with what it had.
-func (w *Writer) put() error {
-	old, err := w.tx.Prepare(`SELECT body FROM assertion WHERE product = ?`)
-	if err != nil {
-		return err
-	}
-	defer old.Close()
-	insert, err := w.tx.Prepare(`INSERT OR REPLACE INTO assertion VALUES (?,?)`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	gone := func(record uint32) bool { return w.dead[record] }
-	var product uint32
-	var fresh []chunk
-	var kept []byte // of the chunks
-	flush := func() error {
-		if len(fresh) == 0 {
-			return nil
-		}
-		var had []byte
-		if w.firstFeed > 1 {
-			if err := old.QueryRow(product).Scan(&had); err != nil && !errors.Is(err, sql.ErrNoRows) {
-				return err
-			}
-		}
-		body, err := merge(had, fresh, gone)
-		if err != nil {
-			return err
-		}
-		fresh, kept = fresh[:0], nil
-		_, err = insert.Exec(product, body)
-		return err
-	}
-	err = w.rows.merge(func(r row, b []byte) error {
-		if r.product != product {
-			if err := flush(); err != nil {
-				return err
-			}
-			product = r.product
-		}
-		if w.dead[r.record] {
-			return nil
-		}
-		from := len(kept)
-		kept = append(kept, b...)
-		n, k := binary.Uvarint(kept[from:])
-		from += k
-		fresh = append(fresh, chunk{record: r.record, head: kept[from : from+int(n) : from+int(n)], body: kept[from+int(n):]})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return flush()
-}
-
-// remember keeps which records are gone: their statements stay where they
-// are until there are many.
-func (w *Writer) remember() error {
-	for id := range w.dead {
-		if _, err := w.tx.Exec(`INSERT OR IGNORE INTO gone VALUES (?)`, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rebuild leaves all statements out whose records are gone.
-func (w *Writer) rebuild() error {
-	for id := uint32(1); id <= uint32(len(w.names)); id++ {
-		var body []byte
-		err := w.tx.QueryRow(`SELECT body FROM assertion WHERE product = ?`, id).Scan(&body)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		kept, err := merge(body, nil, func(record uint32) bool { return w.dead[record] })
-		if err != nil {
-			return err
-		}
-		if len(kept) != len(body) {
-			if _, err := w.tx.Exec(`UPDATE assertion SET body = ? WHERE product = ?`, kept, id); err != nil {
-				return err
-			}
-		}
-	}
-	_, err := w.tx.Exec(`DELETE FROM gone; DELETE FROM scope WHERE record NOT IN (SELECT id FROM record)`)
-	return err
-}
-
 // Abort forgets a database that was not committed. It does nothing after
 // Commit.
 func (w *Writer) Abort() {
@@ -600,37 +471,4 @@ func form(db *sql.DB) error {
 // escape makes a path that a file: URI takes as it is.
 func escape(path string) string {
 	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
-}
-
-// compares tells whether a key lies in a stored range.
-func compares(key, lo, hi []byte, exact bool) bool {
-	if exact {
-		return bytes.Equal(key, lo)
-	}
-	return (len(lo) == 0 || bytes.Compare(lo, key) <= 0) && (len(hi) == 0 || bytes.Compare(key, hi) < 0)
-}
-
-// SchemeOf returns the scheme of a product's versions where the product
-// decides it, and why.
-func SchemeOf(product string) (version.Scheme, string, bool) {
-	i := slices.IndexFunc(schemes, func(s productScheme) bool { return strings.HasSuffix(product, s.suffix) })
-	if i < 0 {
-		return version.Generic, "", false
-	}
-	return schemes[i].scheme, schemes[i].why, true
-}
-
-type productScheme struct {
-	suffix string
-	scheme version.Scheme
-	why    string
-}
-
-var schemes = []productScheme{
-	{":openssl:openssl", version.OpenSSL, "OpenSSL counts fixes by letters"},
-	{"name:openssl", version.OpenSSL, "OpenSSL counts fixes by letters"},
-	{":linux:linux_kernel", version.Kernel, "Linux"},
-	{"name:linux", version.Kernel, "Linux"},
-	{"name:linux_kernel", version.Kernel, "Linux"},
-	{"name:kernel", version.Kernel, "Linux"},
 }

@@ -8,18 +8,23 @@ import (
 	"github.com/wardein/wardein/check/component"
 	"github.com/wardein/wardein/check/secret"
 	"github.com/wardein/wardein/check/service"
+	"github.com/wardein/wardein/check/vuln"
 )
 
 // DataDate is the date of the newest data that is built in: the day that
 // time-dependent rules are judged at unless the user says otherwise.
 const DataDate = "2026-11-22"
 
-// Checks returns all checks.
-func Checks() []wardein.Check {
+// Checks returns all checks, those that need data without any.
+func Checks() []wardein.Check { return With(vuln.Data{}) }
+
+// With returns all checks, with the data that was loaded for them.
+func With(data vuln.Data) []wardein.Check {
 	return []wardein.Check{
 		secret.Check,
 		account.Check,
 		service.Check,
 		component.Check(),
+		vuln.Check(data),
 	}
 }

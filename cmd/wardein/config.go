@@ -29,7 +29,7 @@ $XDG_CONFIG_HOME (~/.config), and that before the default. A key is the long
 name of a flag, its variable is WARDEIN_FAIL_ON for fail-on.
 
 ` + keys.String() + `
-store is not taken from ./wardein.toml, and no key turns the sandbox off: a
+store and db are not taken from ./wardein.toml, and no key turns the sandbox off: a
 folder that somebody delivered must not decide either. A key that is not in the
 list is an error.`,
 		Example: `  echo 'fail-on = "high"' > wardein.toml && wardein config
@@ -97,6 +97,9 @@ func writeConfigJSON(out *bufio.Writer, all map[string]value) error {
 func defaultOf(root *cobra.Command, key string) string {
 	if key == "store" {
 		return defaultStore()
+	}
+	if key == "db" {
+		return defaultDB()
 	}
 	for _, c := range append(root.Commands(), subcommands(root)...) {
 		if f := c.LocalFlags().Lookup(key); f != nil {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
+	"github.com/wardein/wardein/check/vuln"
+	"github.com/wardein/wardein/inspect"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
 	"github.com/wardein/wardein/unpack"
@@ -25,6 +27,7 @@ func inspectCmd() *cobra.Command {
 	var asJSON, strict bool
 	var failOn, color string
 	var deliv delivery
+	var db dbFlags
 	cmd := &cobra.Command{
 		Use:   "inspect FILE|DIR|-",
 		Short: "Unpack a release, account for every byte, run the checks",
@@ -73,7 +76,14 @@ failure, too.`,
 				return err
 			}
 			defer done()
-			res, err := inspectRelease(cmd.Context(), path, name, flags, &deliv)
+			data, err := db.open(cmd.Context(), flags.asOf)
+			if err != nil {
+				return err
+			}
+			if data.DB != nil {
+				defer data.DB.Close()
+			}
+			res, err := inspectRelease(cmd.Context(), path, name, flags, &deliv, data)
 			if err != nil {
 				return advise(err)
 			}
@@ -105,7 +115,9 @@ failure, too.`,
 		},
 	}
 	addLabFlags(cmd, &flags)
+	db.add(cmd)
 	f := cmd.Flags()
+	f.BoolVar(&db.no, "no-db", false, "look no known vulnerabilities up; the report says so")
 	f.StringVar(&flags.asOf, "as-of", checks.DataDate, "judge time-dependent rules at this `DATE` (YYYY-MM-DD)")
 	f.StringVar(&color, "color", "auto", "colour: auto, always, never (`WHEN`)")
 	f.StringArrayVarP(&outputs, "output", "o", nil, "write `KIND[=FILE]`: "+kindList+"; \"-\" is standard output; may be repeated")
@@ -230,7 +242,7 @@ func (r *result) cleanup() {
 // maxGaps bounds the gaps that a report lists; the last one counts the rest.
 const maxGaps = 100_000
 
-func inspectRelease(ctx context.Context, path, name string, flags labFlags, deliv *delivery) (_ *result, err error) {
+func inspectRelease(ctx context.Context, path, name string, flags labFlags, deliv *delivery, data vuln.Data) (_ *result, err error) {
 	show := newProgress(flags.quiet, "hashing the input")
 	defer show.end()
 	l, err := openLab(ctx, path, flags)
@@ -334,6 +346,10 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	}
 	file := report.OpenTree(treeFile, st.Size(), lines, facts)
 	judging := context.WithoutCancel(ctx)
+	runner := inspect.New(checks.With(data))
+	if data.DB != nil {
+		rep.Recipe.Data = sources(data.DB)
+	}
 	known, unknown, err := runner.Identify(judging, file)
 	if err != nil {
 		return nil, err

@@ -121,7 +121,7 @@ Start with:  wardein inspect FILE`,
 	}{
 		{"release", "Look into a release:", []*cobra.Command{inspectCmd(), treeCmd(), lsCmd(), findCmd(), catCmd(), exportCmd(), deliveredCmd()}},
 		{"report", "Read a report:", []*cobra.Command{gapsCmd(), showCmd()}},
-		{"self", "About wardein:", []*cobra.Command{formatsCmd(), checksCmd(), storeCmd(), configCmd(), versionCmd(), manCmd(), helpCmd()}},
+		{"self", "About wardein:", []*cobra.Command{formatsCmd(), checksCmd(), dataCmd(), storeCmd(), configCmd(), versionCmd(), manCmd(), helpCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.verbs {

@@ -37,6 +37,7 @@ type setting struct {
 var settings = []setting{
 	{key: "as-of", about: "judge time-dependent rules at this date", check: checkDate},
 	{key: "color", about: "auto, always or never; set here it goes before NO_COLOR", check: checkColor},
+	{key: "db", about: "the vulnerability database's file, or sample", check: func(string) error { return nil }, personal: true},
 	{key: "fail-on", about: "exit 1 when a finding is of this severity or above", check: func(s string) error { _, err := parseFailOn(s); return err }},
 	{key: "limit", about: "store prune keeps at most this many MB", check: checkNumber},
 	{key: "max-size", about: "export writes at most this many MB", check: checkNumber},

@@ -1,0 +1,197 @@
+package vuln
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/testkit/checktest"
+	"github.com/wardein/wardein/vulndb"
+	"github.com/wardein/wardein/vulndb/feed"
+)
+
+// release is a tree whose facts of other checks are given.
+type release struct {
+	*checktest.Tree
+	given []wardein.Fact
+	nodes []string
+}
+
+func (r *release) Facts(check string) iter.Seq2[*wardein.Node, wardein.Fact] {
+	if check != "service" {
+		return r.Tree.Facts(check)
+	}
+	return func(yield func(*wardein.Node, wardein.Fact) bool) {
+		for i, f := range r.given {
+			if !yield(r.Lookup(r.nodes[i]), f) {
+				return
+			}
+		}
+	}
+}
+
+func database(t testing.TB, feeds []txtar.File) *vulndb.DB {
+	t.Helper()
+	dir := t.TempDir()
+	w, err := vulndb.Create(filepath.Join(dir, "test.db"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	im := feed.New(w)
+	im.Day = "2026-11-20"
+	for _, f := range feeds {
+		p := filepath.Join(dir, filepath.Base(f.Name))
+		if err := os.WriteFile(p, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := im.Add(context.Background(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(im.Close(), w.Commit()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := vulndb.Open(filepath.Join(dir, "test.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if bad, err := db.Malformed(10); err != nil || len(bad) > 0 {
+		t.Errorf("malformed: %v, %v", bad, err)
+	}
+	return db
+}
+
+// A sample is feeds (feeds/NAME), components (JSON), facts of the check
+// service (PATH KIND NAME=VALUE), files, and what the check says.
+func TestGolden(t *testing.T) {
+	paths, _ := filepath.Glob("testdata/*.txt")
+	for _, p := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(p), ".txt"), func(t *testing.T) {
+			ar, err := txtar.ParseFile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &release{Tree: &checktest.Tree{}}
+			var feeds, kept []txtar.File
+			var components []wardein.Component
+			want := ""
+			for _, f := range ar.Files {
+				if f.Name != "want" {
+					kept = append(kept, f)
+				}
+				switch {
+				case f.Name == "want":
+					want = string(f.Data)
+				case strings.HasPrefix(f.Name, "feeds/"):
+					feeds = append(feeds, f)
+				case f.Name == "components":
+					if err := json.Unmarshal(f.Data, &components); err != nil {
+						t.Fatal(err)
+					}
+				case f.Name == "facts":
+					for _, l := range strings.Split(strings.TrimSpace(string(f.Data)), "\n") {
+						w := strings.SplitN(l, " ", 3)
+						k, v, _ := strings.Cut(w[2], "=")
+						r.nodes = append(r.nodes, w[0])
+						r.given = append(r.given, wardein.Fact{Kind: w[1], Attrs: []wardein.Note{{Name: k, Value: v}}})
+					}
+				default:
+					r.Add(f.Name, 0o644, f.Data)
+				}
+			}
+			r.Identified = components
+			c := Check(Data{DB: database(t, feeds), AsOf: "2026-11-22"})
+			tree := c.Tree
+			var ended error
+			c.Tree = func(ctx context.Context, _ wardein.Tree, out func(wardein.Finding)) error {
+				ended = tree(ctx, r, out)
+				return nil
+			}
+			got := checktest.String(c, r.Judge(t, c))
+			if ended != nil {
+				got += "gap: " + strings.ReplaceAll(ended.Error(), "\n", "\ngap: ") + "\n"
+			}
+			if got == want {
+				return
+			}
+			if flag.Lookup("update").Value.String() != "true" {
+				t.Fatalf("got:\n%s\nwant:\n%s", got, want)
+			}
+			ar.Files = append(kept, txtar.File{Name: "want", Data: []byte(got)})
+			if err := os.WriteFile(p, txtar.Format(ar), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// Where nothing was looked into there is a gap, and never a finding.
+func TestGaps(t *testing.T) {
+	kev := []txtar.File{{Name: "kev.json", Data: []byte(`{"catalogVersion":"x","dateReleased":"2026-09-01T00:00:00Z","vulnerabilities":[]}`)}}
+	for want, data := range map[string]Data{
+		"no database imported: known vulnerabilities were not examined":     {AsOf: "2026-11-22"},
+		"only the embedded sample: known vulnerabilities were not examined": {DB: database(t, kev), Sample: true, AsOf: "2026-11-22"},
+		"feed kev is of 2026-09-01, 82 days before 2026-11-22; the limit is 30 days\nthe database holds no statement about versions: known vulnerabilities were not examined": {DB: database(t, kev), AsOf: "2026-11-22"},
+		"the database holds no statement about versions: known vulnerabilities were not examined":                                                                             {DB: database(t, kev), AsOf: "2026-10-01"},
+	} {
+		err := Check(data).Tree(context.Background(), &checktest.Tree{}, func(f wardein.Finding) { t.Errorf("%+v", f) })
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %q", err, want)
+		}
+		var g *wardein.Gap
+		if !errors.As(err, &g) || g.Kind != wardein.NoData {
+			t.Errorf("%v is no gap", err)
+		}
+	}
+}
+
+// Source files are only held against a kernel where its own lists say so.
+func TestWithout(t *testing.T) {
+	k := &built{folders: map[string]bool{}, arch: map[string]bool{}, listed: true}
+	for _, d := range []string{"drivers/net/wireless/ath/ath9k", "fs/squashfs", "net/bridge/netfilter", "arch/arm/crypto"} {
+		k.add(d)
+	}
+	for f, out := range map[string]bool{
+		"drivers/net/wireless/ath/ath9k/hif_usb.c": false,
+		"drivers/net/wireless/ath/ath10k/htt.c":    false, // ath.ko may lie above
+		"drivers/net/ethernet/intel/e1000/e1000.c": true,
+		"drivers/gpu/drm/amd/display/dc/core/dc.c": true,
+		"drivers/base/core.c":                      false, // core code
+		"mm/mmap.c":                                false,
+		"fs/ntfs3/inode.c":                         true,
+		"fs/namei.c":                               false,
+		"fs/squashfs/block.c":                      false,
+		"net/ipv4/tcp.c":                           false, // core code
+		"net/tipc/link.c":                          true,
+		"arch/s390/kernel/entry.S":                 true,
+		"arch/arm/kernel/traps.c":                  false,
+		"net/bridge/br.c":                          false,
+		"sound/usb/quirks.c":                       true,
+		"include/net/tcp.h":                        false,
+	} {
+		if got := k.without([]string{f}) != ""; got != out {
+			t.Errorf("%s: left out %v, want %v", f, got, out)
+		}
+	}
+	if s := (&built{}).without([]string{"drivers/net/ethernet/intel/e1000/e1000.c"}); s != "" {
+		t.Errorf("nothing is known of the kernel: %q", s)
+	}
+}
+
+func FuzzNode(f *testing.F) {
+	f.Add([]byte("kernel/fs/squashfs/squashfs.ko\nkernel/net/ipv6/ipv6.ko\n"))
+	f.Add(bytes.Repeat([]byte("kernel/a"), 100))
+	f.Fuzz(func(t *testing.T, data []byte) { checktest.Node(t, Check(Data{}), data) })
+}
