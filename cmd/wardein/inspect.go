@@ -68,6 +68,9 @@ failure, too.`,
 			if err != nil {
 				return err
 			}
+			if err := publish(cmd, wanted); err != nil {
+				return err
+			}
 			if err := writable(wanted); err != nil {
 				return err
 			}
@@ -115,6 +118,7 @@ failure, too.`,
 		},
 	}
 	addLabFlags(cmd, &flags)
+	addPublisherFlags(cmd)
 	db.add(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&db.no, "no-db", false, "look no known vulnerabilities up; the report says so")

@@ -18,16 +18,23 @@ import (
 	checks "github.com/wardein/wardein/check/all"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
+	"github.com/wardein/wardein/report/csaf"
 )
 
 // output is one wanted form of a result and the file it goes to, "-" for
 // standard output.
-type output struct{ kind, file string }
+type output struct {
+	kind, file string
+	publisher  csaf.Publisher // of a CSAF document
+}
 
 // kinds are the forms that inspect writes, with the ends of their files' names.
-var kinds = map[string]string{"table": "-", "json": ".wardein.json", "jsonl": ".tree.jsonl", "html": ".html"}
+var kinds = map[string]string{
+	"table": "-", "json": ".wardein.json", "jsonl": ".tree.jsonl", "html": ".html",
+	"cyclonedx": ".cdx.json", "spdx": ".spdx.json", "sarif": ".sarif", "csaf": ".csaf.json",
+}
 
-const kindList = "table, json, jsonl, html"
+const kindList = "table, json, jsonl, html, cyclonedx, spdx, sarif, csaf"
 
 // parseOutputs reads -o flags; name is the release's. Without any, the table
 // goes to standard output and the report and its tree file into the current
@@ -51,16 +58,16 @@ func parseOutputs(flags []string, name string) (out []output, err error) {
 		if file == "-" {
 			stdout++
 		}
-		out = append(out, output{kind, file})
+		out = append(out, output{kind: kind, file: file})
 	}
 	if stdout > 1 {
 		return nil, &hinted{fmt.Errorf("standard output can take one result: %d are to go there", stdout), "give the others a file: -o html=FILE"}
 	}
 	if len(flags) == 0 {
-		out = []output{{"json", name + kinds["json"]}}
+		out = []output{{kind: "json", file: name + kinds["json"]}}
 	}
 	if stdout == 0 {
-		out = append(out, output{"table", "-"})
+		out = append(out, output{kind: "table", file: "-"})
 	}
 	return out, nil
 }
@@ -143,6 +150,8 @@ func (r *result) write(outputs []output, input string, stdout io.Writer, color b
 				}
 				return report.Table(w, r.report, r.name, messages, s)
 			})
+		default:
+			err = put(o.file, func(w io.Writer) error { return r.writeForm(w, o) })
 		}
 		if err != nil {
 			return files, err
