@@ -2,8 +2,8 @@
 // 2.0 document of the profile VEX (OASIS Standard, section 4.5).
 //
 //	document         category csaf_vex; who publishes it is what the user says
-//	product_tree     the release by its digest; each component, and the
-//	                 component as a part of the release
+//	product_tree     the release by its digest; each component, and as a part
+//	                 of the release each that a vulnerability is said of
 //	vulnerabilities  the findings of the check vuln by vulnerability, with the
 //	                 status of each component in the release
 //
@@ -150,7 +150,7 @@ func (d *document) summary() string {
 	for _, x := range r.Recipe.Data {
 		s = append(s, fmt.Sprintf("Data: %s of %s, sha256:%s.", x.Name, x.Date, x.Digest))
 	}
-	s = append(s, fmt.Sprintf("%d components were identified; %s of bytes accounted for, %s opened, %d gaps. A component that was not identified, and a vulnerability that is not listed, may be there all the same.",
+	s = append(s, fmt.Sprintf("%d components are named; %s of bytes accounted for, %s opened, %d gaps. A component that was not identified, and a vulnerability that is not listed, may be there all the same.",
 		len(r.Components), report.Percent(r.Coverage.Accounted()), report.Percent(r.Coverage.Opened()), len(r.Gaps)))
 	return strings.Join(s, " ")
 }
@@ -209,11 +209,18 @@ func (d *document) tree() {
 			})
 		}
 	})
-	if len(d.refs) == 0 {
+	if len(d.vulns) == 0 {
 		return
+	}
+	used := map[int]bool{}
+	for i := range d.vulns {
+		used[d.vulns[i].Component] = true
 	}
 	d.Field("relationships").Array(func() {
 		for i := range d.refs {
+			if !used[i] {
+				continue
+			}
 			d.Object(func() {
 				d.Field("category").Text("default_component_of")
 				d.Field("full_product_name").Object(func() {
