@@ -20,9 +20,11 @@ import (
 
 // Bounds: a package or a product larger than this is not looked at.
 const (
-	maxPackage = 12 << 20
-	maxProduct = 16 << 20
-	maxFiles   = 400
+	maxPackage  = 6 << 20
+	maxProduct  = 8 << 20
+	maxPackages = 5
+	maxFiles    = 200
+	atOnce      = 30 // products
 )
 
 // kept is one package's programs and libraries.
@@ -44,58 +46,71 @@ type record struct{ name, version, source, sourceVersion, about, arch, size stri
 
 var notCode = regexp.MustCompile(`-(?:dev|dbg|dbgsym|doc|docs|tests?|examples|source|headers|data)$|-dev-|-doc-|^linux-(?:image|headers)|-cross|^python3?-|^libghc|-lto$|-mips|-alpha|-gcj|^golang-`)
 
+// fetch goes through the products in steps, so that what is kept is complete
+// for the first products while the rest is still to come.
 func fetch(o options) error {
 	list, err := o.list()
 	if err != nil {
 		return err
 	}
+	var releases []*apt
 	for _, suite := range o.suites {
-		a := &apt{dir: filepath.Join(o.work, suite), suite: suite, arch: o.arch}
+		a := &apt{dir: filepath.Join(o.work, suite), suite: suite, arch: o.arch, bySource: map[string][]record{}}
 		if err := a.open(); err != nil {
 			return err
 		}
-		bySource := map[string][]record{}
-		for _, r := range a.records {
-			if r.arch != "all" && !notCode.MatchString(r.name) {
-				bySource[r.source] = append(bySource[r.source], r)
+		releases = append(releases, a)
+	}
+	for len(list) > 0 {
+		n := min(len(list), atOnce)
+		done := make(chan error)
+		for _, a := range releases {
+			go func() { done <- a.keep(a.choose(list[:n])) }()
+		}
+		for range releases {
+			if e := <-done; e != nil {
+				err = e
 			}
 		}
-		var get []record
-		for _, w := range list {
-			room := maxProduct
-			var of []record
-			for _, s := range w.sources {
-				of = append(of, bySource[s]...)
-			}
-			sort.SliceStable(of, func(i, j int) bool { return len(of[i].name) < len(of[j].name) })
-			for _, r := range of {
-				n, _ := strconv.Atoi(r.size)
-				if n > maxPackage || n > room {
-					continue
-				}
-				room -= n
-				if _, err := os.Stat(a.kept(r.name)); err != nil {
-					get = append(get, r)
-				}
-			}
+		if err != nil {
+			return err
 		}
-		fmt.Printf("%s: %d packages to download\n", suite, len(get))
-		for len(get) > 0 {
-			n := min(len(get), 80)
-			if err := a.keep(get[:n]); err != nil {
-				return err
-			}
-			get = get[n:]
-			fmt.Printf("%s: %d left\n", suite, len(get))
-		}
+		list = list[n:]
+		fmt.Printf("%d products left\n", len(list))
 	}
 	return nil
+}
+
+// choose gives the packages of some products that are not kept yet: those
+// with the shortest names, as many as there is room for.
+func (a *apt) choose(list []wanted) (get []record) {
+	for _, w := range list {
+		room := maxProduct
+		var of []record
+		for _, s := range w.sources {
+			of = append(of, a.bySource[s]...)
+		}
+		sort.SliceStable(of, func(i, j int) bool { return len(of[i].name) < len(of[j].name) })
+		count := 0
+		for _, r := range of {
+			n, _ := strconv.Atoi(r.size)
+			if n > maxPackage || n > room || count == maxPackages {
+				continue
+			}
+			room -= n
+			count++
+			if _, err := os.Stat(a.kept(r.name)); err != nil {
+				get = append(get, r)
+			}
+		}
+	}
+	return get
 }
 
 // apt is one release, read with a configuration of its own.
 type apt struct {
 	dir, suite, arch string
-	records          []record
+	bySource         map[string][]record
 }
 
 func (a *apt) kept(name string) string { return filepath.Join(a.dir, "kept", name+".gob") }
@@ -171,7 +186,9 @@ func (a *apt) read(name string) error {
 			if n, v, ok := strings.Cut(r.source, " ("); ok {
 				r.source, r.sourceVersion = n, strings.TrimSuffix(v, ")")
 			}
-			a.records = append(a.records, r)
+			if r.arch != "all" && !notCode.MatchString(r.name) {
+				a.bySource[r.source] = append(a.bySource[r.source], r)
+			}
 		}
 		m = map[string]string{}
 	}
@@ -180,6 +197,9 @@ func (a *apt) read(name string) error {
 
 // keep downloads packages, keeps what is asked of them and deletes them.
 func (a *apt) keep(list []record) error {
+	if len(list) == 0 {
+		return nil
+	}
 	names := []string{"download"}
 	for _, r := range list {
 		names = append(names, r.name)

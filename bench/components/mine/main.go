@@ -27,6 +27,8 @@ type options struct {
 	arch    string
 	only    map[string]bool
 	have    bool
+	single  bool
+	out     bool
 }
 
 func main() {
@@ -38,6 +40,8 @@ func main() {
 	flag.StringVar(&o.arch, "arch", "amd64", "processor")
 	only := flag.String("only", "", "products, separated by commas; all else")
 	flag.BoolVar(&o.have, "have", false, "propose also for products that the data has")
+	flag.BoolVar(&o.single, "single", false, "propose also what was seen of one version only: a second one must come from elsewhere")
+	flag.BoolVar(&o.out, "add", false, "append what is proposed to the products' files by area")
 	flag.Parse()
 	o.suites = strings.Split(*suites, ",")
 	if *only != "" {
