@@ -134,6 +134,9 @@ func (d *document) document(sum wardein.Digest) {
 	})
 }
 
+// maxNotes bounds the gaps of the data that the summary names.
+const maxNotes = 20
+
 // summary says what the document rests on, and what it does not say.
 func (d *document) summary() string {
 	r := d.r
@@ -146,6 +149,12 @@ func (d *document) summary() string {
 		s = append(s, "Known vulnerabilities were not examined.")
 	case len(d.vulns) == 0:
 		s = append(s, "No statement of the vulnerability data matched a component that was identified.")
+	}
+	for i, n := 0, 0; i < len(r.Gaps) && n < maxNotes; i++ {
+		if g := &r.Gaps[i]; g.Who == "vuln" {
+			s = append(s, "Gap: "+strings.TrimPrefix(g.Why, "vuln: ")+".")
+			n++
+		}
 	}
 	for _, x := range r.Recipe.Data {
 		s = append(s, fmt.Sprintf("Data: %s of %s, sha256:%s.", x.Name, x.Date, x.Digest))
@@ -301,9 +310,9 @@ func (d *document) vulnerability(group []report.Vulnerability) {
 				}
 			}
 		})
-		if affected := of(report.Affected); len(affected) > 0 {
+		if open := append(of(report.Affected), of(report.Investigating)...); len(open) > 0 {
 			d.Field("remediations").Array(func() {
-				for _, v := range affected {
+				for _, v := range open {
 					d.remediation(v)
 				}
 			})
