@@ -69,7 +69,7 @@ func (a *archive) measure(variant, wardein string, verbose bool) error {
 		}
 		found = append(found, x)
 	}
-	fmt.Printf("\n%s %s %s: %d MB, %d upstream products; wall %.1f s, CPU %.1f s (%.0f MB/s of CPU), peak %d MB\n", a.suite, a.arch, variant, info.Size()>>20, len(list),
+	fmt.Printf("\n%s %s %s: %d MB, %d sources; wall %.1f s, CPU %.1f s (%.0f MB/s of CPU), peak %d MB\n", a.suite, a.arch, variant, info.Size()>>20, len(list),
 		wall.Seconds(), cmd.ProcessState.UserTime().Seconds()+cmd.ProcessState.SystemTime().Seconds(),
 		float64(info.Size())/1e6/(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()).Seconds(), use.Maxrss>>10)
 	confusion("wardein", list, found, verbose)
@@ -87,8 +87,16 @@ func confusion(tool string, list []*truth, found []product, verbose bool) {
 	right, nameless := 0, 0
 	var wrong, missing, without []string
 	known := map[string]bool{}
+	total, asked, rightAsked := 0, 0, 0
 	for _, t := range list {
 		known[t.name] = true
+		if t.elf == 0 {
+			continue
+		}
+		total++
+		if t.asked {
+			asked++
+		}
 		ok, none, bad := false, false, []string(nil)
 		for _, c := range by[t.name] {
 			switch {
@@ -107,6 +115,9 @@ func confusion(tool string, list []*truth, found []product, verbose bool) {
 		switch {
 		case ok:
 			right++
+			if t.asked {
+				rightAsked++
+			}
 		case len(bad) > 0:
 		case none:
 			without = append(without, t.name+" "+want)
@@ -125,7 +136,7 @@ func confusion(tool string, list []*truth, found []product, verbose bool) {
 		}
 	}
 	sort.Strings(other)
-	fmt.Printf("%-10s right %d of %d, wrong version %d, no version %d, missing %d, other names %d with and %d without version\n", tool, right, len(list), len(wrong), len(without), len(missing), len(other), nameless)
+	fmt.Printf("%-10s right %d of %d (of those asked for by name %d of %d), wrong version %d, no version %d, missing %d, other names %d with and %d without version\n", tool, right, total, rightAsked, asked, len(wrong), len(without), len(missing), len(other), nameless)
 	if verbose {
 		for _, x := range []struct {
 			what string

@@ -18,11 +18,12 @@ type truth struct {
 	versions map[string]bool // upstream's, of source and binary packages
 	packages []string
 	elf      int
+	asked    bool // one of its packages is in packages.txt, not there by dependency alone
 }
 
 var (
 	epoch    = regexp.MustCompile(`^\d+:`)
-	repacked = regexp.MustCompile(`[+~.-]?(?:dfsg|ds|repack|debian|git|svn|hg|cvs|snapshot|samba).*$`)
+	repacked = regexp.MustCompile(`(?:[+~]20\d{6}|[+~.-]?(?:dfsg|ds|repack|debian|git|svn|hg|cvs|snapshot|samba)).*$`)
 )
 
 // upstream is a Debian version without epoch, revision and repacking.
@@ -67,6 +68,7 @@ func aliases() (map[string]string, error) {
 		}
 		for _, p := range list.Product {
 			names[p.Name] = p.Name
+			names[strings.ReplaceAll(p.Name, "_", "-")] = p.Name
 			for _, x := range p.Packages {
 				names[x] = p.Name
 			}
@@ -75,8 +77,8 @@ func aliases() (map[string]string, error) {
 	return names, nil
 }
 
-// truths derives from the packages' control data what is in the root. Only
-// sources that ship an ELF file or a kernel count.
+// truths derives from the packages' control data what is in the root. Those
+// without an ELF file or a kernel do not count.
 func (a *archive) truths() ([]*truth, error) {
 	alias, err := aliases()
 	if err != nil {
@@ -88,14 +90,22 @@ func (a *archive) truths() ([]*truth, error) {
 	}
 	defer f.Close()
 	by := map[string]*truth{}
+	asked := map[string]bool{}
+	for _, line := range strings.Split(packageList, "\n") {
+		if !strings.HasPrefix(line, "#") {
+			for _, p := range strings.Fields(line) {
+				asked[p] = true
+			}
+		}
+	}
 	for s := bufio.NewScanner(f); s.Scan(); {
 		col := strings.Split(s.Text(), "\t")
 		if len(col) != 5 {
 			return nil, fmt.Errorf("root.list: %q", s.Text())
 		}
 		name := alias[col[2]]
-		if own := alias[col[0]]; own != "" && upstream(col[1]) != upstream(col[3]) {
-			name = own // ldb of the source samba: a product and version of its own
+		if own := alias[col[0]]; own != "" && own != name {
+			name = own // ldb of the source samba, hostapd of wpa
 		}
 		if name == "" {
 			name = unnumbered(col[2])
@@ -109,6 +119,7 @@ func (a *archive) truths() ([]*truth, error) {
 			by[name] = t
 		}
 		t.packages = append(t.packages, col[0])
+		t.asked = t.asked || asked[col[0]] || strings.HasPrefix(col[0], "linux-image-")
 		t.versions[upstream(col[3])] = true
 		t.versions[upstream(col[1])] = true
 		n := 0
@@ -117,9 +128,7 @@ func (a *archive) truths() ([]*truth, error) {
 	}
 	var out []*truth
 	for _, t := range by {
-		if t.elf > 0 {
-			out = append(out, t)
-		}
+		out = append(out, t)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
 	return out, nil

@@ -34,8 +34,11 @@ type product struct {
 	Sonames []string `toml:"sonames"`
 	Files   []string `toml:"files"`
 	Exports []string `toml:"exports"`
-	Rules   []rule   `toml:"rule"`
-	Getters []getter `toml:"getter"`
+	// ReleaseInName says that the number behind ".so." in the library's file
+	// name is the release and not the interface.
+	ReleaseInName bool     `toml:"release_in_name"`
+	Rules         []rule   `toml:"rule"`
+	Getters       []getter `toml:"getter"`
 
 	file string
 }
@@ -113,13 +116,15 @@ func load(fsys fs.FS) (*database, error) {
 		byFile: map[string][]*product{}, byExport: map[string]*product{}, getters: map[string]ownedGetter{},
 	}
 	slices.Sort(names)
+	var additions []*product
 	for _, name := range names {
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			return nil, err
 		}
 		var list struct {
-			Product []*product `toml:"product"`
+			Product  []*product `toml:"product"`
+			Addition []*product `toml:"addition"`
 		}
 		if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&list); err != nil {
 			if s, ok := err.(*toml.StrictMissingError); ok {
@@ -136,6 +141,18 @@ func load(fsys fs.FS) (*database, error) {
 				return nil, fmt.Errorf("%s: product %q: %w", name, p.Name, err)
 			}
 		}
+		additions = append(additions, list.Addition...)
+		for _, a := range list.Addition {
+			a.file = name
+		}
+	}
+	for _, a := range additions {
+		p := d.byName[a.Name]
+		if p == nil {
+			return nil, fmt.Errorf("%s: addition %q: no such product", a.file, a.Name)
+		}
+		p.Packages, p.ReleaseInName = append(p.Packages, a.Packages...), p.ReleaseInName || a.ReleaseInName
+		d.name(p, a.Sonames, a.Files)
 	}
 	return d, d.alias()
 }
@@ -156,12 +173,9 @@ func (d *database) add(p *product) error {
 		return fmt.Errorf("purl %q is not a package URL without version", p.PURL)
 	}
 	d.products, d.byName[p.Name] = append(d.products, p), p
-	for _, s := range p.Sonames {
-		d.bySoname[s] = append(d.bySoname[s], p)
-	}
-	for _, s := range p.Files {
-		d.byFile[s] = append(d.byFile[s], p)
-	}
+	sonames, names := p.Sonames, p.Files
+	p.Sonames, p.Files = nil, nil
+	d.name(p, sonames, names)
 	for _, s := range p.Exports {
 		if q := d.byExport[s]; q != nil {
 			return fmt.Errorf("export %q is %s's", s, q.Name)
@@ -188,10 +202,26 @@ func (d *database) add(p *product) error {
 	return nil
 }
 
+// name adds sonames and base names to a product.
+func (d *database) name(p *product, sonames, names []string) {
+	p.Sonames, p.Files = append(p.Sonames, sonames...), append(p.Files, names...)
+	for _, s := range sonames {
+		d.bySoname[s] = append(d.bySoname[s], p)
+	}
+	for _, s := range names {
+		d.byFile[s] = append(d.byFile[s], p)
+	}
+}
+
 // alias fills in the names of packages once all products' own are known.
 func (d *database) alias() error {
 	for _, p := range d.products {
 		d.byAlias[p.Name] = p
+	}
+	for _, p := range d.products { // mini_httpd is packaged as mini-httpd
+		if s := strings.ReplaceAll(p.Name, "_", "-"); d.byAlias[s] == nil {
+			d.byAlias[s] = p
+		}
 	}
 	for _, p := range d.products {
 		for _, s := range p.Packages {

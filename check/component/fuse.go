@@ -20,7 +20,8 @@ type candidate struct {
 	by      string
 	version string
 	sure    wardein.Confidence
-	rank    int // ways of identification, strongest first
+	rank    int  // ways of identification, strongest first
+	exact   bool // the name before the version is the file's
 	quote   wardein.Quote
 }
 
@@ -30,6 +31,7 @@ const (
 	rankRule = iota
 	rankGetter
 	rankNamed
+	rankName
 	rankLone // from here on weak
 	rankSymbols
 	rankFile
@@ -107,7 +109,7 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 			f.distro[rootOf(at)] = strings.TrimSpace(x.Attr("id") + " " + x.Attr("version"))
 		}
 	}
-	rules := facts[:0:0]
+	var rules []wardein.Fact
 	for _, x := range facts {
 		if x.Kind == "rule" {
 			rules, program = append(rules, x), true
@@ -120,6 +122,7 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 	if len(own) == 0 {
 		own = unlisted(path.Base(at), elf.Attr("soname"), lines)
 	}
+	own = single(own, rules, elf)
 	for _, x := range rules {
 		p := f.data.byName[x.Attr("product")]
 		if p == nil || x.Attr("built") != "" {
@@ -164,23 +167,50 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 			f.add(p, candidate{path: at, by: "symbols", version: x.Attr("version"), sure: wardein.Possible, rank: rankSymbols}, x)
 		}
 	}
-	loners := map[string]wardein.Fact{}
+	loners, named := map[string]wardein.Fact{}, map[string]wardein.Fact{}
 	for _, x := range lines {
-		if x.Attr("name") == "" {
-			if v := x.Attr("version"); loners[v].Kind == "" && !(zlibs.MatchString(v) && p.Name != "zlib" && needs(elf, "libz.so")) {
-				loners[v] = x
-			}
-		} else if n := x.Attr("name"); names[n] || names[strings.TrimPrefix(n, "lib")] {
-			f.add(p, candidate{path: at, by: "identity", version: x.Attr("version"), sure: wardein.Likely, rank: rankNamed}, x)
-			shown = true
+		v, n := x.Attr("version"), x.Attr("name")
+		switch {
+		case n == "" && loners[v].Kind == "" && !(zlibs.MatchString(v) && p.Name != "zlib" && needs(elf, "libz.so")):
+			loners[v] = x
+		case n != "" && named[v].Kind == "" && (names[n] || names[strings.TrimPrefix(n, "lib")]):
+			named[v] = x
 		}
 	}
-	v, sure := oneVersion(loners, elf, path.Base(at))
+	base := path.Base(at)
+	v, sure := oneVersion(loners, elf, base)
 	if v != "" {
 		f.add(p, candidate{path: at, by: "identity", version: v, sure: sure, rank: rankLone}, loners[v])
 		shown = true
 	}
-	if m := released.FindStringSubmatch(path.Base(at)); m != nil {
+	// A program that speaks of several versions of itself means older ones.
+	if h := hinted(named, elf, base); h != "" {
+		named = map[string]wardein.Fact{h: named[h]}
+	} else if _, ok := named[v]; ok && len(named) > 1 {
+		named = map[string]wardein.Fact{v: named[v]}
+	} else if len(named) > 1 {
+		clear(named)
+	}
+	for v, x := range named {
+		n := x.Attr("name")
+		exact := n == strings.ToLower(base) || strings.TrimPrefix(n, "lib") == strings.ToLower(stem(cmp.Or(elf.Attr("soname"), base)))
+		f.add(p, candidate{path: at, by: "identity", version: v, sure: wardein.Likely, rank: rankNamed, exact: exact}, x)
+		shown = true
+	}
+	if m := suffixed.FindStringSubmatch(base); m != nil {
+		if p.ReleaseInName {
+			f.add(p, candidate{path: at, by: "identity", version: m[1], sure: wardein.Likely, rank: rankName}, elf)
+			shown = true
+		}
+		// Names that agree with one of several releases of these symbols.
+		for _, x := range facts {
+			if x.Kind == "symbols" && x.Attr("version") == m[1] {
+				f.add(p, candidate{path: at, by: "symbols", version: m[1], sure: wardein.Likely, rank: rankName}, x)
+				shown = true
+			}
+		}
+	}
+	if m := released.FindStringSubmatch(base); m != nil && (p.ReleaseInName || strings.Count(m[1], ".") > 1) {
 		f.add(p, candidate{path: at, by: "identity", version: m[1], sure: wardein.Possible, rank: rankFile}, elf)
 		shown = true
 	}
@@ -230,26 +260,22 @@ var numbers = regexp.MustCompile(`\d+(?:\.\d+)+`)
 // strings: the only one, or the one that the library's version nodes or the
 // file's name begin with.
 func oneVersion(loners map[string]wardein.Fact, elf wardein.Fact, base string) (string, wardein.Confidence) {
-	hints := append(strings.Fields(elf.Attr("nodes")), numbers.FindAllString(base, 2)...)
-	hinted := ""
-	for _, h := range hints {
-		for v := range loners {
-			if v == h || strings.HasPrefix(v, h+".") && (hinted == "" || v < hinted) {
-				hinted = v
-			}
-		}
-		if hinted != "" {
-			return hinted, wardein.Likely
-		}
+	if v := hinted(loners, elf, base); v != "" {
+		return v, wardein.Likely
 	}
-	var long, all []string
+	var long, all, released []string
 	for v := range loners {
 		all = append(all, v)
+		if loners[v].Attr("with") != "" {
+			released = append(released, v)
+		}
 		if strings.Count(v, ".") == 2 {
 			long = append(long, v)
 		}
 	}
 	switch {
+	case len(released) == 1: // "10.42 2022-12-11" is a release with its day
+		return released[0], wardein.Likely
 	case len(all) == 1 && len(long) == 1:
 		return long[0], wardein.Likely
 	case len(all) == 1:
@@ -257,6 +283,25 @@ func oneVersion(loners map[string]wardein.Fact, elf wardein.Fact, base string) (
 	}
 	return "", 0
 }
+
+// hinted is the version that the library's version nodes or the numbers in
+// the file's name begin with: 3.11.2 of python3.11.
+func hinted(versions map[string]wardein.Fact, elf wardein.Fact, base string) (best string) {
+	for _, h := range append(strings.Fields(elf.Attr("nodes")), numbers.FindAllString(base, 2)...) {
+		for v := range versions {
+			if (v == h || strings.HasPrefix(v, h+".")) && v > best {
+				best = v
+			}
+		}
+		if best != "" {
+			return best
+		}
+	}
+	return ""
+}
+
+// suffixed is a library's file name with the number behind it.
+var suffixed = regexp.MustCompile(`\.so\.(\d+(?:\.\d+)+)$`)
 
 // released is the form of a file name that carries the release and not the
 // interface: libNAME-1.2.3.so.
@@ -277,16 +322,48 @@ func (f *fuser) identity(base string, elf wardein.Fact) (own []*product) {
 	}
 	soname := elf.Attr("soname")
 	for _, s := range shorter(soname) {
-		add(f.data.bySoname[s]...)
+		if list := f.data.bySoname[s]; len(list) > 0 {
+			add(list...)
+			break
+		}
 	}
 	for _, s := range shorter(base) {
-		add(f.data.byFile[s]...)
+		list := f.data.byFile[s]
 		if soname == "" && strings.Contains(s, ".so") {
-			add(f.data.bySoname[s]...)
+			list = append(slices.Clone(list), f.data.bySoname[s]...)
+		}
+		if len(list) > 0 {
+			add(list...)
+			break
 		}
 	}
 	if len(own) == 0 {
 		add(f.data.listed(soname, base))
+	}
+	return own
+}
+
+// single decides between several products that have programs of one name
+// (bgpd): the one whose text stands in the file, or whose library it needs.
+func single(own []*product, rules []wardein.Fact, elf wardein.Fact) []*product {
+	if len(own) < 2 {
+		return own
+	}
+	var kept []*product
+	for _, p := range own {
+		for _, x := range rules {
+			if x.Attr("product") == p.Name && x.Attr("built") == "" && !slices.Contains(kept, p) {
+				kept = append(kept, p)
+			}
+		}
+		for _, s := range p.Sonames {
+			if needs(elf, s) && !slices.Contains(kept, p) {
+				kept = append(kept, p)
+			}
+		}
+	}
+	if len(kept) > 0 {
+		return kept
 	}
 	return own
 }
@@ -314,7 +391,7 @@ func unlisted(base, soname string, lines []wardein.Fact) []*product {
 }
 
 var (
-	numbered = regexp.MustCompile(`[-_.]?v?\d+(?:\.\d+)*(?:-[a-z0-9]+)?(\.so)$`)
+	numbered = regexp.MustCompile(`[-_.]v?\d+(?:\.\d+)*(?:-[a-z0-9]+)?(\.so)$`)
 	tailed   = regexp.MustCompile(`[-_.]v?\d+(?:\.\d+)*$`)
 )
 
@@ -366,23 +443,24 @@ func (p *product) names() map[string]bool {
 	return m
 }
 
-// choose keeps the candidates that stand: what is weak gives way to what is
-// strong, and of weak versions that contradict each other only one that most
-// files show.
+// choose keeps the candidates that stand. Rules show versions of their own,
+// each; what is weaker is weighed, and only one version is left.
 func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) {
 	best := rankNone
 	for _, c := range e.list {
-		best = min(best, c.rank)
-	}
-	versions = map[string][]candidate{}
-	strong := map[string]bool{}
-	for _, c := range e.list {
-		if c.version != "" && c.rank == best {
-			strong[c.version] = true
+		if c.version != "" {
+			best = min(best, c.rank)
 		}
 	}
-	if len(strong) > 1 && best > rankRule {
-		keepMost(strong, e.list, best)
+	strong := map[string]bool{}
+	if best <= rankGetter {
+		for _, c := range e.list {
+			if c.version != "" && c.rank == best {
+				strong[c.version] = true
+			}
+		}
+	} else if v := e.weigh(best); v != "" {
+		strong[v] = true
 	}
 	for v := range strong {
 		for w := range strong {
@@ -391,57 +469,91 @@ func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) 
 			}
 		}
 	}
+	// A library that says 1.1 and whose file is named by the release 1.1.2.
 	for _, c := range e.list {
-		switch {
-		case strong[c.version]:
-			versions[c.version] = append(versions[c.version], c)
-		case c.version == "" || c.rank == rankNone:
-			rest = append(rest, c)
-		default:
-			for v := range strong {
-				if shortened(c.version, v) {
-					rest = append(rest, c)
-					break
-				}
+		for v := range strong {
+			if c.rank == rankName && shortened(v, c.version) {
+				delete(strong, v)
+				strong[c.version] = true
 			}
 		}
 	}
-	return versions, rest
+	versions = map[string][]candidate{}
+	for _, c := range e.list {
+		if strong[c.version] {
+			versions[c.version] = append(versions[c.version], c)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	kept := rest[:0]
+	for _, c := range rest {
+		short := c.version == "" || c.rank == rankNone
+		for v := range strong {
+			short = short || shortened(c.version, v)
+		}
+		if short {
+			kept = append(kept, c)
+		}
+	}
+	return versions, kept
+}
+
+// weigh adds up what files show of a version without a rule or getter, and
+// returns the version that most speaks for, "" where two are level. A short
+// number weighs little: of a product that only Debian's names tell it must
+// stand in two files.
+func (e *evidence) weigh(best int) string {
+	weight := map[string]int{}
+	counted := map[[2]string]int{}
+	for _, c := range e.list {
+		if c.version == "" {
+			continue
+		}
+		w := 3
+		switch {
+		case c.rank >= rankSymbols:
+			if best < rankSymbols {
+				continue
+			}
+			w = 1
+		case c.rank == rankLone && c.sure == wardein.Possible:
+			w = 1
+		case c.rank == rankLone, c.rank == rankNamed && c.exact && strings.Count(c.version, ".") < 2:
+			w = 2
+		case c.rank == rankNamed && strings.Count(c.version, ".") < 2:
+			w = 1
+		}
+		at := [2]string{c.path, c.version}
+		weight[c.version] += max(0, w-counted[at])
+		counted[at] = max(w, counted[at])
+	}
+	for v := range weight {
+		for w := range weight {
+			if shortened(v, w) {
+				weight[w] += weight[v]
+			}
+		}
+	}
+	most, level := "", false
+	for v, n := range weight {
+		switch {
+		case n > weight[most] || n == weight[most] && shortened(most, v):
+			most, level = v, false
+		case n == weight[most] && !shortened(v, most):
+			level = true
+		}
+	}
+	if level || e.product.file == "" && weight[most] < 2 && best < rankSymbols {
+		return ""
+	}
+	return most
 }
 
 // shortened tells whether v is w said shorter: 2.4 of 2.4.9, 9.2 of 9.2p1.
 func shortened(v, w string) bool {
 	rest, ok := strings.CutPrefix(w, v)
 	return ok && len(rest) > 1 && (rest[0] == '.' || rest[0] == 'p' || rest[0] == '-')
-}
-
-// keepMost keeps of contradicting versions the one that the most files show,
-// and none where two are level.
-func keepMost(strong map[string]bool, list []candidate, best int) {
-	votes := map[string]map[string]bool{}
-	for _, c := range list {
-		if c.rank > best && c.rank != rankLone || !strong[c.version] {
-			continue
-		}
-		if votes[c.version] == nil {
-			votes[c.version] = map[string]bool{}
-		}
-		votes[c.version][c.path] = true
-	}
-	most, level := "", false
-	for v := range strong {
-		switch {
-		case most == "" || len(votes[v]) > len(votes[most]):
-			most, level = v, false
-		case len(votes[v]) == len(votes[most]):
-			level = true
-		}
-	}
-	for v := range strong {
-		if v != most || level {
-			delete(strong, v)
-		}
-	}
 }
 
 // fuse makes the components.

@@ -27,9 +27,15 @@ func lone(s string) string {
 	return m[1]
 }
 
+// linux26 is what programs ask the running kernel's version to be.
+var linux26 = regexp.MustCompile(`^2\.6\.[0-3]\d$`)
+
 // plain tells numbers that are none's version: addresses, masks, object
-// identifiers, 0.0.
+// identifiers, IEEE standards, the Linux that a program wants, 0.0.
 func plain(v string) bool {
+	if strings.HasPrefix(v, "802.") || linux26.MatchString(v) {
+		return true
+	}
 	switch strings.Count(v, ".") {
 	case 3:
 		for _, p := range []string{"0.", "1.2.840", "1.3.6.", "2.5.", "10.", "127.", "169.254", "172.", "192.", "198.", "203.", "224.", "239.", "255."} {
@@ -91,7 +97,11 @@ func (f *file) lines() error {
 				if v := lone(strings.TrimSpace(s)); v != "" {
 					if loners < maxLone {
 						loners++
-						f.state("line", at, int64(len(s)), note("version", v), note("quote", quote(buf[from:to])))
+						when := ""
+						if dated.MatchString(strings.TrimPrefix(strings.TrimSpace(s), v+" ")) {
+							when = "dated"
+						}
+						f.state("line", at, int64(len(s)), note("version", v), note("with", when), note("quote", quote(buf[from:to])))
 					}
 					continue
 				}
