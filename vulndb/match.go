@@ -78,6 +78,7 @@ type Match struct {
 type want struct {
 	product, version string
 	rank             int
+	byName           bool // its vendor is not known
 }
 
 // revision is a distribution's revision in a version string: of Debian and
@@ -87,7 +88,7 @@ var revision = regexp.MustCompile(`^(.*?)(?:[+.]dfsg[\d.~]*|[+.]ds[\d.~]*)?-\d[\
 // wants are the names under which the sources may speak of a component.
 func wants(c *wardein.Component) (list []want) {
 	add := func(product, v string, rank int) {
-		w := want{product, v, rank}
+		w := want{product: product, version: v, rank: rank}
 		if v != "" && !slices.Contains(list, w) {
 			list = append(list, w)
 		}
@@ -131,12 +132,44 @@ func wants(c *wardein.Component) (list []want) {
 	return list
 }
 
+// maxVendors is how many vendors may have a product of a name for it to be
+// looked up under the name alone.
+const maxVendors = 3
+
+// anyVendor names the CPE products that a component without a vendor may be.
+func (d *DB) anyVendor(c *wardein.Component) (list []want, err error) {
+	if c.Vendor != "" || c.Version == "" {
+		return nil, nil
+	}
+	rows, err := d.products.Query(strings.ToLower(c.Name), maxVendors+1)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		w := want{version: c.Version, rank: upstream, byName: true}
+		if err := rows.Scan(&w.product); err != nil {
+			return nil, err
+		}
+		list = append(list, w)
+	}
+	if len(list) > maxVendors {
+		list = nil
+	}
+	return list, rows.Err()
+}
+
 // Match returns the vulnerabilities of which a source says that the component
 // is affected or may be, with all that the others say, sorted by name.
 func (d *DB) Match(c *wardein.Component) ([]Match, error) {
 	byName := map[string][]Statement{}
 	spoken := false // a distribution has the package
-	for _, w := range wants(c) {
+	names := wants(c)
+	more, err := d.anyVendor(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range append(names, more...) {
 		list, err := d.statements(w, c)
 		if err != nil {
 			return nil, err
@@ -184,7 +217,7 @@ func (d *DB) Match(c *wardein.Component) ([]Match, error) {
 
 // Digested returns what VEX statements say about a release of this digest.
 func (d *DB) Digested(digest wardein.Digest) ([]Statement, error) {
-	return d.statements(want{"sha256:" + digest.String(), "", vendor}, &wardein.Component{})
+	return d.statements(want{product: "sha256:" + digest.String(), rank: vendor}, &wardein.Component{})
 }
 
 // statements reads what speaks about one product in one version.
@@ -235,6 +268,7 @@ func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err erro
 			}
 			s := Statement{Source: source, Product: w.product, Version: w.version, Said: h.said(), Status: h.Status, Scheme: h.scheme, Only: string(h.only),
 				rank: w.rank, record: ch.record, group: h.group, scoped: h.flags&hasScope != 0, score: ch.score, names: ch.names}
+			s.ByName = w.byName
 			if byName {
 				if s.ByName, err = vendorOf(&s, c); err != nil {
 					continue // another vendor's product of that name

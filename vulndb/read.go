@@ -27,7 +27,7 @@ type DB struct {
 	withdrawn map[string]string
 	epss      map[uint64][]byte // by year, once read
 
-	assertions, records, scores, scopes, years *sql.Stmt
+	assertions, products, records, scores, scopes, years *sql.Stmt
 }
 
 // Open opens a database for reading and hashes it.
@@ -64,6 +64,7 @@ func Open(path string) (_ *DB, err error) {
 		text string
 	}{
 		{&d.assertions, `SELECT body FROM assertion WHERE product = (SELECT id FROM product WHERE name = ?)`},
+		{&d.products, `SELECT name FROM product WHERE short = ? ORDER BY name LIMIT ?`},
 		{&d.records, `SELECT name, p.text, date, v.text FROM record LEFT JOIN word p ON p.id = publisher LEFT JOIN word v ON v.id = vector WHERE record.id = ?`},
 		{&d.scores, `SELECT feed, score, v.text FROM record LEFT JOIN word v ON v.id = vector WHERE name = ? ORDER BY record.id`},
 		{&d.scopes, `SELECT files FROM scope WHERE record = ? AND grp = ?`},

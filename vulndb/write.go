@@ -26,7 +26,7 @@ CREATE TABLE malformed (feed INTEGER, n INTEGER, name TEXT, why TEXT, PRIMARY KE
 CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT);
 CREATE TABLE record (id INTEGER PRIMARY KEY, feed INTEGER, name TEXT, about TEXT, publisher INTEGER, date INTEGER, score INTEGER, vector INTEGER, withdrawn INTEGER, says INTEGER);
 CREATE TABLE gone (record INTEGER PRIMARY KEY);
-CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT, short TEXT);
 CREATE TABLE assertion (product INTEGER PRIMARY KEY, body BLOB);
 CREATE TABLE scope (record INTEGER, grp INTEGER, files TEXT, PRIMARY KEY (record, grp)) WITHOUT ROWID;
 CREATE TABLE kev (name TEXT PRIMARY KEY, feed INTEGER, title TEXT, added TEXT, due TEXT, ransomware INTEGER) WITHOUT ROWID;
@@ -36,6 +36,7 @@ CREATE TABLE epss (year INTEGER PRIMARY KEY, feed INTEGER, body BLOB);
 // indexes are made when the rows are in.
 const indexes = `
 CREATE UNIQUE INDEX IF NOT EXISTS product_name ON product (name);
+CREATE INDEX IF NOT EXISTS product_short ON product (short) WHERE short IS NOT NULL;
 CREATE INDEX IF NOT EXISTS record_name ON record (name);
 CREATE INDEX IF NOT EXISTS record_withdrawn ON record (name) WHERE withdrawn;
 `
@@ -115,7 +116,7 @@ func Create(path string, fresh bool) (_ *Writer, err error) {
 	if w.record, err = w.tx.Prepare(`INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?,?)`); err != nil {
 		return nil, err
 	}
-	if w.product, err = w.tx.Prepare(`INSERT INTO product VALUES (?,?)`); err != nil {
+	if w.product, err = w.tx.Prepare(`INSERT INTO product VALUES (?,?,?)`); err != nil {
 		return nil, err
 	}
 	w.word, err = w.tx.Prepare(`INSERT INTO word VALUES (?,?)`)
@@ -347,7 +348,11 @@ func (w *Writer) Add(feed int, r *Record) error {
 		if !ok {
 			p = uint32(len(w.names)) + 1
 			w.names[product] = p
-			if _, err := w.product.Exec(p, product); err != nil {
+			var short any // the product of a CPE name, for components without a vendor
+			if rest, ok := strings.CutPrefix(product, "cpe:"); ok {
+				short = rest[strings.LastIndexByte(rest, ':')+1:]
+			}
+			if _, err := w.product.Exec(p, product, short); err != nil {
 				return err
 			}
 		}

@@ -199,6 +199,7 @@ func (j *judge) component(c *wardein.Component) error {
 	}
 	var hits []hit
 	settled := map[string]int{}
+	by := map[vulndb.Status][]string{}
 	for i := range matches {
 		m := &matches[i]
 		for k := range j.release {
@@ -208,6 +209,7 @@ func (j *judge) component(c *wardein.Component) error {
 		}
 		if m.Status == vulndb.Fixed || m.Status == vulndb.NotAffected {
 			settled[m.Status.String()+": "+m.Because]++
+			by[m.Status] = append(by[m.Status], m.Name)
 			continue
 		}
 		h := hit{Match: *m}
@@ -216,6 +218,9 @@ func (j *judge) component(c *wardein.Component) error {
 				return err
 			}
 			h.unbuilt = j.kernel.without(h.Statements[h.Decides].Files)
+		}
+		if h.Status == vulndb.Investigating {
+			by[h.Status] = append(by[h.Status], h.Name)
 		}
 		hits = append(hits, h)
 	}
@@ -235,9 +240,18 @@ func (j *judge) component(c *wardein.Component) error {
 			return err
 		}
 	}
-	j.out(j.finding(c, hits, sure, settled))
+	f := j.finding(c, hits, sure, settled)
+	for _, s := range []vulndb.Status{vulndb.Fixed, vulndb.NotAffected, vulndb.Investigating} {
+		if names := by[s]; len(names) > 0 { // for reports in other forms
+			f.Says.Args = append(f.Says.Args, wardein.Note{Name: argOf[s], Value: strings.Join(names[:min(len(names), listed)], " ")})
+		}
+	}
+	j.out(f)
 	return nil
 }
+
+// argOf names the argument that lists the vulnerabilities of a status.
+var argOf = map[vulndb.Status]string{vulndb.Fixed: "fixed", vulndb.NotAffected: "not_affected", vulndb.Investigating: "investigating"}
 
 func order(a, b bool) int {
 	switch {

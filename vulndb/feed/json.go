@@ -96,6 +96,8 @@ func (c *cursor) nest(open, end byte, each func()) {
 		case end:
 			c.i++
 			return
+		case 0:
+			c.fail("want ',' or %q, the text ends", end)
 		default:
 			c.fail("want ',' or %q, found %q", end, b)
 		}
