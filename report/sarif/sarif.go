@@ -169,6 +169,7 @@ func (l *log) message(s string) {
 }
 
 func (l *log) driver() {
+	l.Field("informationUri").Text("https://github.com/wardein/wardein")
 	l.Field("name").Text("wardein")
 	l.Field("notifications").Array(func() {
 		for k := range report.GapKinds(l.r) {
