@@ -154,6 +154,12 @@ func (s *session) upTo(list []target) (broken int, err error) {
 				args = guide(t, strconv.FormatInt(left, 10)+"x", s.parallel)
 			}
 			got, ended, err := fuzzFor(t, args, s.slice, s.stop)
+			// Another session may have run other targets meanwhile.
+			now, rerr := readCounts()
+			if rerr != nil {
+				return len(failed), rerr
+			}
+			counts = now
 			counts[t] = count{counts[t].execs + got.execs, time.Now().UTC().Format("2006-01-02"), s.commit}
 			if werr := writeCounts(counts); werr != nil {
 				return len(failed), werr
