@@ -247,7 +247,7 @@ func (b *bill) vulnerability(group []report.Vulnerability) {
 			})
 		}
 		b.Field("bom-ref").Text("vulnerability:" + v.ID + ":" + string(v.Standing))
-		b.Field("detail").Bytes(v.Says)
+		b.Field("detail").Bytes(details(group))
 		b.Field("id").Text(v.ID)
 		b.Field("properties").Array(func() {
 			last := ""
@@ -286,6 +286,18 @@ func (b *bill) vulnerability(group []report.Vulnerability) {
 			b.Field("workaround").Bytes(v.Meanwhile)
 		}
 	})
+}
+
+// details are what is said, each sentence once.
+func details(group []report.Vulnerability) string {
+	const most = 20
+	var all []string
+	for i := range group {
+		if len(all) < most && !slices.Contains(all, group[i].Says) {
+			all = append(all, group[i].Says)
+		}
+	}
+	return strings.Join(all, "\n")
 }
 
 // tenths is a score as RFC 8785 writes the number.
