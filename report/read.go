@@ -8,12 +8,13 @@ import (
 
 // Saved is a report file as it was written, for verbs that show parts of it.
 type Saved struct {
-	Version  string
-	Release  struct{ Digest, Kind, Size string }
-	Recipe   struct{ As_of, Module string }
-	Findings []SavedFinding
-	Gaps     []SavedGap
-	Partial  bool
+	Version    string
+	Release    struct{ Digest, Kind, Size string }
+	Recipe     struct{ As_of, Module string }
+	Components []SavedComponent
+	Findings   []SavedFinding
+	Gaps       []SavedGap
+	Partial    bool
 }
 
 // SavedText is a sentence of a report file.
@@ -26,6 +27,31 @@ type SavedFinding struct {
 	ID, Check, Rule, Node, Severity, Confidence, Reach string
 	Says, Fix, Meanwhile                               SavedText
 	Quotes                                             []struct{ Node, Off, Len, Bytes string }
+}
+
+// SavedComponent is a component of a report file.
+type SavedComponent struct {
+	Raw json.RawMessage `json:"-"` // as it stands there
+
+	Name, Version, Confidence, PURL string
+	Declared                        []struct{ System, Package, Version string }
+	Seen                            []SavedOccurrence
+}
+
+// SavedOccurrence is one place that shows a component.
+type SavedOccurrence struct {
+	By, Version, Confidence string
+	Quote                   struct{ Node, Off, Bytes string }
+}
+
+// UnmarshalJSON keeps the component as it stands, too.
+func (c *SavedComponent) UnmarshalJSON(b []byte) error {
+	type plain SavedComponent
+	if err := json.Unmarshal(b, (*plain)(c)); err != nil {
+		return err
+	}
+	c.Raw = append(json.RawMessage(nil), b...)
+	return nil
 }
 
 // SavedGap is a gap of a report file.

@@ -355,6 +355,9 @@ func (t *table) next(r *wardein.Report) {
 	if t.Saved != "" && len(r.Findings) > 0 {
 		steps = append(steps, [2]string{"wardein show " + term.Clean(r.Findings[0].ID), "a finding in full"})
 	}
+	if t.Saved != "" && len(r.Components) > 0 {
+		steps = append(steps, [2]string{"wardein components " + Quote(t.Saved), "the products, and what shows them"})
+	}
 	if t.Saved != "" && len(r.Gaps) > 0 {
 		steps = append(steps, [2]string{"wardein gaps " + Quote(t.Saved), "what was not looked at, and why"})
 	}
