@@ -268,6 +268,9 @@ func (p *cveProduct) sayOf(r *vulndb.Record, product, only string, group int) {
 		case strings.ContainsAny(from, "<>="):
 			rg, err := constraints(scheme, strings.FieldsFunc(from, func(r rune) bool { return r == ',' }))
 			add(v.status, rg, err)
+		case strings.HasSuffix(from, ".*"), strings.HasSuffix(from, ".x"):
+			rg, err := vulndb.Between(scheme, vulndb.Bound{Version: from[:len(from)-2]}, vulndb.Bound{Version: from[:len(from)-1] + "*"})
+			add(v.status, rg, err)
 		default:
 			rg, err := vulndb.Exactly(scheme, from)
 			add(v.status, rg, err)
