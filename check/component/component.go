@@ -57,7 +57,7 @@ const (
 )
 
 // programs are formats of code in which archives may lie.
-var programs = map[string]bool{"elf": true, "pe": true, "linux-kernel": true, "linux-image": true, "bzimage": true}
+var programs = map[string]bool{"elf": true, "pe": true, "linux-kernel": true, "linuximage": true, "bzimage": true}
 
 func wants(b wardein.Blob) (bool, string) {
 	switch {
