@@ -82,7 +82,7 @@ var doc = wardein.Doc{
 }
 
 var messages = map[string]string{
-	"cryptolib.copies":         "Copies of crypto libraries: {full} full, {partial} partial, {fragment} fragments, of {versions} in {files}: {list}.{oldest} Each copy must be corrected on its own.",
+	"cryptolib.copies":         "Copies of crypto libraries: full {full}, partial {partial}, fragments {fragment}, of {versions} in {files}: {list}.{oldest} Each copy must be corrected on its own.",
 	"cryptolib.fix-copies":     "Link programs against one shared copy of one library, in one supported version.",
 	"cryptolib.until-copies":   "When a vulnerability of {names} is published, ask for each file listed here whether it was corrected.",
 	"cryptolib.end-of-life":    "{title} {version}{released} stands in {files}: upstream ended support of branch {branch} on {end} (judged at {asof}).",

@@ -20,7 +20,7 @@ const (
 	fullShare     = 90
 	partialShare  = 10
 	fragmentTexts = 4
-	leastSet      = 20 // texts that a release needs for a share to mean something
+	leastSet      = 15 // texts that a release needs for a share to mean something
 )
 
 // Bounds on what is looked at of one file.
@@ -275,13 +275,20 @@ func (f *file) judge() {
 			}
 		}
 	}
+	if home != nil && home.Like != "" {
+		home = db.library(home.Like)
+	}
 	for _, l := range db.libraries {
 		e := f.of[l]
 		if e == nil || l.Like != "" {
 			continue
 		}
 		if e.needs && l != home {
-			f.state("uses", 0, 0, note("library", l.Name))
+			texts := ""
+			if e.distinct >= fragmentTexts {
+				texts = strconv.Itoa(e.distinct)
+			}
+			f.state("uses", 0, 0, note("library", l.Name), note("texts", texts))
 			continue
 		}
 		f.copyOf(l, e, l == home)
@@ -301,7 +308,7 @@ func (f *file) copyOf(l *library, e *evidence, home bool) {
 	switch {
 	case share >= fullShare:
 		completeness = "full"
-	case share >= partialShare:
+	case share >= partialShare && (home || e.distinct >= fragmentTexts):
 		completeness = "partial"
 	case e.distinct >= fragmentTexts && (len(f.algos) > 0 || len(e.versions) > 0):
 		completeness = "fragment"
@@ -313,7 +320,7 @@ func (f *file) copyOf(l *library, e *evidence, home bool) {
 		versions = e.lone
 	}
 	for _, fork := range known().libraries {
-		if g := f.of[fork]; fork.Like == l.Name && g != nil && len(g.versions) > 0 {
+		if g := f.of[fork]; fork.Like == l.Name && g != nil && (len(g.versions) > 0 || g.own && !e.own) {
 			l, versions, nearest = fork, g.versions, ""
 		}
 	}

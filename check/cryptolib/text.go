@@ -35,16 +35,25 @@ func Texts(ctx context.Context, r io.ReaderAt, size int64, each func(off int64, 
 		buf = buf[:kept+n]
 		pos += int64(n)
 		at := pos - int64(len(buf)) // of buf[0]
-		from := 0                   // of the run that is not over
-		for i, c := range buf {
-			if inText[c] {
-				continue
+		from := 0                   // behind the last zero
+		for from < len(buf) {
+			z := bytes.IndexByte(buf[from:], 0)
+			if z < 0 {
+				break
 			}
-			if n := i - from; c == 0 && n >= minText && n <= maxText {
-				text := trimPath(buf[from:i])
-				each(at+int64(i-len(text)), text)
+			z += from
+			if z-from >= minText && inText[buf[z-1]] && inText[buf[z-minText]] {
+				a := z
+				for a > from && z-a <= maxText && inText[buf[a-1]] {
+					a--
+				}
+				if n := z - a; n >= minText && n <= maxText {
+					text := trimPath(buf[a:z])
+					each(at+int64(z-len(text)), text)
+				}
 			}
-			from = i + 1
+			for from = z + 1; from < len(buf) && buf[from] == 0; from++ {
+			}
 		}
 		from = max(from, len(buf)-maxText-1)
 		buf = buf[:copy(buf[:cap(buf)], buf[from:])]

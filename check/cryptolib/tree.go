@@ -41,18 +41,13 @@ func (on judge) tree(_ context.Context, t wardein.Tree, out func(wardein.Finding
 	seen := map[string]bool{}
 	tables := &loose{}
 	for n, f := range t.Facts("cryptolib") {
-		switch f.Kind {
-		case "copy":
-			l := known().library(f.Attr("library"))
-			key := n.Blob.String() + f.Attr("library")
-			if l == nil || seen[key] {
-				continue
-			}
+		tables.add(n, f)
+		l, key := known().library(f.Attr("library")), n.Blob.String()+f.Attr("library")
+		if f.Kind == "copy" && l != nil && !seen[key] {
 			seen[key] = true
 			copies = append(copies, &held{library: l, completeness: f.Attr("completeness"), version: f.Attr("version"), released: f.Attr("released"),
 				nearest: f.Attr("nearest"), quote: wardein.Quote{Node: n.Path, Off: f.Off, Len: f.Len, Bytes: f.Attr("quote")}})
 		}
-		tables.add(n, f)
 	}
 	if len(copies) > 0 {
 		out(on.copies(copies))
@@ -200,7 +195,7 @@ func (t *loose) add(n *wardein.Node, f wardein.Fact) {
 		t.node, t.digest, t.algos, t.named = n.Path, n.Blob, nil, false
 	}
 	switch {
-	case f.Kind == "table" && f.Attr("of") != "" || f.Kind == "copy":
+	case f.Kind == "table" && f.Attr("of") != "" || f.Kind == "copy" || f.Kind == "uses" && f.Attr("texts") != "":
 		t.named = true
 	case f.Kind == "table" && f.Attr("plain") == "":
 		if len(t.algos) == 0 {
