@@ -21,6 +21,7 @@ var forms = map[string]func(io.Writer, *wardein.Report, wardein.Tree, []wardein.
 	"cyclonedx": plainForm(cyclonedx.Write),
 	"sarif":     plainForm(sarif.Write),
 	"spdx":      plainForm(spdx.Write),
+	"spdx3":     plainForm(spdx.Write3),
 	"csaf": func(w io.Writer, r *wardein.Report, _ wardein.Tree, list []wardein.Check, p csaf.Publisher) error {
 		return csaf.Write(w, r, list, p)
 	},

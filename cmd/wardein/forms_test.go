@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/wardein/wardein/internal/testkit/schema"
 )
 
@@ -46,24 +48,28 @@ func TestForms(t *testing.T) {
 			}
 		}
 	}
+	published := map[string]*jsonschema.Schema{}
+	for file, name := range map[string]string{"b": schema.CycloneDX, "s": schema.SPDX, "s3": schema.SPDX3, "r": schema.SARIF, "v": schema.CSAF} {
+		published[file] = schema.Compile(t, name)
+	}
 	for _, in := range []string{"an2400-1.0.0.bin", "an2400-1.1.0.bin", "an2400-1.1.0", hostile} {
 		if !filepath.IsAbs(in) {
 			in = filepath.Join(samples(t), in)
 		}
-		run("inspect", "-q", "-o", "table=t", "-o", "cyclonedx=b", "-o", "spdx=s", "-o", "sarif=r", "-o", "csaf=v", "--publisher-name", "Example Lab", "--publisher-namespace", "https://lab.example", in)
-		for file, name := range map[string]string{"b": schema.CycloneDX, "s": schema.SPDX, "r": schema.SARIF, "v": schema.CSAF} {
+		run("inspect", "-q", "-o", "table=t", "-o", "cyclonedx=b", "-o", "spdx=s", "-o", "spdx3=s3", "-o", "sarif=r", "-o", "csaf=v", "--publisher-name", "Example Lab", "--publisher-namespace", "https://lab.example", in)
+		for file, form := range published {
 			doc, err := os.ReadFile(filepath.Join(work, file))
 			if err != nil {
 				t.Fatal(err)
 			}
-			schema.Valid(t, schema.Compile(t, name), doc)
+			schema.Valid(t, form, doc)
 			for _, no := range []string{work, filepath.Dir(in), filepath.Base(in)} {
 				if bytes.Contains(doc, []byte(no)) {
-					t.Errorf("%s of %s names %q", name, in, no)
+					t.Errorf("%s of %s names %q", file, in, no)
 				}
 			}
 			if regexp.MustCompile(`\b` + regexp.QuoteMeta(host) + `\b`).Match(doc) {
-				t.Errorf("%s of %s names this machine", name, in)
+				t.Errorf("%s of %s names this machine", file, in)
 			}
 		}
 	}

@@ -31,10 +31,10 @@ type output struct {
 // kinds are the forms that inspect writes, with the ends of their files' names.
 var kinds = map[string]string{
 	"table": "-", "json": ".wardein.json", "jsonl": ".tree.jsonl", "html": ".html",
-	"cyclonedx": ".cdx.json", "spdx": ".spdx.json", "sarif": ".sarif", "csaf": ".csaf.json",
+	"cyclonedx": ".cdx.json", "spdx": ".spdx.json", "spdx3": ".spdx3.json", "sarif": ".sarif", "csaf": ".csaf.json",
 }
 
-const kindList = "table, json, jsonl, html, cyclonedx, spdx, sarif, csaf"
+const kindList = "table, json, jsonl, html, cyclonedx, spdx, spdx3, sarif, csaf"
 
 // parseOutputs reads -o flags; name is the release's. Without any, the table
 // goes to standard output and the report and its tree file into the current

@@ -1,5 +1,5 @@
-// Package spdx writes a report as an SPDX 2.3 document in JSON (ISO/IEC 5962
-// has 2.2.1 of the same form).
+// Package spdx writes a report as an SPDX document: 2.3 in JSON (ISO/IEC 5962
+// has 2.2.1 of the same form), and 3.0.1 in JSON-LD (three.go).
 //
 //	SPDXRef-DOCUMENT     describes SPDXRef-Release; annotations say what was
 //	                     not looked at
@@ -11,7 +11,7 @@
 // 2.3 wants a SHA-1 of each; a component that one file shows has that file's
 // name and SHA-256. The document is a function of the report and its tree
 // file: its namespace comes from the report's digest, its date is the
-// evaluation date. Version 3 is not written.
+// evaluation date.
 package spdx
 
 import (
@@ -47,12 +47,23 @@ const (
 	unsaid     = "NOASSERTION"
 )
 
-// Write writes the report r, whose tree is t. A report without an evaluation
-// date is an error: SPDX demands a date.
+// Write writes the report r, whose tree is t, as SPDX 2.3. A report without an
+// evaluation date is an error: SPDX demands a date.
 func Write(w io.Writer, r *wardein.Report, t wardein.Tree, checks []wardein.Check) error {
+	d, err := begin(r, t, checks)
+	if err != nil {
+		return err
+	}
+	d.Object(d.write)
+	_, err = w.Write(append(d.B, '\n'))
+	return err
+}
+
+// begin names the components and finds their files.
+func begin(r *wardein.Report, t wardein.Tree, checks []wardein.Check) (*document, error) {
 	d := &document{Writer: &canon.Writer{}, r: r, messages: report.Messages(checks), stamp: report.Stamp(r), tool: "Tool: wardein"}
 	if d.stamp == "" {
-		return fmt.Errorf("spdx: evaluation date %q: want YYYY-MM-DD", r.Recipe.AsOf)
+		return nil, fmt.Errorf("spdx: evaluation date %q: want YYYY-MM-DD", r.Recipe.AsOf)
 	}
 	if r.Recipe.Module != "" {
 		d.tool += "-" + r.Recipe.Module
@@ -72,9 +83,7 @@ func Write(w io.Writer, r *wardein.Report, t wardein.Tree, checks []wardein.Chec
 	}
 	d.blobs = report.Blobs(t, paths)
 	d.vulns = report.Vulnerabilities(r, d.messages)
-	d.Object(d.write)
-	_, err := w.Write(append(d.B, '\n'))
-	return err
+	return d, nil
 }
 
 // word keeps what an SPDX identifier may hold: letters, digits, ".", "-".
@@ -91,7 +100,11 @@ func word(s string) string {
 func (d *document) write() {
 	sum := report.Digest(d.r, d.messages)
 	d.Field("SPDXID").Text(documentID)
-	d.Field("annotations").Array(func() { d.notSeen(sum) })
+	d.Field("annotations").Array(func() {
+		for _, text := range d.unseen(sum) {
+			d.annotation(text)
+		}
+	})
 	d.Field("creationInfo").Object(func() {
 		d.Field("comment").Text("The date is the one that the release was judged at. Licences were not looked at.")
 		d.Field("created").Text(d.stamp)
@@ -132,27 +145,6 @@ func (d *document) annotation(comment string) {
 	})
 }
 
-// notSeen says how the document came about and what was not looked at.
-func (d *document) notSeen(sum wardein.Digest) {
-	r, c := d.r, &d.r.Coverage
-	d.annotation(fmt.Sprintf("report sha256:%s, recipe sha256:%s, tree sha256:%s", sum, report.RecipeDigest(&r.Recipe), r.Tree))
-	if r.Partial {
-		d.annotation("the inspection was interrupted: what is listed is what was seen until then")
-	}
-	d.annotation(fmt.Sprintf("%s of bytes accounted for, %s opened; %d bytes recognised and not opened, %d unknown; %d gaps",
-		report.Percent(c.Accounted()), report.Percent(c.Opened()), c.Opaque, c.Unknown, len(r.Gaps)))
-	if report.Unexamined(r) {
-		d.annotation("known vulnerabilities were not examined")
-	}
-	for i := range r.Gaps[:min(len(r.Gaps), maxGaps)] {
-		g := &r.Gaps[i]
-		d.annotation(fmt.Sprintf("not looked at: %s at %d, %d bytes, %s: %s: %s", g.Kind, g.Off, g.Len, report.Place(g.Node), g.Who, g.Why))
-	}
-	if n := len(r.Gaps) - maxGaps; n > 0 {
-		d.annotation(fmt.Sprintf("%d more gaps are in the report", n))
-	}
-}
-
 func (d *document) checksum(sum wardein.Digest) {
 	d.Field("checksums").Array(func() {
 		d.Object(func() { d.Field("algorithm").Text("SHA256"); d.Field("checksumValue").Text(sum.String()) })
@@ -162,17 +154,9 @@ func (d *document) checksum(sum wardein.Digest) {
 func (d *document) release() {
 	r := &d.r.Release
 	d.Field("SPDXID").Text(releaseID)
-	if len(r.Parts) > 0 {
+	if parts := d.parts(); len(parts) > 0 {
 		d.Field("annotations").Array(func() {
-			for i := range r.Parts {
-				p := &r.Parts[i]
-				text := fmt.Sprintf("delivered: %s, %d bytes, sha256:%s, %s", report.Place(p.Path), p.Size, p.Digest, p.Delivered)
-				if p.Delivered == wardein.Missing {
-					text = fmt.Sprintf("not delivered: %s", p.Path)
-				}
-				if p.Role != "" {
-					text += ", " + p.Role
-				}
+			for _, text := range parts {
 				d.annotation(text)
 			}
 		})
@@ -196,15 +180,8 @@ func (d *document) component(i int) {
 	d.Field("SPDXID").Text(d.ids[i])
 	d.Field("annotations").Array(func() {
 		d.annotation("confidence: " + c.Confidence.String())
-		for _, x := range c.Declared {
-			text := strings.Join(strings.Fields(x.System+" package "+x.Package+" "+x.Version), " ")
-			if x.Source != "" && x.Source != x.Package {
-				text += ", source " + x.Source
-			}
-			if x.Distribution != "" {
-				text += ", " + x.Distribution
-			}
-			d.annotation("declared: " + text + ", in " + x.Quote.Node)
+		for k := range c.Declared {
+			d.annotation("declared: " + declared(&c.Declared[k]))
 		}
 	})
 	if file != "" {
