@@ -67,6 +67,13 @@ func (f *File) DynamicSymbols() ([]Symbol, error) {
 	return out, err
 }
 
+// DynamicTables are the places of the dynamic symbols and of the strings that
+// they, the version tables and the dynamic segment use.
+func (f *File) DynamicTables() (symbols, names Place) {
+	symbols, names, _ = f.symbolTables()
+	return symbols, names
+}
+
 // symbolTables finds the dynamic symbols and their names.
 func (f *File) symbolTables() (table, names Place, err error) {
 	for i := range f.Sections {

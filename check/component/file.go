@@ -188,11 +188,22 @@ func (f *file) readOnly(each func(off, n int64) error) error {
 	if any {
 		return nil
 	}
+	// Without section headers all that is loaded is looked at but the names
+	// of symbols and versions, which end alike (GLIBC_2.4).
+	_, names := f.exe.DynamicTables()
 	for _, s := range f.exe.Segments {
-		if s.Type == exe.SegmentLoad && s.InFile {
-			if err := each(int64(s.Off), int64(s.FileSize)); err != nil {
+		if s.Type != exe.SegmentLoad || !s.InFile {
+			continue
+		}
+		from, to := int64(s.Off), int64(s.Off+s.FileSize)
+		if names.Len > 0 && names.Off >= from && names.Off < to {
+			if err := each(from, names.Off-from); err != nil {
 				return err
 			}
+			from = min(to, names.Off+names.Len)
+		}
+		if err := each(from, to-from); err != nil {
+			return err
 		}
 	}
 	return nil

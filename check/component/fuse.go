@@ -118,9 +118,9 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 	if !program {
 		return
 	}
-	own := f.identity(path.Base(at), elf)
+	own := f.identity(baseName(at), elf)
 	if len(own) == 0 {
-		own = unlisted(path.Base(at), elf.Attr("soname"), lines)
+		own = unlisted(baseName(at), elf.Attr("soname"), lines)
 	}
 	own = single(own, rules, elf)
 	for _, x := range rules {
@@ -156,7 +156,7 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 	if s := stem(elf.Attr("soname")); s != "" {
 		names[strings.ToLower(s)] = true
 	}
-	names[strings.ToLower(stem(path.Base(at)))] = true
+	names[strings.ToLower(stem(baseName(at)))] = true
 	shown := false
 	for _, x := range facts {
 		if x.Kind == "getter" && (x.Attr("product") == p.Name || x.Attr("product") == "" && about(x.Attr("quote"), names)) {
@@ -177,7 +177,7 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 			named[v] = x
 		}
 	}
-	base := path.Base(at)
+	base := baseName(at)
 	v, sure := oneVersion(loners, elf, base)
 	if v != "" {
 		f.add(p, candidate{path: at, by: "identity", version: v, sure: sure, rank: rankLone}, loners[v])
@@ -269,7 +269,7 @@ func oneVersion(loners map[string]wardein.Fact, elf wardein.Fact, base string) (
 		if loners[v].Attr("with") != "" {
 			released = append(released, v)
 		}
-		if strings.Count(v, ".") == 2 {
+		if strings.Count(v, ".") >= 2 {
 			long = append(long, v)
 		}
 	}
@@ -366,6 +366,18 @@ func single(own []*product, rules []wardein.Fact, elf wardein.Fact) []*product {
 		return kept
 	}
 	return own
+}
+
+// first is the name of a region at the beginning of a file: a program with
+// something behind it.
+var first = regexp.MustCompile(`^0{8,}\.[a-z0-9-]+$`)
+
+// baseName is the last part of a path that a file system gave.
+func baseName(at string) string {
+	if b := path.Base(at); !first.MatchString(b) || !strings.Contains(at, "/") {
+		return b
+	}
+	return path.Base(path.Dir(at))
 }
 
 // unlisted names a product that no list has by what its file says: a library
