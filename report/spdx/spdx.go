@@ -39,6 +39,7 @@ type document struct {
 	ids      []string // of the components
 	blobs    map[string]wardein.Digest
 	vulns    []report.Vulnerability
+	of       map[int][]int // component → its vulnerabilities
 }
 
 const (
@@ -83,6 +84,10 @@ func begin(r *wardein.Report, t wardein.Tree, checks []wardein.Check) (*document
 	}
 	d.blobs = report.Blobs(t, paths)
 	d.vulns = report.Vulnerabilities(r, d.messages)
+	d.of = map[int][]int{}
+	for i := range d.vulns {
+		d.of[d.vulns[i].Component] = append(d.of[d.vulns[i].Component], i)
+	}
 	return d, nil
 }
 
@@ -242,8 +247,8 @@ func (d *document) references(i int) {
 	if purl := report.PURL(c); purl != "" {
 		reference("PACKAGE-MANAGER", "purl", purl, "")
 	}
-	for _, v := range d.vulns { // SPDX 2.3, annex K.1.1
-		if v.Component == i && strings.HasPrefix(v.ID, "CVE-") {
+	for _, k := range d.of[i] { // SPDX 2.3, annex K.1.1
+		if v := &d.vulns[k]; strings.HasPrefix(v.ID, "CVE-") {
 			reference("SECURITY", "advisory", "https://www.cve.org/CVERecord?id="+v.ID, string(v.Standing)+": "+v.Says)
 		}
 	}
