@@ -134,7 +134,7 @@ func keep(set, also map[string]bool) {
 var (
 	worded = regexp.MustCompile(`[A-Za-z]{4}`)
 	suite  = regexp.MustCompile(`^[A-Z0-9_-]*(AES|CBC|GCM|CCM|SHA|MD5|DES|CHACHA|CAMELLIA|ARIA|NULL)[A-Z0-9_-]*$|^-----`)
-	linked = regexp.MustCompile(`^[_/-]|^0x|^lib[^ ]*\.so|^[A-Z_]+_[0-9.]+$|GLIBC|^GCC|^\.`)
+	linked = regexp.MustCompile(`^[_/-]|^0x|^lib[^ ]*\.so|^[A-Z_]+_[0-9.]+$|GLIBC|^GCC|^\.|\.debug$|OpenSSL [0-9]`)
 )
 
 func contents(data []byte) (exports, texts map[string]bool) {

