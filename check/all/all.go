@@ -3,9 +3,12 @@
 package all
 
 import (
+	"cmp"
+
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/check/account"
 	"github.com/wardein/wardein/check/component"
+	"github.com/wardein/wardein/check/cryptolib"
 	"github.com/wardein/wardein/check/secret"
 	"github.com/wardein/wardein/check/service"
 	"github.com/wardein/wardein/check/vuln"
@@ -25,6 +28,7 @@ func With(data vuln.Data) []wardein.Check {
 		account.Check,
 		service.Check,
 		component.Check(),
+		cryptolib.Check(cmp.Or(data.AsOf, DataDate)),
 		vuln.Check(data),
 	}
 }
