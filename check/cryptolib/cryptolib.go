@@ -82,10 +82,10 @@ var doc = wardein.Doc{
 }
 
 var messages = map[string]string{
-	"cryptolib.copies":         "Copies of crypto libraries: full {full}, partial {partial}, fragments {fragment}, of {versions} in {files}: {list}.{oldest} Each copy must be corrected on its own.",
+	"cryptolib.copies":         "Crypto libraries stand in {files} in {versions}, as {full} full copies, {partial} partial and {fragment} fragments: {list}.{oldest} Each copy must be corrected on its own.",
 	"cryptolib.fix-copies":     "Link programs against one shared copy of one library, in one supported version.",
 	"cryptolib.until-copies":   "When a vulnerability of {names} is published, ask for each file listed here whether it was corrected.",
-	"cryptolib.end-of-life":    "{title} {version}{released} stands in {files}: upstream ended support of branch {branch} on {end} (judged at {asof}).",
+	"cryptolib.end-of-life":    "{title} {version}{released} stands in {files}, and upstream ended support of its branch {branch} on {end}: judged at {asof}.",
 	"cryptolib.fix-end":        "Move to a branch of {title} that upstream supports, or state who corrects this one until when.",
 	"cryptolib.until-end":      "Ask the vendor which corrections {title} {version} was given after {end}, and let only the networks that need them reach its services.",
 	"cryptolib.versions":       "{title} stands in this release in {count} versions: {list}.",
