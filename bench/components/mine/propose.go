@@ -73,6 +73,9 @@ func propose(o options) error {
 	}); err != nil {
 		return err
 	}
+	if data.cpe, err = pairs(filepath.Join(filepath.Dir(o.sources), "cpe.txt")); err != nil {
+		return err
+	}
 	skip, err := refused(filepath.Join(filepath.Dir(o.sources), "skip.txt"))
 	if err != nil {
 		return err
@@ -217,6 +220,7 @@ var shared = toSet(strings.Fields(`ping ping6 telnet telnetd in.telnetd ftp ftpd
 	zebra isisd vtysh pimd eigrpd nhrpd ldpd bfdd vrrpd sendmail mailq newaliases smtpd smtp local pipe virtual error bounce cleanup master pickup scan
 	send show comp mark pick inc mhl anno ali forw repl rmm rmf refile sortm whom burst busctl loginctl udevadm libvnc.so libjack.so libjacknet.so
 	libjackserver.so server client test demo example monitor scp sftp login su more init lp lpc lpq lpr lprm cancel xterm host comp convert
+	anvil imapd pop3d lmtp lmtpd libhttp.so libotp.so rmail libkshark.so libkshark-gui.so libkshark-plot.so
 	lpstat arping nc netcat dhclient-script mount.nfs monitord agent proxy daemon helper update dump`))
 
 var abouts = regexp.MustCompile(`(?i)^(?:a|an|the) | \(.*$| - .*$|[:;].*$`)
@@ -236,6 +240,16 @@ func refused(name string) (map[string][]string, error) {
 		}
 	}
 	return skip, nil
+}
+
+// pairs reads the products' names in the CPE dictionary.
+func pairs(name string) (map[string]string, error) {
+	list, err := refused(name)
+	out := map[string]string{}
+	for p, v := range list {
+		out[p] = v[0]
+	}
+	return out, err
 }
 
 func (m *mined) print(w io.Writer, chosen []*candidate, d *dataSet) {
@@ -265,7 +279,11 @@ func (m *mined) print(w io.Writer, chosen []*candidate, d *dataSet) {
 	for _, s := range slices.Sorted(maps.Keys(source)) {
 		names = append(names, source[s])
 	}
-	fmt.Fprintf(w, "[[product]]\nname = %s\npurl = %s\nabout = %s\nsource = %s\ndate = %q\n", str(m.name), str("pkg:generic/"+m.name), str(about),
+	fmt.Fprintf(w, "[[product]]\nname = %s\n", str(m.name))
+	if cpe := d.cpe[m.name]; cpe != "" {
+		fmt.Fprintf(w, "cpe = %s\n", str(cpe))
+	}
+	fmt.Fprintf(w, "purl = %s\nabout = %s\nsource = %s\ndate = %q\n", str("pkg:generic/"+m.name), str(about),
 		str("Debian packages "+strings.Join(names, ", ")), time.Now().Format("2006-01-02"))
 	printList(w, "packages", packages, 24)
 	maps.DeleteFunc(m.files, func(f string, _ bool) bool { return shared[f] })

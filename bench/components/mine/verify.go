@@ -17,6 +17,8 @@ type dataSet struct {
 	Product []struct {
 		Name     string   `toml:"name"`
 		Packages []string `toml:"packages"`
+		Sonames  []string `toml:"sonames"`
+		Files    []string `toml:"files"`
 		Rules    []struct {
 			Literal  string   `toml:"literal"`
 			Version  string   `toml:"version"`
@@ -25,6 +27,7 @@ type dataSet struct {
 		} `toml:"rule"`
 	} `toml:"product"`
 	name, alias map[string]bool
+	cpe         map[string]string
 }
 
 func readData(dir string) (*dataSet, error) {
@@ -93,6 +96,13 @@ func verify(o options) error {
 			text = append(text, r.Literal)
 		}
 	}
+	owner := map[string][]string{}
+	for _, p := range data.Product {
+		for _, s := range append(p.Sonames, p.Files...) {
+			owner[s] = append(owner[s], p.Name)
+		}
+	}
+	names := map[string]map[string]int{}
 	scan := newLiterals(text)
 	if err := o.each(func(k *kept) error {
 		product := productOf[k.Source]
@@ -102,6 +112,18 @@ func verify(o options) error {
 		forms := upstream(k.Version)
 		for i := range k.Files {
 			p := &k.Files[i]
+			for _, n := range []string{filepath.Base(p.Path), p.Soname} {
+				if at := strings.Index(n, ".so"); at > 0 {
+					n = n[:at+3]
+				}
+				if by := owner[n]; len(by) > 0 && !slices.Contains(by, product) {
+					key := n + " of " + strings.Join(by, ", ")
+					if names[key] == nil {
+						names[key] = map[string]int{}
+					}
+					names[key][k.Package]++
+				}
+			}
 			scan.find(p.Data, func(i, at int) {
 				r := rules[i]
 				if needs(p.Needed, r.not) != "" {
@@ -129,6 +151,7 @@ func verify(o options) error {
 	}); err != nil {
 		return err
 	}
+	showNames(names)
 	for _, r := range rules {
 		if len(r.wrong)+len(r.others) > 0 || r.right == 0 {
 			fmt.Printf("%s %q: right %d\n", r.product, r.literal, r.right)
@@ -137,6 +160,14 @@ func verify(o options) error {
 		}
 	}
 	return nil
+}
+
+// showNames prints names of files that the data gives to a product and that
+// another product has too.
+func showNames(names map[string]map[string]int) {
+	for _, n := range slices.Sorted(maps.Keys(names)) {
+		fmt.Printf("name %s: also in %s\n", n, strings.Join(slices.Sorted(maps.Keys(names[n])), " "))
+	}
 }
 
 func show(name string, m map[string]int) {
