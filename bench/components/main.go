@@ -23,9 +23,20 @@ func main() {
 	if len(os.Args) > 1 {
 		verb = os.Args[1]
 	}
+	if *wardein == "" && verb == "measure" {
+		*wardein = work + "/wardein"
+		if _, err := run(".", []string{"CGO_ENABLED=0"}, "go", "build", "-o", *wardein, "./cmd/wardein"); err != nil {
+			fmt.Fprintln(os.Stderr, "components:", err)
+			os.Exit(1)
+		}
+	}
 	err := do(verb, strings.Split(*suite, ","), strings.Split(*arch, ","), func(a *archive) error {
 		for _, v := range strings.Split(*variant, ",") {
-			if err := a.measure(v, *wardein, *verbose); err != nil {
+			do := func() error { return a.measure(v, *wardein, *verbose) }
+			if verb == "peers" {
+				do = func() error { return a.peer(v, *verbose) }
+			}
+			if err := do(); err != nil {
 				return err
 			}
 		}
@@ -52,12 +63,12 @@ func do(verb string, suites, archs []string, measure func(*archive) error) error
 				if err := x.build(); err != nil {
 					return err
 				}
-			case "measure":
+			case "measure", "peers":
 				if err := measure(x); err != nil {
 					return err
 				}
 			default:
-				return fmt.Errorf("verb %q: root, measure, names or symbols", verb)
+				return fmt.Errorf("verb %q: root, measure, peers, names or symbols", verb)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -72,14 +73,14 @@ func (a *archive) measure(variant, wardein string, verbose bool) error {
 	fmt.Printf("\n%s %s %s: %d MB, %d sources; wall %.1f s, CPU %.1f s (%.0f MB/s of CPU), peak %d MB\n", a.suite, a.arch, variant, info.Size()>>20, len(list),
 		wall.Seconds(), cmd.ProcessState.UserTime().Seconds()+cmd.ProcessState.SystemTime().Seconds(),
 		float64(info.Size())/1e6/(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()).Seconds(), use.Maxrss>>10)
-	confusion("wardein", list, found, verbose)
+	confusion("wardein", a.suite, list, found, verbose)
 	return nil
 }
 
 // confusion prints how many products a tool named with the right version,
 // with a wrong one, without any, or not at all, and what it named that is not
 // there.
-func confusion(tool string, list []*truth, found []product, verbose bool) {
+func confusion(tool, suite string, list []*truth, found []product, verbose bool) {
 	by := map[string][]product{}
 	for _, c := range found {
 		by[c.Name] = append(by[c.Name], c)
@@ -87,7 +88,7 @@ func confusion(tool string, list []*truth, found []product, verbose bool) {
 	right, nameless := 0, 0
 	var wrong, missing, without []string
 	known := map[string]bool{}
-	total, asked, rightAsked := 0, 0, 0
+	total, asked, rightAsked, prints := 0, 0, 0, 0
 	for _, t := range list {
 		known[t.name] = true
 		if t.elf == 0 {
@@ -104,6 +105,9 @@ func confusion(tool string, list []*truth, found []product, verbose bool) {
 				none = true
 			case t.has(c.Version):
 				ok = true
+				if c.by == "symbols" {
+					prints++
+				}
 			default:
 				bad = append(bad, c.Version+" ("+c.by+")")
 			}
@@ -136,7 +140,18 @@ func confusion(tool string, list []*truth, found []product, verbose bool) {
 		}
 	}
 	sort.Strings(other)
-	fmt.Printf("%-10s right %d of %d (of those asked for by name %d of %d), wrong version %d, no version %d, missing %d, other names %d with and %d without version\n", tool, right, total, rightAsked, asked, len(wrong), len(without), len(missing), len(other), nameless)
+	said := stated(suite)
+	n := 0
+	for _, w := range wrong {
+		f := strings.Fields(w)
+		if why := said[f[0]+" "+f[1]]; why != "" {
+			n++
+			if verbose {
+				fmt.Printf("  as stated by the program: %s: %s\n", w, why)
+			}
+		}
+	}
+	fmt.Printf("%-10s right %d of %d (of those asked for by name %d of %d; %d by fingerprint alone), wrong version %d (%d of them as the program states it), no version %d, missing %d, other names %d with and %d without version\n", tool, right, total, rightAsked, asked, prints, len(wrong), n, len(without), len(missing), len(other), nameless)
 	if verbose {
 		for _, x := range []struct {
 			what string
@@ -148,6 +163,21 @@ func confusion(tool string, list []*truth, found []product, verbose bool) {
 			}
 		}
 	}
+}
+
+//go:embed stated.tsv
+var statedList string
+
+// stated gives what programs of a release state of themselves, with reason, by
+// product and version.
+func stated(suite string) map[string]string {
+	m := map[string]string{}
+	for _, line := range strings.Split(statedList, "\n") {
+		if f := strings.Split(line, "\t"); len(f) == 4 && f[0] == suite {
+			m[f[1]+" "+f[2]] = f[3]
+		}
+	}
+	return m
 }
 
 func keys(m map[string]bool) (out []string) {

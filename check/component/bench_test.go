@@ -1,0 +1,56 @@
+package component
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/testkit/checktest"
+)
+
+// BenchmarkNode looks at the ELF files (32 MB of them) below the folder that
+// WARDEIN_BENCH names. The engine's pass that finds the literals is not in it:
+// see BenchmarkLiterals of package unpack.
+func BenchmarkNode(b *testing.B) {
+	root := os.Getenv("WARDEIN_BENCH")
+	if root == "" {
+		b.Skip("WARDEIN_BENCH names no folder")
+	}
+	c := Check()
+	var blobs []wardein.Blob
+	var total int64
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || total > 32<<20 {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil || len(data) < 4 || string(data[:4]) != "\x7fELF" {
+			return err
+		}
+		x := checktest.Blob(c, data)
+		hits := make([][]int64, len(c.Literals))
+		for i := range hits {
+			hits[i] = x.Hits(i)
+		}
+		x.Hits = func(i int) []int64 { return hits[i] }
+		blobs, total = append(blobs, x), total+x.Size
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(total)
+	b.ReportAllocs()
+	for b.Loop() {
+		facts := 0
+		for _, x := range blobs {
+			if err := c.Node(context.Background(), x, func(wardein.Fact) { facts++ }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(facts)/float64(len(blobs)), "facts/file")
+	}
+}
