@@ -282,7 +282,6 @@ func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err erro
 			} else if s.rank == vendor {
 				s.rank = upstream
 			}
-			s.WhyScheme = whyScheme(&s)
 			out = append(out, s)
 		}
 	}
@@ -297,6 +296,7 @@ func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err erro
 func (d *DB) Explain(m *Match) error {
 	for i := range m.Statements {
 		s := &m.Statements[i]
+		s.WhyScheme = whyScheme(s)
 		var date int
 		var publisher, vector sql.NullString
 		if err := d.records.QueryRow(s.record).Scan(&s.Record, &publisher, &date, &vector); err != nil {

@@ -37,6 +37,7 @@ func main() {
 	db := flag.String("db", "", "the database")
 	match := flag.Bool("match", false, "match 1,000 components against -db (a step of its own)")
 	flag.Parse()
+	feed.TuneCollector() // as wardein has it
 	var err error
 	switch {
 	case *dir != "":

@@ -18,6 +18,7 @@ import (
 
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/unpack"
+	"github.com/wardein/wardein/vulndb/feed"
 )
 
 // version is set by release builds: -ldflags "-X main.version=1.2.3".
@@ -54,7 +55,11 @@ func main() {
 		}
 		return
 	}
-	unpack.TuneCollector()
+	if len(os.Args) > 1 && os.Args[1] == "data" {
+		feed.TuneCollector()
+	} else {
+		unpack.TuneCollector()
+	}
 	os.Exit(run())
 }
 

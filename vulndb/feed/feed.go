@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -241,6 +242,13 @@ func (im *Import) Close() error {
 	}
 	return err
 }
+
+// memory is what the collector keeps an import below: an index of hundreds of
+// thousands of records and of an archive's members lives through all of it.
+const memory = 384 << 20
+
+// TuneCollector bounds the memory of a process that imports.
+func TuneCollector() { debug.SetMemoryLimit(memory) }
 
 // Feeds are what was imported, with their counts.
 func (im *Import) Feeds() []*vulndb.Feed { return im.kept }

@@ -76,6 +76,7 @@ type folder struct {
 	name string
 	hash hash.Hash // over the digests of its files
 	own  []*vulndb.Feed
+	head []byte
 }
 
 func (g *folder) end() {
@@ -127,12 +128,15 @@ func (g *folder) each(ctx context.Context, r io.Reader, size int64, name, day st
 	default:
 		return nil // README, signatures, schemas
 	}
-	head := bufio.NewReaderSize(r, 64<<10)
-	b, err := head.Peek(64 << 10)
-	if err != nil && err != io.EOF {
+	if g.head == nil {
+		g.head = make([]byte, 64<<10) // there may be a million files
+	}
+	n, err := io.ReadFull(r, g.head)
+	raw, whole := g.head[:n], err == io.EOF || err == io.ErrUnexpectedEOF
+	if err != nil && !whole {
 		return err
 	}
-	what := detect(b)
+	what := detect(raw)
 	if k, ok := kinds[what]; ok && k.walk != nil {
 		old := g.im.feeds
 		defer func() { g.im.feeds = old }()
@@ -140,13 +144,17 @@ func (g *folder) each(ctx context.Context, r io.Reader, size int64, name, day st
 		if at != nil {
 			return g.im.file(ctx, io.NewSectionReader(at, 0, size), size, path.Base(name), day)
 		}
-		return g.im.json(ctx, head, path.Base(name), day)
+		return g.im.json(ctx, bufio.NewReaderSize(io.MultiReader(bytes.NewReader(raw), r), 64<<10), path.Base(name), day)
 	}
-	raw, err := io.ReadAll(io.LimitReader(head, maxRecord+1))
-	if err != nil {
-		return err
+	if !whole {
+		rest, err := io.ReadAll(io.LimitReader(r, maxRecord+1))
+		if err != nil {
+			return err
+		}
+		raw = append(bytes.Clone(raw), rest...)
+		what = detect(raw)
 	}
-	if what = detect(raw); what == "" {
+	if what == "" {
 		if c := (cursor{b: raw}); len(raw) > 0 {
 			if c.skip(); c.err != nil {
 				what = g.sole() // broken: one of the records that stand here
