@@ -71,6 +71,8 @@ var doc = wardein.Doc{
 		"shares are of a sample of about 160 names and 160 texts of each release, not of all its code",
 		"LibreSSL and PolarSSL are told by their version text alone and compared with the library that they were forked from or became; no binary of them was measured",
 		"a library without a version text is told only by its nearest measured release, and no end of life is judged",
+		"the day of a release is known from OpenSSL's version text and from upstream's changelogs of Mbed TLS, PolarSSL, wolfSSL, CyaSSL, GnuTLS, Libgcrypt and LibTomCrypt",
+		"MatrixSSL, axTLS and CyaSSL are told by soname and names of their headers alone, TweetNaCl by the layout of one constant",
 		"ends of life stand for OpenSSL, Mbed TLS, Libgcrypt 1.5 and Botan 2; dates that could not be verified are not used",
 		"source trees are not compared",
 	},
@@ -82,7 +84,7 @@ var doc = wardein.Doc{
 }
 
 var messages = map[string]string{
-	"cryptolib.copies":         "Crypto libraries stand in {files} in {versions}, as {full} full copies, {partial} partial and {fragment} fragments: {list}.{oldest} Each copy must be corrected on its own.",
+	"cryptolib.copies":         "Crypto libraries stand in {files} in {versions} (full copies {full}, partial {partial}, fragments {fragment}): {list}.{oldest} Each copy must be corrected on its own.",
 	"cryptolib.fix-copies":     "Link programs against one shared copy of one library, in one supported version.",
 	"cryptolib.until-copies":   "When a vulnerability of {names} is published, ask for each file listed here whether it was corrected.",
 	"cryptolib.end-of-life":    "{title} {version}{released} stands in {files}, and upstream ended support of its branch {branch} on {end}: judged at {asof}.",

@@ -95,7 +95,8 @@ type database struct {
 	constants []constant
 	exports   map[string][]member // a fork exports the same names
 	texts     map[string]member
-	maybe     [1 << 12]bool // by sieve: spares most look-ups
+	days      map[string]string // of "library version", YYYY-MM-DD
+	maybe     [1 << 12]bool     // by sieve: spares most look-ups
 }
 
 // known is the embedded data. That it can be read is a test's concern.
@@ -108,7 +109,7 @@ var known = sync.OnceValue(func() *database {
 })
 
 func load(fsys fs.FS) (*database, error) {
-	d := &database{exports: map[string][]member{}, texts: map[string]member{}}
+	d := &database{exports: map[string][]member{}, texts: map[string]member{}, days: map[string]string{}}
 	var list struct {
 		Library []*library `toml:"library"`
 	}
@@ -141,6 +142,9 @@ func load(fsys fs.FS) (*database, error) {
 		}
 		d.constants = append(d.constants, constant{t, string(b), "little-endian"})
 	}
+	if err := d.released(fsys); err != nil {
+		return nil, err
+	}
 	sets, err := fs.Glob(fsys, "data/sets/*.txt")
 	if err != nil {
 		return nil, err
@@ -155,6 +159,25 @@ func load(fsys fs.FS) (*database, error) {
 		}
 	}
 	return d, nil
+}
+
+// released reads the days of releases.
+func (d *database) released(fsys fs.FS) error {
+	data, err := fs.ReadFile(fsys, "data/days.txt")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(data)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		f := strings.Fields(line)
+		if len(f) != 3 || d.library(f[0]) == nil || !dated.MatchString(f[2]) {
+			return fmt.Errorf("data/days.txt: %q is no library, version and day", line)
+		}
+		d.days[f[0]+" "+f[1]] = f[2]
+	}
+	return nil
 }
 
 func decode(fsys fs.FS, name string, into any) error {

@@ -334,6 +334,9 @@ func (f *file) copyOf(l *library, e *evidence, home bool) {
 	if len(versions) > 0 {
 		at = versions[0]
 	}
+	if at.released == "" {
+		at.released = known().days[l.Name+" "+at.version]
+	}
 	shown := at.text[:min(len(at.text), maxQuote)]
 	f.state("copy", at.off, int64(len(shown)), note("library", l.Name), note("completeness", completeness), note("share", fmt.Sprint(share)), note("by", by),
 		note("version", at.version), note("released", at.released), note("versions", strings.Join(all, " ")), note("nearest", nearest),

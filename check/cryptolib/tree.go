@@ -95,7 +95,7 @@ func (on judge) copies(copies []*held) wardein.Finding {
 	slices.Sort(names)
 	old := ""
 	if oldest != nil {
-		old = fmt.Sprintf(" Oldest release that states its day: %s of %s.", oldest.release(), oldest.released)
+		old = fmt.Sprintf(" Oldest release whose day is known: %s of %s.", oldest.release(), oldest.released)
 	}
 	return finding("cryptolib.copies", wardein.Info, wardein.Certain, "cryptolib.fix-copies", "cryptolib.until-copies", []wardein.Note{
 		note("full", strconv.Itoa(count["full"])), note("partial", strconv.Itoa(count["partial"])), note("fragment", strconv.Itoa(count["fragment"])),
