@@ -30,7 +30,7 @@ func (f *fuser) declare(at string, x wardein.Fact) {
 
 var (
 	epoch    = regexp.MustCompile(`^\d+:`)
-	repacked = regexp.MustCompile(`[+~.-]?(?:dfsg|ds|repack|really|debian|git|svn|hg|cvs|snapshot|\+b\d).*$`)
+	repacked = regexp.MustCompile(`(?:[+~]20\d{6}|[+~.-]?(?:dfsg|ds|repack|really|debian|git|svn|hg|cvs|snapshot|samba|\+b\d)).*$`)
 	revision = regexp.MustCompile(`-r?\d+$`)
 )
 
@@ -63,7 +63,7 @@ func upstream(system, v string) string {
 
 // name is the component that a package is of.
 func (d *declared) name(data *database) string {
-	for _, s := range []string{d.Source, d.Package} {
+	for _, s := range []string{d.Package, d.Source} {
 		if p := data.byAlias[strings.ToLower(s)]; p != nil && libraryOf[d.System] == "" {
 			return p.Name
 		}

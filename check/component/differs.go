@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
@@ -16,10 +17,14 @@ func differs(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error
 		if c.Confidence < wardein.Likely || c.Version == "" || len(c.Seen) == 0 {
 			continue
 		}
+		// A plug-in that is packaged apart has a version of its own.
 		said := map[string]bool{}
+		if slices.ContainsFunc(c.Declared, func(d wardein.Declaration) bool { return same(c.Version, upstream(d.System, d.Version)) }) {
+			continue
+		}
 		for _, d := range c.Declared {
 			v := upstream(d.System, d.Version)
-			if said[v] || same(c.Version, v) || c.Name == "linux" || foundToo(list, c.Name, v) {
+			if said[v] || c.Name == "linux" || foundToo(list, c.Name, v) {
 				continue
 			}
 			said[v] = true

@@ -146,6 +146,12 @@ func (f *file) rules() error {
 			if r.Own {
 				own = "only"
 			}
+			for a < z && !printable(buf[a]) {
+				a++
+			}
+			for z > a && !printable(buf[z-1]) {
+				z--
+			}
 			if f.module && r.product.Name == "linux" {
 				continue // a module's version is not the running kernel's
 			}

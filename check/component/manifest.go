@@ -97,7 +97,6 @@ type reader struct {
 	kind   string
 	out    func(wardein.Fact)
 	fields map[string]string
-	key    string
 	off, n int64 // of the entry's line that names the package
 	stated int
 }

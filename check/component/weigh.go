@@ -1,0 +1,125 @@
+package component
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/wardein/wardein"
+)
+
+// choose keeps the candidates that stand. Rules show versions of their own,
+// each; what is weaker is weighed, and only one version is left.
+func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) {
+	best := rankNone
+	for _, c := range e.list {
+		if c.version != "" {
+			best = min(best, c.rank)
+		}
+	}
+	strong := map[string]bool{}
+	if best <= rankGetter {
+		for _, c := range e.list {
+			if c.version != "" && c.rank == best {
+				strong[c.version] = true
+			}
+		}
+	} else if v := e.weigh(best); v != "" {
+		strong[v] = true
+	}
+	for v := range strong {
+		for w := range strong {
+			if shortened(v, w) {
+				delete(strong, v)
+			}
+		}
+	}
+	// A library that says 1.1 and whose file is named by the release 1.1.2.
+	for _, v := range slices.Sorted(maps.Keys(strong)) {
+		longer := v
+		for _, c := range e.list {
+			if c.rank == rankName && shortened(v, c.version) && c.version > longer {
+				longer = c.version
+			}
+		}
+		delete(strong, v)
+		strong[longer] = true
+	}
+	versions = map[string][]candidate{}
+	for _, c := range e.list {
+		if strong[c.version] {
+			versions[c.version] = append(versions[c.version], c)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	kept := rest[:0]
+	for _, c := range rest {
+		short := c.version == "" || c.rank == rankNone
+		for v := range strong {
+			short = short || shortened(c.version, v)
+		}
+		if short {
+			kept = append(kept, c)
+		}
+	}
+	return versions, kept
+}
+
+// weigh adds up what files show of a version without a rule or getter, and
+// returns the version that most speaks for, "" where two are level. A short
+// number weighs little: of a product that only Debian's names tell it must
+// stand in two files.
+func (e *evidence) weigh(best int) string {
+	weight := map[string]int{}
+	counted := map[[2]string]int{}
+	for _, c := range e.list {
+		if c.version == "" {
+			continue
+		}
+		w := 3
+		switch {
+		case c.rank >= rankSymbols:
+			if best < rankSymbols {
+				continue
+			}
+			w = 1
+		case c.rank == rankLone && c.sure == wardein.Possible:
+			w = 1
+		case c.rank == rankLone, c.rank == rankNamed && c.exact && strings.Count(c.version, ".") < 2:
+			w = 2
+		case c.rank == rankNamed && strings.Count(c.version, ".") < 2:
+			w = 1
+		}
+		at := [2]string{c.path, c.version}
+		weight[c.version] += max(0, w-counted[at])
+		counted[at] = max(w, counted[at])
+	}
+	own := maps.Clone(weight)
+	for v := range weight {
+		for w := range weight {
+			if shortened(v, w) {
+				weight[w] += own[v]
+			}
+		}
+	}
+	most, level := "", false
+	for v, n := range weight {
+		switch {
+		case n > weight[most]:
+			most, level = v, false
+		case n == weight[most]:
+			level = true
+		}
+	}
+	if level || e.product.file == "" && weight[most] < 2 && best < rankSymbols {
+		return ""
+	}
+	return most
+}
+
+// shortened tells whether v is w said shorter: 2.4 of 2.4.9, 9.2 of 9.2p1.
+func shortened(v, w string) bool {
+	rest, ok := strings.CutPrefix(w, v)
+	return ok && len(rest) > 1 && (rest[0] == '.' || rest[0] == 'p' || rest[0] == '-')
+}
