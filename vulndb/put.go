@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // put writes the sorted rows, each product's as one blob, with what it had.
@@ -64,6 +65,19 @@ func (w *Writer) put() error {
 		return err
 	}
 	return flush()
+}
+
+// recount brings the feeds' counts to what of them is left, and forgets feeds
+// of which nothing is.
+func (w *Writer) recount() error {
+	if w.stale == 0 && len(w.dead) == 0 {
+		return nil
+	}
+	_, err := w.tx.Exec(`CREATE TEMP TABLE left_of AS SELECT feed, count(*) AS records, sum(says) AS says FROM record GROUP BY feed;
+UPDATE feed SET records = coalesce((SELECT records FROM left_of WHERE feed = id), 0), assertions = coalesce((SELECT says FROM left_of WHERE feed = id), 0) WHERE source NOT IN ('` + KEV + `', '` + EPSS + `');
+DELETE FROM feed WHERE records = 0 AND malformed = 0 AND id < ` + strconv.FormatInt(w.firstFeed, 10) + ` AND source NOT IN ('` + KEV + `', '` + EPSS + `');
+DROP TABLE left_of`)
+	return err
 }
 
 // remember keeps which records are gone: their statements stay where they

@@ -394,7 +394,7 @@ func (w *Writer) Commit() (err error) {
 			return err
 		}
 	}
-	if err := w.putEPSS(); err != nil {
+	if err := errors.Join(w.putEPSS(), w.recount()); err != nil {
 		return err
 	}
 	if _, err := w.tx.Exec(indexes); err != nil {

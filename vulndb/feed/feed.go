@@ -245,7 +245,7 @@ func (im *Import) Close() error {
 
 // memory is what the collector keeps an import below: an index of hundreds of
 // thousands of records and of an archive's members lives through all of it.
-const memory = 384 << 20
+const memory = 300 << 20
 
 // TuneCollector bounds the memory of a process that imports.
 func TuneCollector() { debug.SetMemoryLimit(memory) }

@@ -247,6 +247,11 @@ func TestReplace(t *testing.T) {
 		if at15 != want.at15 || at25 != want.at25 {
 			t.Errorf("after import %d: %d and %d matches, want %d and %d", i+1, at15, at25, want.at15, want.at25)
 		}
+		for _, s := range db.Sources() {
+			if s.Records != 5000 || s.Assertions != 5000 {
+				t.Errorf("after import %d: %d records, %d statements in %d feeds", i+1, s.Records, s.Assertions, s.Feeds)
+			}
+		}
 		if i == 0 {
 			size = db.Size()
 		} else if db.Size() > size+size/4 {
