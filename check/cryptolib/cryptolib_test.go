@@ -41,3 +41,13 @@ func BenchmarkNode(b *testing.B) {
 	copy(data[2<<20:], "\x00OpenSSL 1.0.2k  26 Jan 2017\x00")
 	checktest.Benchmark(b, Check("2026-11-22"), data)
 }
+
+// The data is read whenever the program starts.
+func BenchmarkLoad(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := load(embedded); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
