@@ -259,7 +259,10 @@ func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err erro
 		if one.bad {
 			return nil, errPacked
 		}
-		source := d.source(int(ch.feed))
+		if len(hits) == 0 {
+			continue
+		}
+		source, names := d.source(int(ch.feed)), ch.names()
 		for i := range hits {
 			h := &hits[i]
 			// In each group, what names the version goes before the default.
@@ -267,7 +270,7 @@ func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err erro
 				continue
 			}
 			s := Statement{Source: source, Product: w.product, Version: w.version, Said: h.said(), Status: h.Status, Scheme: h.scheme, Only: string(h.only),
-				rank: w.rank, record: ch.record, group: h.group, scoped: h.flags&hasScope != 0, score: ch.score, names: ch.names}
+				rank: w.rank, record: ch.record, group: h.group, scoped: h.flags&hasScope != 0, score: ch.score, names: names}
 			s.ByName = w.byName
 			if byName {
 				if s.ByName, err = vendorOf(&s, c); err != nil {

@@ -126,7 +126,8 @@ type packed struct {
 type chunk struct {
 	record, feed uint32
 	score        int
-	names        []string
+	year, number uint64 // of its one CVE, where text is empty
+	text         []byte // its names
 	head, body   []byte // head: from feed to the names
 }
 
@@ -168,16 +169,21 @@ func (p *packed) next(c *chunk) bool {
 	}
 	p.record += uint32(p.uvarint())
 	from := p.b
-	c.record, c.feed, c.score, c.names = p.record, uint32(p.uvarint()), int(p.byte()), nil
-	if text := p.bytes(); len(text) == 0 {
-		y, n := p.uvarint(), p.uvarint()
-		c.names = []string{cveName(y, n)}
-	} else {
-		c.names = strings.Fields(string(text))
+	c.record, c.feed, c.score = p.record, uint32(p.uvarint()), int(p.byte())
+	if c.text = p.bytes(); len(c.text) == 0 {
+		c.year, c.number = p.uvarint(), p.uvarint()
 	}
 	c.head = from[:len(from)-len(p.b)]
 	c.body = p.bytes()
 	return !p.bad
+}
+
+// names are the vulnerabilities that a record is about.
+func (c *chunk) names() []string {
+	if len(c.text) == 0 {
+		return []string{cveName(c.year, c.number)}
+	}
+	return strings.Fields(string(c.text))
 }
 
 func cveName(year, n uint64) string {
