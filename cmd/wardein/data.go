@@ -39,7 +39,7 @@ type dbFlags struct {
 }
 
 func (f *dbFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.db, "db", "", "the vulnerability database in this `FILE` (default: wardein/vulnerabilities.db in the user's data folder)")
+	cmd.Flags().StringVar(&f.db, "db", "", "the vulnerability database in this `FILE`, or \"sample\" (default: wardein/vulnerabilities.db in the user's data folder)")
 }
 
 // defaultDB is the database below the user's data folder: unlike the store it
@@ -322,7 +322,7 @@ func copyDB(from, path string) error {
 	return os.Rename(out.Name(), path)
 }
 
-// row is a feed as it is printed.
+// writeFeeds writes what an import read.
 func writeFeeds(out *bufio.Writer, feeds []*vulndb.Feed, path string, asJSON bool) error {
 	if asJSON {
 		w := &canon.Writer{}
