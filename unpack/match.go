@@ -9,11 +9,14 @@ import (
 
 // matcher finds every occurrence of a fixed set of byte strings in one pass.
 // A table over byte pairs rejects almost every position with one load; the
-// few that pass are compared in full. Each string is keyed by the pair in it
-// that is rarest in firmware, so that text and zero runs cost little.
+// few that pass must be one of the known four bytes before any string is
+// compared. Each string is keyed by the pair in it that is rarest in firmware,
+// so that text and zero runs cost little.
 type matcher struct {
 	table    [1 << 16]uint8 // pair → 1 + index into buckets; several pairs may share 255
 	buckets  [256][]pattern
+	gate     [1 << 10]uint64 // bits of the four bytes from a key pair on
+	open     [256]bool       // buckets with a string that has no such four bytes
 	longest  int
 	anchored []pattern // tried at the first byte of a node only
 }
@@ -53,13 +56,28 @@ func (m *matcher) add(p pattern) {
 		}
 		m.table[key] = slot
 	}
+	if p.mask == "" && p.at+4 <= len(p.bytes) {
+		h := gateOf(p.bytes[p.at:])
+		m.gate[h>>6] |= 1 << (h & 63)
+	} else {
+		m.open[slot] = true
+	}
 	m.buckets[slot] = append(m.buckets[slot], p)
 	m.longest = max(m.longest, len(p.bytes))
 }
 
+// gateOf hashes the first four bytes.
+func gateOf[S ~string | ~[]byte](b S) uint32 {
+	return (uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24) * 0x9E3779B1 >> 16
+}
+
+// small are weights of the letters a to z in the words of programs.
+var small = [26]int{16, 5, 10, 11, 24, 6, 6, 5, 18, 2, 3, 12, 8, 15, 15, 9, 2, 16, 16, 20, 8, 4, 3, 3, 4, 2}
+
 // rarestPair picks the offset of the adjacent byte pair that occurs least in
-// firmware images. The weights are coarse: zero and 0xFF fill, spaces and
-// small letters are common, the rest is not.
+// firmware images, where two more bytes follow it if that can be. The weights
+// are coarse: zero and 0xFF fill, spaces and small letters are common, the rest
+// is not.
 func rarestPair(s, mask string) int {
 	if mask != "" {
 		return 0 // the first two mask bytes are 0xFF by contract
@@ -71,7 +89,7 @@ func rarestPair(s, mask string) int {
 		case b == 0xFF, b == ' ':
 			return 20
 		case b >= 'a' && b <= 'z':
-			return 12
+			return small[b-'a']
 		case b < 0x10, b >= '0' && b <= '9':
 			return 8
 		case b >= 'A' && b <= 'Z', b == '_', b == '.', b == '/':
@@ -80,7 +98,7 @@ func rarestPair(s, mask string) int {
 		return 3
 	}
 	best, at := 1<<30, 0
-	for i := 0; i+1 < len(s); i++ {
+	for i := 0; i+1 < len(s) && (i == 0 || i+4 <= len(s)); i++ {
 		w := weight(s[i]) * weight(s[i+1])
 		if s[i] == s[i+1] {
 			w *= 2
@@ -104,7 +122,7 @@ func (m *matcher) scan(p []byte, from, to int, hit func(id, off int)) {
 		if t[uint16(w)]|t[uint16(w>>8)]|t[uint16(w>>16)]|t[uint16(w>>24)]|
 			t[uint16(w>>32)]|t[uint16(w>>40)]|t[uint16(w>>48)]|t[last] != 0 {
 			for k := i; k < i+8; k++ {
-				if slot := t[uint16(p[k])|uint16(p[k+1])<<8]; slot != 0 {
+				if slot := t[uint16(p[k])|uint16(p[k+1])<<8]; slot != 0 && m.passes(p, k, slot) {
 					m.compare(p, k, slot, hit)
 				}
 			}
@@ -115,6 +133,15 @@ func (m *matcher) scan(p []byte, from, to int, hit func(id, off int)) {
 			m.compare(p, i, slot, hit)
 		}
 	}
+}
+
+// passes tells whether the bytes at k can be those of a string in a bucket.
+func (m *matcher) passes(p []byte, k int, slot uint8) bool {
+	if k+4 > len(p) || m.open[slot] {
+		return true
+	}
+	h := gateOf(p[k : k+4])
+	return m.gate[h>>6]>>(h&63)&1 != 0
 }
 
 func (m *matcher) compare(p []byte, k int, slot uint8, hit func(id, off int)) {
