@@ -8,6 +8,7 @@ import (
 const (
 	maxDynSymbols  = 1 << 20
 	maxSymbolNames = 32 << 20
+	maxSymbolName  = 1024
 
 	dynSymtab = 6
 	dynHash   = 4
@@ -56,7 +57,7 @@ func (f *File) DynamicSymbols() ([]Symbol, error) {
 			s.Value, s.Size, s.Info, s.Section = uint64(f.Order.Uint32(b[4:])), uint64(f.Order.Uint32(b[8:])), b[12], f.Order.Uint16(b[14:])
 		}
 		if at := int64(f.Order.Uint32(b)); at < int64(len(text)) {
-			name := text[at:min(int64(len(text)), at+maxString)]
+			name := text[at:min(int64(len(text)), at+maxSymbolName)]
 			if end := bytes.IndexByte(tb[at:at+int64(len(name))], 0); end >= 0 {
 				name = name[:end]
 			}

@@ -176,8 +176,16 @@ func quote(b []byte) string {
 
 // readOnly gives the file's parts in which constants stand: not its code, not
 // its tables.
-func (f *file) readOnly(each func(off, n int64) error) error {
+func (f *file) readOnly(look func(off, n int64) error) error {
 	any := false
+	// Tables that name the same bytes again and again are not followed.
+	budget := 2 * f.blob.Size
+	each := func(off, n int64) error {
+		if budget -= n; n <= 0 || budget < 0 {
+			return nil
+		}
+		return look(off, n)
+	}
 	for i := range f.exe.Sections {
 		s := &f.exe.Sections[i]
 		if s.Type != exe.SectionProgbits || s.Flags&exe.SectionAlloc == 0 || s.Flags&exe.SectionExec != 0 || !s.InFile {

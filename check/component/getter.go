@@ -29,12 +29,16 @@ func (g *getter) decode(v uint64) (string, error) {
 // maxGetter is how much code of a function is read.
 const maxGetter = 64
 
+// maxGetters is how many functions of a file are read.
+const maxGetters = 256
+
 // getters reads the functions that return a version, where their few
 // instructions do nothing else.
 func (f *file) getters() {
+	tried := 0
 	for i := range f.symbols {
 		s := &f.symbols[i]
-		if !s.Defined() {
+		if !s.Defined() || tried == maxGetters {
 			continue
 		}
 		g, ok := known().getters[s.Name]
@@ -45,6 +49,7 @@ func (f *file) getters() {
 		if !s.IsFunc() {
 			continue
 		}
+		tried++
 		v, ok := f.returned(value)
 		if !ok {
 			continue
