@@ -9,16 +9,16 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
-)
 
-var update = flag.Bool("update", false, "rewrite docs/verbs.md")
+	"github.com/wardein/wardein/internal/testkit"
+)
 
 // docs/verbs.md is what help says.
 func TestVerbs(t *testing.T) {
 	const handbook = "../../docs/verbs.md"
 	var b bytes.Buffer
 	writeVerbs(&b, rootCmd())
-	if *update {
+	if flag.Lookup("update").Value.String() == "true" { // the flag is testkit's
 		if err := os.WriteFile(handbook, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -45,11 +45,7 @@ func TestMan(t *testing.T) {
 			t.Errorf("manual page lacks %q", want)
 		}
 	}
-	groff, err := exec.LookPath("groff")
-	if err != nil {
-		t.Skip("no groff")
-	}
-	cmd := exec.Command(groff, "-man", "-Tutf8", "-ww", "-z")
+	cmd := exec.Command(testkit.Tool(t, "groff"), "-man", "-Tutf8", "-ww", "-z")
 	cmd.Stdin = &b
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("groff: %v\n%s", err, out)
