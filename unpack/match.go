@@ -1,6 +1,7 @@
 package unpack
 
 import (
+	_ "embed" // for pairs
 	"encoding/binary"
 	"slices"
 
@@ -39,9 +40,49 @@ type magicRef struct {
 // format, which begins where the node does.
 const inside = -1
 
-func (m *matcher) add(p pattern) {
-	p.at = rarestPair(p.bytes, p.mask)
-	key := uint16(p.bytes[p.at]) | uint16(p.bytes[p.at+1])<<8
+// pairs tells how common pairs of bytes are in firmware (data/README.md).
+//
+//go:embed data/pairs.bin
+var pairs string
+
+// add keys all patterns. A pair that is looked for anyway costs nothing more,
+// so those with the least choice go first.
+func (m *matcher) add(list []pattern) {
+	const taken = -1
+	best := func(p *pattern) (at, cost int) {
+		cost = 256
+		// Two more bytes shall follow the pair, if that can be.
+		for i := 0; i+1 < len(p.bytes) && (i == 0 || i+4 <= len(p.bytes)); i++ {
+			c := int(pairs[pairAt(p.bytes, i)])
+			if m.table[pairAt(p.bytes, i)] != 0 {
+				c = taken
+			}
+			if c < cost {
+				at, cost = i, c
+			}
+			if p.mask != "" {
+				break // the first two mask bytes are 0xFF by contract
+			}
+		}
+		return at, cost
+	}
+	costs := make(map[int]int, len(list))
+	for i := range list {
+		_, costs[list[i].id] = best(&list[i])
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b pattern) int { return costs[b.id] - costs[a.id] })
+	for _, p := range list {
+		p.at, _ = best(&p)
+		m.key(p)
+	}
+}
+
+func pairAt[S ~string | ~[]byte](b S, i int) uint16 { return uint16(b[i]) | uint16(b[i+1])<<8 }
+
+// key adds a pattern under the pair at p.at.
+func (m *matcher) key(p pattern) {
+	key := pairAt(p.bytes, p.at)
 	slot := m.table[key]
 	if slot == 0 {
 		// Buckets are dealt out one per pair while they last; when they are
@@ -69,45 +110,6 @@ func (m *matcher) add(p pattern) {
 // gateOf hashes the first four bytes.
 func gateOf[S ~string | ~[]byte](b S) uint32 {
 	return (uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24) * 0x9E3779B1 >> 16
-}
-
-// small are weights of the letters a to z in the words of programs.
-var small = [26]int{16, 5, 10, 11, 24, 6, 6, 5, 18, 2, 3, 12, 8, 15, 15, 9, 2, 16, 16, 20, 8, 4, 3, 3, 4, 2}
-
-// rarestPair picks the offset of the adjacent byte pair that occurs least in
-// firmware images, where two more bytes follow it if that can be. The weights
-// are coarse: zero and 0xFF fill, spaces and small letters are common, the rest
-// is not.
-func rarestPair(s, mask string) int {
-	if mask != "" {
-		return 0 // the first two mask bytes are 0xFF by contract
-	}
-	weight := func(b byte) int {
-		switch {
-		case b == 0:
-			return 40
-		case b == 0xFF, b == ' ':
-			return 20
-		case b >= 'a' && b <= 'z':
-			return small[b-'a']
-		case b < 0x10, b >= '0' && b <= '9':
-			return 8
-		case b >= 'A' && b <= 'Z', b == '_', b == '.', b == '/':
-			return 5
-		}
-		return 3
-	}
-	best, at := 1<<30, 0
-	for i := 0; i+1 < len(s) && (i == 0 || i+4 <= len(s)); i++ {
-		w := weight(s[i]) * weight(s[i+1])
-		if s[i] == s[i+1] {
-			w *= 2
-		}
-		if w < best {
-			best, at = w, i
-		}
-	}
-	return at
 }
 
 // scan calls hit for every pattern whose key pair begins in p[from:to]. p may
@@ -178,6 +180,7 @@ type patterns struct {
 
 func newPatterns(formats []wardein.Format, literals []string) *patterns {
 	ps := &patterns{literals: len(literals)}
+	var list []pattern
 	for i, f := range formats {
 		for _, mg := range f.Magic {
 			p := pattern{bytes: mg.Bytes, mask: mg.Mask, id: len(ps.magics)}
@@ -189,13 +192,14 @@ func newPatterns(formats []wardein.Format, literals []string) *patterns {
 			if mg.Anchored {
 				ps.anchored = append(ps.anchored, p)
 			} else {
-				ps.add(p)
+				list = append(list, p)
 			}
 		}
 	}
 	for i, s := range literals {
-		ps.add(pattern{bytes: s, id: len(ps.magics) + i})
+		list = append(list, pattern{bytes: s, id: len(ps.magics) + i})
 	}
+	ps.add(list)
 	return ps
 }
 
