@@ -31,7 +31,7 @@ func (f *fuser) declare(at string, x wardein.Fact) {
 var (
 	epoch    = regexp.MustCompile(`^\d+:`)
 	repacked = regexp.MustCompile(`(?:[+~]20\d{6}|[+~.-]?(?:dfsg|ds|repack|really|debian|git|svn|hg|cvs|snapshot|samba|\+b\d)).*$`)
-	revision = regexp.MustCompile(`-r?\d+$`)
+	revision = regexp.MustCompile(`-r?\d+(\.\d+)*$`)
 )
 
 // upstream is a package's version without what the distribution added.
