@@ -11,7 +11,7 @@ SHELL := /bin/bash
 N ?= 1000000
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # only what exists: rooms are added over time
-CONCURRENT := $(patsubst %,./%/...,$(wildcard unpack inspect store serve cmd))
+CONCURRENT := $(patsubst %,./%/...,$(wildcard unpack inspect store serve))
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o wardein ./cmd/wardein
@@ -25,6 +25,7 @@ test:
 
 race:
 	CGO_ENABLED=1 go test -race -short $(CONCURRENT)
+	CGO_ENABLED=1 go test -race -short -run 'TestPartial|TestInterrupt|TestScripts/walk' ./cmd/wardein
 
 lint:
 	files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt'ed: $$files"; exit 1; fi
