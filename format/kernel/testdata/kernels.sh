@@ -1,5 +1,5 @@
 #!/bin/sh
-# kernels.sh FOLDER makes a folder for TestKernels out of Debian's kernels. It
+# kernels.sh FOLDER makes a folder for TestKernels (-tags measure) out of Debian's kernels. It
 # needs apt-get, wardein on the path, and vmlinux-to-elf (pip) for the truth.
 # Nothing of it is part of make test.
 set -eu
