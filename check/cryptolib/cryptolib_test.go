@@ -1,23 +1,10 @@
 package cryptolib
 
 import (
-	"context"
 	"testing"
 
-	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/testkit/checktest"
 )
-
-func look(t testing.TB, c wardein.Check, b wardein.Blob) (facts []wardein.Fact) {
-	t.Helper()
-	if ok, _ := c.Wants(b); !ok {
-		return nil
-	}
-	if err := c.Node(context.Background(), b, func(f wardein.Fact) { facts = append(facts, f) }); err != nil {
-		t.Log(err)
-	}
-	return facts
-}
 
 func TestGolden(t *testing.T) { checktest.Golden(t, Check("2026-11-22")) }
 

@@ -3,6 +3,7 @@
 package cryptolib
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/testkit/checktest"
 )
 
@@ -121,4 +123,15 @@ func TestMeasure(t *testing.T) {
 	}
 	sort.Strings(lines)
 	t.Logf("%d programs, %d MB, %.0f MB/s in Wants and Node:\n%s", programs, size>>20, float64(size)/1e6/took.Seconds(), strings.Join(lines, "\n"))
+}
+
+func look(t testing.TB, c wardein.Check, b wardein.Blob) (facts []wardein.Fact) {
+	t.Helper()
+	if ok, _ := c.Wants(b); !ok {
+		return nil
+	}
+	if err := c.Node(context.Background(), b, func(f wardein.Fact) { facts = append(facts, f) }); err != nil {
+		t.Log(err)
+	}
+	return facts
 }
