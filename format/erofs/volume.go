@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/marks"
 )
 
 // volume is one file system that is being read.
@@ -26,15 +27,9 @@ type volume struct {
 	xattrs   map[uint32]wardein.Xattr
 	infixes  []string
 	handed   int64 // bytes of attributes handed out
-	marks    []mark
+	marks    marks.List
 	gaps     int
 	packedIn []run // content of the packed inode
-}
-
-// mark is a run of metadata.
-type mark struct {
-	off, len int64
-	is       string
 }
 
 // run is a part of a file's content: length n from la on.
@@ -90,34 +85,12 @@ func noEOF(err error) error {
 	return err
 }
 
-func (v *volume) mark(off, n int64, is string) {
-	n = min(n, v.r.Size()-off)
-	if off < 0 || n <= 0 {
-		return
-	}
-	if k := len(v.marks); k > 0 && v.marks[k-1].is == is && v.marks[k-1].off+v.marks[k-1].len == off {
-		v.marks[k-1].len += n
-		return
-	}
-	v.marks = append(v.marks, mark{off, n, is})
-}
+func (v *volume) mark(off, n int64, is string) { v.marks.Add(off, n, v.r.Size(), is) }
 
-// flush hands out the marks, neighbours of one kind as one.
+// flush hands out the marks.
 func (v *volume) flush() {
-	sort.SliceStable(v.marks, func(i, j int) bool { return v.marks[i].off < v.marks[j].off })
-	var last mark
-	for _, m := range v.marks {
-		if last.len > 0 && m.is == last.is && m.off <= last.off+last.len {
-			last.len = max(last.len, m.off+m.len-last.off)
-			continue
-		}
-		if last.len > 0 {
-			v.out.Span(wardein.Span{Off: last.off, Len: last.len, What: wardein.Known, Is: last.is})
-		}
-		last = m
-	}
-	if last.len > 0 {
-		v.out.Span(wardein.Span{Off: last.off, Len: last.len, What: wardein.Known, Is: last.is})
+	for m := range v.marks.Sorted() {
+		v.out.Span(wardein.Span{Off: m.Off, Len: m.Len, What: wardein.Known, Is: m.Is})
 	}
 }
 

@@ -34,11 +34,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sort"
 	"strings"
 	"time"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/marks"
 )
 
 // Format is an ISO 9660 volume.
@@ -188,7 +188,7 @@ type volume struct {
 	files map[int64]bool // first blocks of content that was handed out, where two trees lead to it
 	boot  map[int64]string
 	links map[[2]uint32]string // Rock Ridge file serial number and block → first path
-	marks []mark
+	marks marks.List
 	// catalog is the length of the boot catalog; starts are where files
 	// begin, collected for boot images that do not tell their length.
 	catalog int64
@@ -202,37 +202,12 @@ func (v *volume) charge(n int64) error {
 	return nil
 }
 
-// mark is a run of metadata.
-type mark struct {
-	off, len int64
-	is       string
-}
+func (v *volume) mark(off, n int64, is string) { v.marks.Add(off, n, v.r.Size(), is) }
 
-func (v *volume) mark(off, n int64, is string) {
-	n = min(n, v.r.Size()-off)
-	if off < 0 || n <= 0 {
-		return
-	}
-	if k := len(v.marks); k > 0 && v.marks[k-1].is == is && v.marks[k-1].off+v.marks[k-1].len == off {
-		v.marks[k-1].len += n
-		return
-	}
-	v.marks = append(v.marks, mark{off, n, is})
-}
-
-// flush hands out the marks, neighbours of one kind as one.
+// flush hands out the marks.
 func (v *volume) flush() {
-	sort.SliceStable(v.marks, func(i, j int) bool { return v.marks[i].off < v.marks[j].off })
-	var last mark
-	for _, m := range append(v.marks, mark{off: -1}) {
-		if last.len > 0 && m.is == last.is && m.off <= last.off+last.len {
-			last.len = max(last.len, m.off+m.len-last.off)
-			continue
-		}
-		if last.len > 0 {
-			v.out.Span(wardein.Span{Off: last.off, Len: last.len, What: wardein.Known, Is: last.is})
-		}
-		last = m
+	for m := range v.marks.Sorted() {
+		v.out.Span(wardein.Span{Off: m.Off, Len: m.Len, What: wardein.Known, Is: m.Is})
 	}
 }
 
