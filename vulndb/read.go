@@ -78,12 +78,7 @@ func Open(path string) (_ *DB, err error) {
 }
 
 func (d *DB) load() error {
-	rows, err := d.db.Query(`SELECT id, source, name, date, digest, snapshot, records, assertions, older, malformed, unordered FROM feed ORDER BY id`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err := eachRow(d.db, `SELECT id, source, name, date, digest, snapshot, records, assertions, older, malformed, unordered FROM feed ORDER BY id`, func(rows *sql.Rows) error {
 		var f Feed
 		var id int
 		if err := rows.Scan(&id, &f.Source, &f.Name, &f.Date, &f.Digest, &f.Snapshot, &f.Records, &f.Assertions, &f.Older, &f.Malformed, &f.Unordered); err != nil {
@@ -96,54 +91,30 @@ func (d *DB) load() error {
 			return fmt.Errorf("feed %d of %d", id, len(d.feeds))
 		}
 		d.feeds[id-1] = f
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	list, err := d.db.Query(`SELECT name, title, added, due, ransomware FROM kev`)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	defer list.Close()
-	for list.Next() {
+	err = eachRow(d.db, `SELECT name, title, added, due, ransomware FROM kev`, func(rows *sql.Rows) error {
 		var e Exploited
-		if err := list.Scan(&e.Name, &e.Title, &e.Added, &e.Due, &e.Ransomware); err != nil {
-			return err
-		}
+		err := rows.Scan(&e.Name, &e.Title, &e.Added, &e.Due, &e.Ransomware)
 		d.kev[e.Name] = e
-	}
-	if err := list.Err(); err != nil {
 		return err
-	}
-	gone, err := d.db.Query(`SELECT record FROM gone`)
+	})
 	if err != nil {
 		return err
 	}
-	defer gone.Close()
-	for gone.Next() {
-		var id uint32
-		if err := gone.Scan(&id); err != nil {
-			return err
-		}
-		d.gone[id] = true
-	}
-	if err := gone.Err(); err != nil {
+	if err := eachGone(d.db, func(id uint32) { d.gone[id] = true }); err != nil {
 		return err
 	}
-	withdrawn, err := d.db.Query(`SELECT name, feed FROM record INDEXED BY record_withdrawn WHERE withdrawn`)
-	if err != nil {
-		return err
-	}
-	defer withdrawn.Close()
-	for withdrawn.Next() {
+	return eachRow(d.db, `SELECT name, feed FROM record INDEXED BY record_withdrawn WHERE withdrawn`, func(rows *sql.Rows) error {
 		var name string
 		var feed int
-		if err := withdrawn.Scan(&name, &feed); err != nil {
-			return err
-		}
+		err := rows.Scan(&name, &feed)
 		d.withdrawn[name] = d.source(feed)
-	}
-	return withdrawn.Err()
+		return err
+	})
 }
 
 // Close closes the database.
@@ -215,23 +186,19 @@ type Bad struct{ Feed, Name, Why string }
 
 // Malformed lists the first of the records that could not be read.
 func (d *DB) Malformed(most int) (list []Bad, err error) {
-	rows, err := d.db.Query(`SELECT feed, name, why FROM malformed ORDER BY feed, n LIMIT ?`, most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err = eachRow(d.db, `SELECT feed, name, why FROM malformed ORDER BY feed, n LIMIT ?`, func(rows *sql.Rows) error {
 		var feed int
 		var b Bad
 		if err := rows.Scan(&feed, &b.Name, &b.Why); err != nil {
-			return nil, err
+			return err
 		}
 		if feed > 0 && feed <= len(d.feeds) {
 			b.Feed = d.feeds[feed-1].Source + " " + d.feeds[feed-1].Name
 		}
 		list = append(list, b)
-	}
-	return list, rows.Err()
+		return nil
+	}, most)
+	return list, err
 }
 
 // Check reads the whole file for damage.

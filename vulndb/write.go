@@ -142,56 +142,68 @@ func (w *Writer) load() error {
 		return err
 	}
 	for table, names := range map[string]map[string]uint32{`SELECT id, name FROM product`: w.names, `SELECT id, text FROM word`: w.words} {
-		rows, err := w.tx.Query(table)
+		err := eachRow(w.tx, table, func(rows *sql.Rows) error {
+			var id uint32
+			var name string
+			err := rows.Scan(&id, &name)
+			names[name] = id
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var id uint32
-			var name string
-			if err := rows.Scan(&id, &name); err != nil {
-				return err
-			}
-			names[name] = id
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
 	}
-	gone, err := w.tx.Query(`SELECT record FROM gone`)
-	if err != nil {
-		return err
-	}
-	defer gone.Close()
-	for gone.Next() {
-		var id uint32
-		if err := gone.Scan(&id); err != nil {
-			return err
-		}
+	err := eachGone(w.tx, func(id uint32) {
 		w.dead[id] = true
 		w.next = max(w.next, id+1)
-	}
-	if err := gone.Err(); err != nil {
-		return err
-	}
-	records, err := w.tx.Query(`SELECT record.id, source, record.name, record.date, says FROM record JOIN feed ON feed.id = record.feed`)
+	})
 	if err != nil {
 		return err
 	}
-	defer records.Close()
-	for records.Next() {
+	return eachRow(w.tx, `SELECT record.id, source, record.name, record.date, says FROM record JOIN feed ON feed.id = record.feed`, func(rows *sql.Rows) error {
 		var id, date uint32
 		var says int64
 		var source, name sql.RawBytes
-		if err := records.Scan(&id, &source, &name, &date, &says); err != nil {
+		if err := rows.Scan(&id, &source, &name, &date, &says); err != nil {
 			return err
 		}
 		w.known[w.hash(string(source), string(name))] = known{id, date}
 		w.next = max(w.next, id+1)
 		w.live += says
+		return nil
+	})
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	Query(query string, args ...any) (*sql.Rows, error)
+}
+
+// eachRow calls scan for each row of a query.
+func eachRow(q querier, query string, scan func(*sql.Rows) error, args ...any) error {
+	rows, err := q.Query(query, args...)
+	if err != nil {
+		return err
 	}
-	return records.Err()
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// eachGone gives the records that were replaced.
+func eachGone(q querier, do func(id uint32)) error {
+	return eachRow(q, `SELECT record FROM gone`, func(rows *sql.Rows) error {
+		var id uint32
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		do(id)
+		return nil
+	})
 }
 
 func (w *Writer) hash(source, name string) uint64 {
@@ -213,19 +225,14 @@ func (w *Writer) Begin(f *Feed) (int, error) {
 	if !f.Snapshot {
 		return len(w.feeds) - 1, nil
 	}
-	rows, err := w.tx.Query(`SELECT id FROM feed WHERE source = ? AND name = ?`, f.Source, f.Name)
-	if err != nil {
-		return 0, err
-	}
 	var old []int64
-	for rows.Next() {
+	err := eachRow(w.tx, `SELECT id FROM feed WHERE source = ? AND name = ?`, func(rows *sql.Rows) error {
 		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return 0, err
-		}
+		err := rows.Scan(&id)
 		old = append(old, id)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}, f.Source, f.Name)
+	if err != nil {
 		return 0, err
 	}
 	for _, id := range old {
@@ -246,12 +253,7 @@ func (w *Writer) Begin(f *Feed) (int, error) {
 
 // forget marks all records of a feed as gone.
 func (w *Writer) forget(feed int64) error {
-	rows, err := w.tx.Query(`SELECT id, says FROM record WHERE feed = ?`, feed)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	return eachRow(w.tx, `SELECT id, says FROM record WHERE feed = ?`, func(rows *sql.Rows) error {
 		var id uint32
 		var says int64
 		if err := rows.Scan(&id, &says); err != nil {
@@ -259,8 +261,8 @@ func (w *Writer) forget(feed int64) error {
 		}
 		w.dead[id] = true
 		w.stale, w.live = w.stale+says, w.live-says
-	}
-	return rows.Err()
+		return nil
+	}, feed)
 }
 
 // maxMalformed bounds the malformed records of a feed that are named; all are

@@ -94,9 +94,15 @@ func cve5(it item, out func(any)) error {
 	return nil
 }
 
-// cvss reads an object with baseScore and vectorString.
+// cvss takes the score of an object, if none of a better rank is there.
 func cvss(c *cursor, r *vulndb.Record, rank int, best *int) {
-	score, vector := 0, ""
+	if score, vector := c.cvss(); rank > *best && score > 0 {
+		*best, r.Score, r.Vector = rank, score, vector
+	}
+}
+
+// cvss reads an object with baseScore and vectorString.
+func (c *cursor) cvss() (score int, vector string) {
 	c.object(func(name string) {
 		switch name {
 		case "baseScore":
@@ -107,9 +113,7 @@ func cvss(c *cursor, r *vulndb.Record, rank int, best *int) {
 			c.skip()
 		}
 	})
-	if rank > *best && score > 0 {
-		*best, r.Score, r.Vector = rank, score, vector
-	}
+	return score, vector
 }
 
 // cveProduct is an element of "affected".

@@ -61,16 +61,7 @@ func nvdMetric(c *cursor, r *vulndb.Record, rank int, best *int) {
 				rank++
 			}
 		case "cvssData":
-			c.object(func(name string) {
-				switch name {
-				case "baseScore":
-					score = c.tenths()
-				case "vectorString":
-					vector = c.text()
-				default:
-					c.skip()
-				}
-			})
+			score, vector = c.cvss()
 		default:
 			c.skip()
 		}
