@@ -95,29 +95,15 @@ func TestCorpus(t *testing.T) {
 	t.Log(res)
 }
 
-type discard struct{ n int64 }
-
-func (d *discard) Entry(wardein.Entry) error                     { return nil }
-func (d *discard) Extents(wardein.Entry, []wardein.Extent) error { return nil }
-func (d *discard) Blocks(wardein.Entry, []wardein.Block) error   { return nil }
-func (d *discard) Span(wardein.Span)                             {}
-func (d *discard) Note(string, string)                           {}
-func (d *discard) Gap(wardein.Gap)                               {}
-func (d *discard) Stream(_ wardein.Entry, r io.Reader) error {
-	n, err := io.Copy(io.Discard, r)
-	d.n += n
-	return err
-}
-
 func Benchmark(b *testing.B) {
 	_, data := pack(b, "-c", "-z")
 	b.ReportAllocs()
 	for b.Loop() {
-		d := &discard{}
+		d := &testkit.Discard{R: bytes.NewReader(data)}
 		if _, err := extract(b.Context(), io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), d); err != nil {
 			b.Fatal(err)
 		}
-		b.SetBytes(d.n)
+		b.SetBytes(d.Bytes)
 	}
 }
 

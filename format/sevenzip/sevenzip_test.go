@@ -183,24 +183,6 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// discard takes members as fast as they come.
-type discard struct {
-	n   int64
-	buf [128 << 10]byte
-}
-
-func (d *discard) Entry(wardein.Entry) error                     { return nil }
-func (d *discard) Extents(wardein.Entry, []wardein.Extent) error { return nil }
-func (d *discard) Blocks(wardein.Entry, []wardein.Block) error   { return nil }
-func (d *discard) Span(wardein.Span)                             {}
-func (d *discard) Note(string, string)                           {}
-func (d *discard) Gap(wardein.Gap)                               {}
-func (d *discard) Stream(_ wardein.Entry, r io.Reader) error {
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r}, d.buf[:])
-	d.n += n
-	return err
-}
-
 func Benchmark(b *testing.B) {
 	dir := tree(b)
 	for i := range 300 {
@@ -211,11 +193,11 @@ func Benchmark(b *testing.B) {
 			data := pack(b, dir, strings.Fields(args)...)
 			b.ReportAllocs()
 			for b.Loop() {
-				d := &discard{}
+				d := &testkit.Discard{R: bytes.NewReader(data)}
 				if _, err := extract(b.Context(), io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), d); err != nil {
 					b.Fatal(err)
 				}
-				b.SetBytes(d.n)
+				b.SetBytes(d.Bytes)
 			}
 		})
 	}

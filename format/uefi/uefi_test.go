@@ -93,20 +93,6 @@ func TestTool(t *testing.T) {
 	}
 }
 
-type discard struct{ n int64 }
-
-func (d *discard) Entry(wardein.Entry) error                     { return nil }
-func (d *discard) Extents(wardein.Entry, []wardein.Extent) error { return nil }
-func (d *discard) Blocks(wardein.Entry, []wardein.Block) error   { return nil }
-func (d *discard) Span(wardein.Span)                             {}
-func (d *discard) Note(string, string)                           {}
-func (d *discard) Gap(wardein.Gap)                               {}
-func (d *discard) Stream(_ wardein.Entry, r io.Reader) error {
-	n, err := io.Copy(io.Discard, r)
-	d.n += n
-	return err
-}
-
 func Benchmark(b *testing.B) {
 	data, err := os.ReadFile("/usr/share/OVMF/OVMF_CODE.fd")
 	if err != nil {
@@ -114,10 +100,10 @@ func Benchmark(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		d := &discard{}
+		d := &testkit.Discard{R: bytes.NewReader(data)}
 		if _, err := extract(b.Context(), io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), d); err != nil {
 			b.Fatal(err)
 		}
-		b.SetBytes(d.n)
+		b.SetBytes(d.Bytes)
 	}
 }

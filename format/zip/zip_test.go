@@ -236,8 +236,8 @@ func BenchmarkWalk100k(b *testing.B) {
 		b.SetBytes(int64(buf.Len()))
 		b.ReportAllocs()
 		for b.Loop() {
-			var d discard
-			if end, err := Format.Extract(context.Background(), r, &d); err != nil || end != int64(buf.Len()) || d.n != 100000 {
+			d := testkit.Discard{R: r}
+			if end, err := Format.Extract(context.Background(), r, &d); err != nil || end != int64(buf.Len()) || d.Members != 100000 {
 				b.Fatal(end, err, d)
 			}
 		}
@@ -255,26 +255,8 @@ func BenchmarkInflate(b *testing.B) {
 	r := io.NewSectionReader(bytes.NewReader(buf.Bytes()), 0, int64(buf.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		var d discard
+		d := testkit.Discard{R: r}
 		Format.Extract(context.Background(), r, &d)
-		b.SetBytes(d.bytes)
+		b.SetBytes(d.Bytes)
 	}
 }
-
-type discard struct {
-	n     int
-	bytes int64
-}
-
-func (d *discard) Entry(wardein.Entry) error                     { d.n++; return nil }
-func (d *discard) Extents(wardein.Entry, []wardein.Extent) error { d.n++; return nil }
-func (d *discard) Blocks(wardein.Entry, []wardein.Block) error   { d.n++; return nil }
-func (d *discard) Stream(_ wardein.Entry, r io.Reader) error {
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, make([]byte, 64<<10))
-	d.n++
-	d.bytes = n
-	return err
-}
-func (d *discard) Span(wardein.Span)   {}
-func (d *discard) Note(string, string) {}
-func (d *discard) Gap(wardein.Gap)     {}
