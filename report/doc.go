@@ -10,7 +10,14 @@ import (
 
 // DocMarkdown writes a format's or check's Doc as a section of the handbook.
 func DocMarkdown(w io.Writer, title, state string, d *wardein.Doc) {
-	fmt.Fprintf(w, "\n## %s\n\n%s\n\n%s\n", title, state, d.About)
+	fmt.Fprintf(w, "\n## %s\n\n%s\n\n", title, state)
+	WriteDoc(w, d, ":", "- ")
+}
+
+// WriteDoc writes a Doc. colon ends the headings of its lists, item begins
+// their lines.
+func WriteDoc(w io.Writer, d *wardein.Doc, colon, item string) {
+	fmt.Fprintln(w, d.About)
 	if d.How != "" {
 		fmt.Fprintf(w, "\n%s\n", d.How)
 	}
@@ -19,9 +26,9 @@ func DocMarkdown(w io.Writer, title, state string, d *wardein.Doc) {
 		lines []string
 	}{{"False positives", d.FalsePositives}, {"False negatives", d.FalseNegatives}, {"Limits", d.Limits}, {"References", d.References}} {
 		if len(part.lines) > 0 {
-			fmt.Fprintf(w, "\n%s:\n", part.title)
+			fmt.Fprintf(w, "\n%s%s\n", part.title, colon)
 			for _, l := range part.lines {
-				fmt.Fprintf(w, "- %s\n", l)
+				fmt.Fprintf(w, "%s%s\n", item, l)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -46,15 +47,11 @@ version that this place shows, node, offset, and the bytes.
 			}
 			return printed(cmd, func(out *bufio.Writer) error {
 				if asJSON {
-					out.WriteString(`{"components":[`)
+					raw := make([]json.RawMessage, len(list))
 					for i := range list {
-						if i > 0 {
-							out.WriteByte(',')
-						}
-						out.Write(list[i].Raw)
+						raw[i] = list[i].Raw
 					}
-					_, err := out.WriteString(`],"version":"` + formVersion + "\"}\n")
-					return err
+					return writeRaw(out, "components", raw)
 				}
 				for i := range list {
 					writeComponent(out, &list[i], seen)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -196,7 +197,11 @@ beginning of an ID is enough where it is the only one.`,
 			return printed(cmd, func(out *bufio.Writer) error {
 				switch {
 				case asJSON:
-					return writeFindings(out, hits)
+					raw := make([]json.RawMessage, len(hits))
+					for i, f := range hits {
+						raw[i] = f.Raw
+					}
+					return writeRaw(out, "findings", raw)
 				case len(args) > 0:
 					showFinding(out, hits[0])
 					return nil
@@ -264,16 +269,16 @@ func savedFindings(names []string) (all []seen, err error) {
 	return all, nil
 }
 
-// writeFindings writes findings as they stand in their reports.
-func writeFindings(out *bufio.Writer, all []seen) error {
-	out.WriteString(`{"findings":[`)
-	for i, f := range all {
+// writeRaw writes objects as they stand in their reports.
+func writeRaw(out *bufio.Writer, field string, all []json.RawMessage) error {
+	fmt.Fprintf(out, `{"%s":[`, field)
+	for i, raw := range all {
 		if i > 0 {
 			out.WriteByte(',')
 		}
-		out.Write(f.Raw)
+		out.Write(raw)
 	}
-	_, err := out.WriteString(`],"version":"` + report.Version + "\"}\n")
+	_, err := out.WriteString(`],"version":"` + formVersion + "\"}\n")
 	return err
 }
 

@@ -151,26 +151,12 @@ func unknownName(what, name string, names []string) error {
 }
 
 func writeDoc(w io.Writer, e explained) {
-	d := e.doc
 	fmt.Fprintf(w, "%s (version %d)", e.name, e.version)
 	if e.state != "" {
 		fmt.Fprintf(w, ": %s", e.state)
 	}
-	fmt.Fprintf(w, "\n\n%s\n", d.About)
-	if d.How != "" {
-		fmt.Fprintf(w, "\n%s\n", d.How)
-	}
-	for _, part := range []struct {
-		title string
-		lines []string
-	}{{"False positives", d.FalsePositives}, {"False negatives", d.FalseNegatives}, {"Limits", d.Limits}, {"References", d.References}} {
-		if len(part.lines) > 0 {
-			fmt.Fprintf(w, "\n%s\n", part.title)
-			for _, l := range part.lines {
-				fmt.Fprintf(w, "  - %s\n", l)
-			}
-		}
-	}
+	fmt.Fprint(w, "\n\n")
+	report.WriteDoc(w, e.doc, "", "  - ")
 }
 
 func storeCmd() *cobra.Command {
