@@ -75,8 +75,7 @@ func shown(v value) string {
 }
 
 func writeConfigJSON(out *bufio.Writer, all map[string]value) error {
-	w := &canon.Writer{}
-	w.Object(func() {
+	return writeJSON(out, func(w *canon.Writer) {
 		w.Field("settings").Array(func() {
 			for _, s := range settings {
 				v := all[s.key]
@@ -87,10 +86,7 @@ func writeConfigJSON(out *bufio.Writer, all map[string]value) error {
 				})
 			}
 		})
-		w.Field("version").Text(formVersion)
 	})
-	_, err := out.Write(append(w.B, '\n'))
-	return err
 }
 
 // defaultOf is the default of the flag that a key is named after.

@@ -94,8 +94,7 @@ no other file. Links are not followed. Exit 1 when anything but matches.`,
 
 func writeDelivered(out *bufio.Writer, rows []readBack, asJSON bool) error {
 	if asJSON {
-		w := &canon.Writer{}
-		w.Object(func() {
+		return writeJSON(out, func(w *canon.Writer) {
 			w.Field("files").Array(func() {
 				for _, r := range rows {
 					w.Object(func() {
@@ -105,10 +104,7 @@ func writeDelivered(out *bufio.Writer, rows []readBack, asJSON bool) error {
 					})
 				}
 			})
-			w.Field("version").Text(formVersion)
 		})
-		_, err := out.Write(append(w.B, '\n'))
-		return err
 	}
 	for _, r := range rows {
 		at := "-"

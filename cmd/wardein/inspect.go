@@ -286,7 +286,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	more := 0
 	l.Progress = show.update
 	tree := report.NewTreeWriter(treeFile)
-	tally := runner.NewTally()
+	tally := runner().NewTally()
 	var cover unpack.Cover
 	lines := &report.Lines{}
 	facts := report.Facts{}

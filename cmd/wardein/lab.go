@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"github.com/wardein/wardein"
@@ -22,11 +23,13 @@ import (
 	"github.com/wardein/wardein/unpack"
 )
 
-var runner = inspect.New(checks.Checks())
+// runner looks at blobs. The checks' data is parsed when it is first needed:
+// most verbs do without.
+var runner = sync.OnceValue(func() *inspect.Runner { return inspect.New(checks.Checks()) })
 
 // config is what the engine and its child are made of.
 func config() unpack.Config {
-	return unpack.Config{Formats: formats.Formats(), Literals: runner.Literals(), Look: runner.Look, Limits: unpack.DefaultLimits}
+	return unpack.Config{Formats: formats.Formats(), Literals: runner().Literals(), Look: runner().Look, Limits: unpack.DefaultLimits}
 }
 
 // labFlags are the flags that verbs which unpack have in common.

@@ -86,17 +86,13 @@ no particular run of bytes.
 			}
 			return printed(cmd, func(out *bufio.Writer) error {
 				if asJSON {
-					w := &canon.Writer{}
-					w.Object(func() {
+					return writeJSON(out, func(w *canon.Writer) {
 						w.Field("gaps").Array(func() {
 							for i := range s.Gaps {
 								writeGap(w, &s.Gaps[i])
 							}
 						})
-						w.Field("version").Text(formVersion)
 					})
-					_, err := out.Write(append(w.B, '\n'))
-					return err
 				}
 				for _, g := range s.Gaps {
 					why := plain(strings.TrimPrefix(g.Why, g.Who+": "))

@@ -22,6 +22,18 @@ import (
 // their own (docs/cli.md).
 const formVersion = "1.0"
 
+// writeJSON writes one object of such a verb: its fields, then the version of
+// the form.
+func writeJSON(out io.Writer, fields func(*canon.Writer)) error {
+	w := &canon.Writer{}
+	w.Object(func() {
+		fields(w)
+		w.Field("version").Text(formVersion)
+	})
+	_, err := out.Write(append(w.B, '\n'))
+	return err
+}
+
 // explained is a format or check as formats and checks show it.
 type explained struct {
 	name, state string // state is "" for a check
@@ -100,15 +112,14 @@ func docCmd(what string, list []explained, cmd *cobra.Command) *cobra.Command {
 }
 
 func writeDocs(out *bufio.Writer, field string, list []explained) error {
-	w := &canon.Writer{}
-	texts := func(field string, lines []string) {
-		w.Field(field).Array(func() {
-			for _, l := range lines {
-				w.Text(l)
-			}
-		})
-	}
-	w.Object(func() {
+	return writeJSON(out, func(w *canon.Writer) {
+		texts := func(field string, lines []string) {
+			w.Field(field).Array(func() {
+				for _, l := range lines {
+					w.Text(l)
+				}
+			})
+		}
 		w.Field(field).Array(func() {
 			for _, e := range list {
 				w.Object(func() {
@@ -126,10 +137,7 @@ func writeDocs(out *bufio.Writer, field string, list []explained) error {
 				})
 			}
 		})
-		w.Field("version").Text(formVersion)
 	})
-	_, err := out.Write(append(w.B, '\n'))
-	return err
 }
 
 // unknownName is an error with the nearest names as a hint.
@@ -185,17 +193,13 @@ are files of their own.`,
 				return err
 			}
 			if asJSON {
-				w := &canon.Writer{}
-				w.Object(func() {
+				return writeJSON(cmd.OutOrStdout(), func(w *canon.Writer) {
 					w.Field("bytes").Big(st.Bytes)
 					w.Field("contents").Big(int64(st.Contents))
 					w.Field("results").Big(int64(st.Results))
 					w.Field("runs").Big(int64(st.Runs))
 					w.Field("store").Bytes(st.Dir)
-					w.Field("version").Text(formVersion)
 				})
-				_, err := cmd.OutOrStdout().Write(append(w.B, '\n'))
-				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "store    %s\nruns     %d\nresults  %d\ncontents %d\nbytes    %d (%s)\n", term.Clean(st.Dir), st.Runs, st.Results, st.Contents, st.Bytes, report.Size(st.Bytes))
 			return err
