@@ -5,7 +5,7 @@
 //	identity     soname, exports, base name, and the file's one version line
 //	getter       an exported function that returns the version
 //	symbols      the set of exported names against those of known releases
-//	package      dpkg, opkg, apk, Go, Cargo, Python, npm, Maven, notices
+//	package      dpkg, opkg, apk, rpm, Go, Cargo, Python, npm, Maven, notices
 //
 // Node states what stands in a file's bytes. File names are judged in
 // Components, where paths are known; it weighs all ways against each other and
@@ -44,11 +44,13 @@ const (
 	markCargo
 	markNotice
 	markNotice2
+	markRPM
 	markFirstRule
 )
 
 var marks = [markFirstRule]string{
 	markGo: "\xff Go buildinf:", markCargo: ".dep-v0\x00", markNotice: "open source software", markNotice2: "Open Source Software",
+	markRPM: "'Packages' (hnum INTEGER PRIMARY KEY",
 }
 
 const (
@@ -61,7 +63,7 @@ var programs = map[string]bool{"elf": true, "pe": true, "linux-kernel": true, "l
 
 func wants(b wardein.Blob) (bool, string) {
 	switch {
-	case b.Format == "elf":
+	case b.Format == "elf" || rpmDatabaseOf(b) != "":
 		return true, ""
 	case b.Members && !programs[b.Format]:
 		return false, "opened: its members are checked"
@@ -86,6 +88,9 @@ func wants(b wardein.Blob) (bool, string) {
 func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 	if b.Class == "text" {
 		return manifest(b, out)
+	}
+	if kind := rpmDatabaseOf(b); kind != "" {
+		return rpmPackages(b, kind, out)
 	}
 	f := &file{blob: b, out: out, seen: map[string]bool{}}
 	if b.Format == "elf" {

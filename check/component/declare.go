@@ -97,7 +97,12 @@ func (f *fuser) purl(d *declared, name string) string {
 	case "apk":
 		return "pkg:apk/" + cmp.Or(distro, "alpine") + "/" + d.Package + "@" + escape(d.Version)
 	case "rpm":
-		return "pkg:rpm/" + cmp.Or(distro, "redhat") + "/" + d.Package + "@" + escape(d.Version)
+		// The epoch is a qualifier of rpm's package URLs.
+		v, qualifiers := d.Version, ""
+		if e, rest, ok := strings.Cut(v, ":"); ok {
+			v, qualifiers = rest, "?epoch="+e
+		}
+		return "pkg:rpm/" + cmp.Or(distro, "redhat") + "/" + d.Package + "@" + escape(v) + qualifiers
 	case "opkg":
 		return "pkg:opkg/" + d.Package + "@" + escape(d.Version)
 	}

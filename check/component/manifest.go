@@ -28,6 +28,7 @@ const (
 	headSize    = 2048
 	maxPackages = 9000 // of one file: the engine takes 10,000 facts
 	maxNotice   = 4 << 20
+	maxLicense  = 256
 )
 
 // manifestOf tells by its beginning which kind of declaration a text is.
@@ -149,7 +150,7 @@ func (m *reader) control(line string, off int64) {
 		}
 	}
 	switch k {
-	case "Package", "Version", "Source", "Status", "Name", "Bundle-SymbolicName", "Bundle-Version", "Implementation-Title", "Implementation-Version", "groupId", "artifactId", "version", "Architecture", "Auto-Installed", "Installed-Time":
+	case "Package", "Version", "Source", "Status", "Name", "Bundle-SymbolicName", "Bundle-Version", "Implementation-Title", "Implementation-Version", "groupId", "artifactId", "version", "Architecture", "Auto-Installed", "Installed-Time", "License", "License-Expression":
 		if _, ok := m.fields[k]; !ok {
 			m.fields[k] = strings.TrimSpace(v)
 		}
@@ -173,6 +174,10 @@ func (m *reader) apk(line string, off int64) {
 		m.fields["Version"] = line[2:]
 	case 'o':
 		m.fields["Source"] = line[2:]
+	case 'A':
+		m.fields["Architecture"] = line[2:]
+	case 'L':
+		m.fields["License"] = line[2:]
 	}
 }
 
@@ -201,6 +206,12 @@ func (m *reader) flush() {
 		}
 	case pythonFile:
 		name = f["Name"]
+		if x := f["License-Expression"]; x != "" {
+			f["License"] = x
+		}
+		if f["License"] == "UNKNOWN" { // distutils where nothing is said
+			delete(f, "License")
+		}
 	case javaFile:
 		system, name, version = "maven", f["Bundle-SymbolicName"], f["Bundle-Version"]
 		if name == "" || version == "" {
@@ -230,7 +241,13 @@ func (m *reader) declare(system, name, source, version string) {
 	if source != "" && source != name {
 		attrs = append(attrs, note("source", source))
 	}
-	m.out(wardein.Fact{Kind: "package", Off: m.off, Len: m.n, Attrs: append(attrs, note("version", version))})
+	attrs = append(attrs, note("version", version))
+	for _, k := range []string{"Architecture", "License"} {
+		if v := m.fields[k]; v != "" && len(v) <= maxLicense {
+			attrs = append(attrs, note(strings.ToLower(k), v))
+		}
+	}
+	m.out(wardein.Fact{Kind: "package", Off: m.off, Len: m.n, Attrs: attrs})
 }
 
 // system reads os-release and openwrt_release.
@@ -257,13 +274,18 @@ func (m *reader) stateSystem(size int64) {
 // npm reads a package.json that has a version. Tests and templates often have
 // none, and the root's own is a package too.
 func (m *reader) npm(data []byte) {
-	var p struct{ Name, Version string }
+	var p struct {
+		Name, Version string
+		License       any // a text, or in old files something else
+	}
 	if json.Unmarshal(data, &p) != nil {
 		return
 	}
 	if at := bytes.Index(data, []byte(`"name"`)); at >= 0 {
 		m.off, m.n = int64(at), 6
 	}
+	license, _ := p.License.(string)
+	m.fields = map[string]string{"License": license}
 	m.declare("npm", p.Name, "", p.Version)
 }
 
