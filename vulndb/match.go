@@ -1,7 +1,6 @@
 package vulndb
 
 import (
-	"bytes"
 	"cmp"
 	"database/sql"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/wardein/wardein"
-	"github.com/wardein/wardein/vulndb/version"
 )
 
 // The ranks of statements: the higher decides.
@@ -21,41 +19,6 @@ const (
 	distribution        // knows what it put into its revision
 	vendor              // a VEX statement about this component
 )
-
-// Statement is one assertion that speaks about a component's version.
-type Statement struct {
-	Source, Publisher, Record, Date string
-	Product, Version, Said          string
-	Status                          Status
-	Scheme                          version.Scheme
-	WhyScheme                       string
-	Only                            string   // the statement holds only so
-	Files                           []string // source files that hold the mistake
-	ByName                          bool     // the product was found by its name alone
-	rank                            int
-	record                          uint32
-	group                           int
-	scoped                          bool
-	score                           int
-	names                           []string
-}
-
-// String explains the statement.
-func (s Statement) String() string {
-	by := s.Source
-	if s.Publisher != "" {
-		by += " (" + s.Publisher + ")"
-	}
-	at := ""
-	if s.Date != "" {
-		at = " of " + s.Date
-	}
-	only := ""
-	if s.Only != "" {
-		only = " " + s.Only
-	}
-	return fmt.Sprintf("%s %s%s: %s%s, %s: %s; %s compared as %s (%s)", by, s.Record, at, s.Product, only, s.Said, s.Status, s.Version, s.Scheme, s.WhyScheme)
-}
 
 // Match is a vulnerability that the sources speak about for a component.
 type Match struct {
@@ -159,49 +122,57 @@ func (d *DB) anyVendor(c *wardein.Component) (list []want, err error) {
 	return list, rows.Err()
 }
 
+// maxStatements bounds what of one vulnerability is kept.
+const maxStatements = 1000
+
 // Match returns the vulnerabilities of which a source says that the component
 // is affected or may be, with all that the others say, sorted by name.
 func (d *DB) Match(c *wardein.Component) ([]Match, error) {
-	byName := map[string][]Statement{}
-	spoken := false // a distribution has the package
 	names := wants(c)
 	more, err := d.anyVendor(c)
 	if err != nil {
 		return nil, err
 	}
+	all := d.all[:0]
 	for _, w := range append(names, more...) {
-		list, err := d.statements(w, c)
-		if err != nil {
+		if all, err = d.statements(all, w, c); err != nil {
 			return nil, err
 		}
-		for _, s := range list {
-			spoken = spoken || s.rank == distribution
-			for _, name := range s.names {
-				if len(byName[name]) < 100 {
-					byName[name] = append(byName[name], s)
-				}
-			}
+	}
+	d.all = all[:0]
+	spoken := false // a distribution has the package
+	d.refs = d.refs[:0]
+	for i := range all {
+		spoken = spoken || all[i].rank == distribution
+		for _, name := range all[i].names {
+			d.refs = append(d.refs, ref{name, int32(i)})
 		}
 	}
+	slices.SortStableFunc(d.refs, func(a, b ref) int { return strings.Compare(a.name, b.name) })
 	var out []Match
-	for name, list := range byName {
-		if !slices.ContainsFunc(list, func(s Statement) bool { return s.Status == Affected || s.Status == Investigating }) {
+	for from, to := 0, 0; from < len(d.refs); from = to {
+		name, open := d.refs[from].name, false
+		for ; to < len(d.refs) && d.refs[to].name == name; to++ {
+			s := all[d.refs[to].at].Status
+			open = open || s == Affected || s == Investigating
+		}
+		if !open {
 			continue // nobody says that it is
 		}
-		m := Match{Name: name, Statements: list}
+		m := Match{Name: name, Statements: make([]Statement, 0, min(to-from, maxStatements))}
 		best := 0
-		for _, s := range list {
-			if rank := 1 + rankOfScore[s.Source]; s.score > 0 && rank > best {
+		for _, r := range d.refs[from:min(to, from+maxStatements)] {
+			s := &all[r.at]
+			m.Statements = append(m.Statements, *s)
+			if rank := rankOfScore(s.Source); s.score > 0 && rank > best {
 				best, m.Score, m.Scored = rank, s.score, s.Source
 			}
 		}
 		if best == 0 {
-			var err error
-			if m.Score, m.Scored, m.Vector, err = d.score(name); err != nil {
+			if m.Score, m.Scored, err = d.score(name); err != nil {
 				return nil, err
 			}
 		}
-		var err error
 		if m.EPSS, err = d.likelihood(name); err != nil {
 			return nil, err
 		}
@@ -211,87 +182,19 @@ func (d *DB) Match(c *wardein.Component) ([]Match, error) {
 		m.decide(d.withdrawn[name], spoken)
 		out = append(out, m)
 	}
-	slices.SortFunc(out, func(a, b Match) int { return strings.Compare(a.Name, b.Name) })
+	clear(all)
 	return out, nil
+}
+
+// ref is a statement about a vulnerability.
+type ref struct {
+	name string
+	at   int32
 }
 
 // Digested returns what VEX statements say about a release of this digest.
 func (d *DB) Digested(digest wardein.Digest) ([]Statement, error) {
-	return d.statements(want{product: "sha256:" + digest.String(), rank: vendor}, &wardein.Component{})
-}
-
-// statements reads what speaks about one product in one version.
-func (d *DB) statements(w want, c *wardein.Component) (out []Statement, err error) {
-	var body sql.RawBytes
-	rows, err := d.assertions.Query(w.product)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		return nil, rows.Err()
-	}
-	if err := rows.Scan(&body); err != nil {
-		return nil, err
-	}
-	byName := strings.HasPrefix(w.product, "name:")
-	keys := map[version.Scheme][]byte{}
-	all := packed{b: body}
-	var ch chunk
-	var hits []stored
-	for all.next(&ch) {
-		if d.gone[ch.record] {
-			continue
-		}
-		hits = hits[:0]
-		one := packed{b: ch.body}
-		var s stored
-		for one.statement(&s) {
-			key, ok := keys[s.scheme]
-			if !ok {
-				key, _ = version.Key(s.scheme, w.version) // nil: not of this scheme
-				keys[s.scheme] = key
-			}
-			if len(s.lo)+len(s.hi) == 0 || key != nil && compares(key, s.lo, s.hi, s.one) {
-				hits = append(hits, s)
-			}
-		}
-		if one.bad {
-			return nil, errPacked
-		}
-		if len(hits) == 0 {
-			continue
-		}
-		source, names := d.source(int(ch.feed)), ch.names()
-		for i := range hits {
-			h := &hits[i]
-			// In each group, what names the version goes before the default.
-			if h.def && slices.ContainsFunc(hits, func(o stored) bool { return o.group == h.group && !o.def }) {
-				continue
-			}
-			s := Statement{Source: source, Product: w.product, Version: w.version, Said: h.said(), Status: h.Status, Scheme: h.scheme, Only: string(h.only),
-				rank: w.rank, record: ch.record, group: h.group, scoped: h.flags&hasScope != 0, score: ch.score, names: names}
-			s.ByName = w.byName
-			if byName {
-				if s.ByName, err = vendorOf(&s, c); err != nil {
-					continue // another vendor's product of that name
-				}
-			}
-			if source == CSAF || source == OpenVEX {
-				s.rank = vendor
-				if s.Only != "" {
-					s.rank = elsewhere
-				}
-			} else if s.rank == vendor {
-				s.rank = upstream
-			}
-			out = append(out, s)
-		}
-	}
-	if all.bad {
-		return nil, errPacked
-	}
-	return out, nil
+	return d.statements(nil, want{product: "sha256:" + digest.String(), rank: vendor}, &wardein.Component{})
 }
 
 // Explain reads what a match's explanation needs beyond the decision: who
@@ -322,46 +225,14 @@ func (d *DB) Explain(m *Match) error {
 			return err
 		}
 	}
+	if m.Vector == "" && m.Scored != "" {
+		var vector sql.NullString
+		if err := d.vectors.QueryRow(m.Name, m.Scored).Scan(&vector); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		m.Vector = vector.String
+	}
 	return nil
-}
-
-var errOther = errors.New("another vendor's")
-
-// vendorOf tells whether a statement about a product's name alone can be about
-// the component, from the vendor that it names.
-func vendorOf(s *Statement, c *wardein.Component) (byName bool, err error) {
-	v, _, _ := strings.Cut(strings.TrimPrefix(s.Only, "vendor "), "; ")
-	if !strings.HasPrefix(s.Only, "vendor ") {
-		return true, nil
-	}
-	norm := func(s string) string { return strings.TrimPrefix(Named(s), "name:") }
-	v = norm(v)
-	_, s.Only, _ = strings.Cut(s.Only, "; ")
-	switch v {
-	case "", "n/a", "unknown", "[unknown]", "unspecified", "-":
-		return true, nil
-	case norm(c.Vendor), norm(c.Product), norm(c.Name):
-		return v != norm(c.Vendor), nil
-	}
-	if c.Vendor != "" && strings.HasPrefix(v, norm(c.Vendor)) || strings.HasPrefix(v, norm(c.Name)) || c.Name == "linux" && v == "kernel" {
-		return true, nil
-	}
-	return false, errOther
-}
-
-func whyScheme(s *Statement) string {
-	if _, why, ok := SchemeOf(s.Product); ok {
-		return why
-	}
-	switch family, _, ok := strings.Cut(s.Product, "/"); {
-	case strings.HasPrefix(s.Product, "purl:"):
-		return "the package URL's type"
-	case ok && !strings.HasPrefix(s.Product, "cpe:") && !strings.HasPrefix(s.Product, "name:"):
-		return "packages of " + family
-	case s.Scheme != version.Generic:
-		return "the record says so"
-	}
-	return "the record names no scheme"
 }
 
 // decide picks the statement that decides.
@@ -411,7 +282,7 @@ func (m *Match) decide(withdrawn string, spoken bool) {
 // weight orders statuses within a rank: what somebody calls affected is, until
 // a higher rank says otherwise.
 func weight(s Status) int {
-	return map[Status]int{Affected: 3, Investigating: 2, Fixed: 1, NotAffected: 0}[s]
+	return [...]int{Affected: 3, Fixed: 1, NotAffected: 0, Investigating: 2}[s&3]
 }
 
 // ByVersion tells that only upstream's version was compared.
@@ -431,12 +302,4 @@ func (m *Match) Overrule(s *Statement) {
 	m.Statements = append([]Statement{*s}, m.Statements...)
 	m.Status, m.Decides, m.Doubts = s.Status, 0, nil
 	m.Because = "the vendor's statement about this release goes before all others"
-}
-
-// compares tells whether a key lies in a stored range.
-func compares(key, lo, hi []byte, exact bool) bool {
-	if exact {
-		return bytes.Equal(key, lo)
-	}
-	return (len(lo) == 0 || bytes.Compare(lo, key) <= 0) && (len(hi) == 0 || bytes.Compare(key, hi) < 0)
 }

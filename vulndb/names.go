@@ -127,6 +127,9 @@ func unquote(s string) string {
 
 // Named is the product name of a product that has no more than a name.
 func Named(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x80 || r == '_' || 'A' <= r && r <= 'Z' }) {
+		return "name:" + name // most
+	}
 	return "name:" + strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == ' ' || r == '_' || r == '\t' }), "_")
 }
 

@@ -3,7 +3,6 @@ package vulndb
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,12 +38,30 @@ func appendBytes[T string | []byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
+// cveNumbers are the year and the number of a CVE name in its plain form.
+func cveNumbers(name string) (year, n uint64, ok bool) {
+	if len(name) < 13 || len(name) > 22 || name[:4] != "CVE-" || name[8] != '-' || len(name) > 13 && name[9] == '0' || name[4] == '0' {
+		return 0, 0, false
+	}
+	for i := 4; i < len(name); i++ {
+		d := uint64(name[i] - '0')
+		switch {
+		case i == 8:
+		case d > 9:
+			return 0, 0, false
+		case i < 8:
+			year = year*10 + d
+		default:
+			n = n*10 + d
+		}
+	}
+	return year, n, true
+}
+
 // appendNames packs a record's names.
 func appendNames(b []byte, names []string) []byte {
-	if len(names) == 1 && len(names[0]) > 9 && strings.HasPrefix(names[0], "CVE-") {
-		y, err := strconv.ParseUint(names[0][4:8], 10, 32)
-		n, err2 := strconv.ParseUint(names[0][9:], 10, 32)
-		if err == nil && err2 == nil && fmt.Sprintf("CVE-%d-%04d", y, n) == names[0] {
+	if len(names) == 1 {
+		if y, n, ok := cveNumbers(names[0]); ok {
 			return binary.AppendUvarint(binary.AppendUvarint(append(b, 0), y), n)
 		}
 	}
@@ -91,28 +108,31 @@ func (a *Assertion) zeros() (zeros byte, derived bool) {
 
 // said is a range in words, from its keys.
 func said(lo, hi []byte, exact bool, zeros byte) string {
-	var parts []string
+	var buf [64]byte
+	b := buf[:0]
+	end := func(op, beyond string, k []byte, zeros int) {
+		if len(b) > 0 {
+			b = append(b, ", "...)
+		}
+		if k[len(k)-1] == 0 {
+			op, k = beyond, k[:len(k)-1]
+		}
+		b = version.AppendPlain(append(b, op...), k, zeros)
+	}
 	if len(lo) > 0 {
 		op := ">= "
 		if exact {
 			op = "= "
 		}
-		if k := lo[:len(lo)-1]; lo[len(lo)-1] == 0 {
-			op, lo = "> ", k
-		}
-		parts = append(parts, op+version.Plain(lo, int(zeros&3)))
+		end(op, "> ", lo, int(zeros&3))
 	}
 	if len(hi) > 0 {
-		op := "< "
-		if k := hi[:len(hi)-1]; hi[len(hi)-1] == 0 {
-			op, hi = "<= ", k
-		}
-		parts = append(parts, op+version.Plain(hi, int(zeros>>2)))
+		end("< ", "<= ", hi, int(zeros>>2))
 	}
-	if parts == nil {
+	if len(b) == 0 {
 		return "all versions"
 	}
-	return strings.Join(parts, ", ")
+	return string(b)
 }
 
 // packed reads a product's blob.
@@ -187,11 +207,13 @@ func (c *chunk) names() []string {
 }
 
 func cveName(year, n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	if len(s) < 4 {
-		s = "0000"[len(s):] + s
+	var buf [48]byte
+	b := strconv.AppendUint(append(buf[:0], "CVE-"...), year, 10)
+	b = append(b, '-')
+	for least := uint64(1000); n < least && least > 1; least /= 10 {
+		b = append(b, '0')
 	}
-	return "CVE-" + strconv.FormatUint(year, 10) + "-" + s
+	return string(strconv.AppendUint(b, n, 10))
 }
 
 // stored is a statement of a chunk.

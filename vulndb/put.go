@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
+	"math"
 	"slices"
-	"strconv"
 )
 
 // put writes the sorted rows, each product's as one blob, with what it had.
@@ -70,13 +70,12 @@ func (w *Writer) put() error {
 // recount brings the feeds' counts to what of them is left, and forgets feeds
 // of which nothing is.
 func (w *Writer) recount() error {
-	if w.stale == 0 && len(w.dead) == 0 {
-		return nil
+	for _, id := range slices.Sorted(maps.Keys(w.lost)) {
+		if _, err := w.tx.Exec(`UPDATE feed SET records = records - ?, assertions = assertions - ? WHERE id = ?`, w.lost[id].records, w.lost[id].says, id); err != nil {
+			return err
+		}
 	}
-	_, err := w.tx.Exec(`CREATE TEMP TABLE left_of AS SELECT feed, count(*) AS records, sum(says) AS says FROM record GROUP BY feed;
-UPDATE feed SET records = coalesce((SELECT records FROM left_of WHERE feed = id), 0), assertions = coalesce((SELECT says FROM left_of WHERE feed = id), 0) WHERE source NOT IN ('` + KEV + `', '` + EPSS + `');
-DELETE FROM feed WHERE records = 0 AND malformed = 0 AND id < ` + strconv.FormatInt(w.firstFeed, 10) + ` AND source NOT IN ('` + KEV + `', '` + EPSS + `');
-DROP TABLE left_of`)
+	_, err := w.tx.Exec(`DELETE FROM feed WHERE records = 0 AND malformed = 0 AND id < ? AND source NOT IN (?, ?)`, w.firstFeed, KEV, EPSS)
 	return err
 }
 
@@ -121,12 +120,10 @@ const epssSize = 12
 
 // AddLikelihood adds an EPSS score.
 func (w *Writer) AddLikelihood(feed int, l Likelihood) error {
-	b := appendNames(nil, []string{l.Name})
-	if b[0] != 0 {
+	y, n, ok := cveNumbers(l.Name)
+	if !ok || n > math.MaxUint32 {
 		return w.Malformed(feed, l.Name, "not a CVE name in its plain form")
 	}
-	y, k := binary.Uvarint(b[1:])
-	n, _ := binary.Uvarint(b[1+k:])
 	w.feeds[feed].Records++
 	w.epssFeed = w.firstFeed + int64(feed)
 	e := binary.BigEndian.AppendUint32(w.epss[y], uint32(n))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"sort"
@@ -27,7 +28,10 @@ type DB struct {
 	withdrawn map[string]string
 	epss      map[uint64][]byte // by year, once read
 
-	assertions, products, records, scores, scopes, years *sql.Stmt
+	assertions, products, records, scores, vectors, scopes, years *sql.Stmt
+
+	all  []Statement // of one look-up
+	refs []ref
 }
 
 // Open opens a database for reading and hashes it.
@@ -66,7 +70,8 @@ func Open(path string) (_ *DB, err error) {
 		{&d.assertions, `SELECT body FROM assertion WHERE product = (SELECT id FROM product WHERE name = ?)`},
 		{&d.products, `SELECT name FROM product WHERE short = ? ORDER BY name LIMIT ?`},
 		{&d.records, `SELECT name, p.text, date, v.text FROM record LEFT JOIN word p ON p.id = publisher LEFT JOIN word v ON v.id = vector WHERE record.id = ?`},
-		{&d.scores, `SELECT feed, score, v.text FROM record LEFT JOIN word v ON v.id = vector WHERE name = ? ORDER BY record.id`},
+		{&d.scores, `SELECT feed, score FROM record INDEXED BY record_name WHERE name = ?`},
+		{&d.vectors, `SELECT v.text FROM record JOIN feed ON feed.id = record.feed JOIN word v ON v.id = vector WHERE record.name = ? AND source = ? ORDER BY score DESC, record.id LIMIT 1`},
 		{&d.scopes, `SELECT files FROM scope WHERE record = ? AND grp = ?`},
 		{&d.years, `SELECT body FROM epss WHERE year = ?`},
 	} {
@@ -214,37 +219,44 @@ func (d *DB) Check() error {
 }
 
 // rankOfScore: NVD's score goes before the others.
-var rankOfScore = map[string]int{NVD: 3, CVE: 2, OSV: 1}
+func rankOfScore(source string) int {
+	switch source {
+	case NVD:
+		return 4
+	case CVE:
+		return 3
+	case OSV:
+		return 2
+	}
+	return 1
+}
 
 // score finds the CVSS score of a vulnerability, whatever the product.
-func (d *DB) score(name string) (score int, by, vector string, err error) {
+func (d *DB) score(name string) (score int, by string, err error) {
 	rows, err := d.scores.Query(name)
 	if err != nil {
-		return 0, "", "", err
+		return 0, "", err
 	}
 	defer rows.Close()
 	best := 0
 	for rows.Next() {
 		var feed, s int
-		var v sql.NullString
-		if err := rows.Scan(&feed, &s, &v); err != nil {
-			return 0, "", "", err
+		if err := rows.Scan(&feed, &s); err != nil {
+			return 0, "", err
 		}
-		if rank := 1 + rankOfScore[d.source(feed)]; s > 0 && rank > best {
-			best, score, by, vector = rank, s, d.source(feed), v.String
+		if rank := rankOfScore(d.source(feed)); s > 0 && rank > best {
+			best, score, by = rank, s, d.source(feed)
 		}
 	}
-	return score, by, vector, rows.Err()
+	return score, by, rows.Err()
 }
 
 // likelihood finds an EPSS score, nil where there is none.
 func (d *DB) likelihood(name string) (*Likelihood, error) {
-	b := appendNames(nil, []string{name})
-	if b[0] != 0 || len(b) < 3 {
+	y, n, ok := cveNumbers(name)
+	if !ok || n > math.MaxUint32 {
 		return nil, nil
 	}
-	y, k := binary.Uvarint(b[1:])
-	n, _ := binary.Uvarint(b[1+k:])
 	body, ok := d.epss[y]
 	if !ok {
 		if err := d.years.QueryRow(y).Scan(&body); err != nil && !errors.Is(err, sql.ErrNoRows) {

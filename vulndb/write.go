@@ -37,7 +37,7 @@ CREATE TABLE epss (year INTEGER PRIMARY KEY, feed INTEGER, body BLOB);
 const indexes = `
 CREATE UNIQUE INDEX IF NOT EXISTS product_name ON product (name);
 CREATE INDEX IF NOT EXISTS product_short ON product (short) WHERE short IS NOT NULL;
-CREATE INDEX IF NOT EXISTS record_name ON record (name);
+CREATE INDEX IF NOT EXISTS record_name ON record (name, feed, score);
 CREATE INDEX IF NOT EXISTS record_withdrawn ON record (name) WHERE withdrawn;
 `
 
@@ -52,8 +52,10 @@ type Writer struct {
 	names      map[string]uint32 // products
 	words      map[string]uint32 // publishers and vectors
 	seed       maphash.Seed
-	known      map[uint64]known  // records by source and name
+	known      map[uint64]known  // records of this import, by source and name
+	based      bool              // there was a database: its records are looked up
 	dead       map[uint32]bool   // records that were replaced
+	lost       map[int64]count   // what feeds lost by that
 	epss       map[uint64][]byte // by year, as it is kept
 	epssFeed   int64
 	next       uint32
@@ -63,10 +65,17 @@ type Writer struct {
 	record     *sql.Stmt
 	product    *sql.Stmt
 	word       *sql.Stmt
+	older      *sql.Stmt // a record by source and name
 	buf        []byte
 }
 
-type known struct{ id, date uint32 }
+type known struct {
+	id, date uint32
+	feed     int64
+	says     int64
+}
+
+type count struct{ records, says int64 }
 
 // Create begins a database that will take the place of the file at path. What
 // that file holds is kept unless fresh is set; where none is, it begins empty.
@@ -78,15 +87,14 @@ func Create(path string, fresh bool) (_ *Writer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{path: path, temp: f.Name(), names: map[string]uint32{}, words: map[string]uint32{}, epss: map[uint64][]byte{}, seed: maphash.MakeSeed(), known: map[uint64]known{}, dead: map[uint32]bool{}, next: 1}
+	w := &Writer{path: path, temp: f.Name(), names: map[string]uint32{}, words: map[string]uint32{}, epss: map[uint64][]byte{}, seed: maphash.MakeSeed(), known: map[uint64]known{}, dead: map[uint32]bool{}, lost: map[int64]count{}, next: 1}
 	defer func() {
 		if err != nil {
 			w.Abort()
 		}
 	}()
-	based := false
 	if !fresh {
-		if based, err = copyBase(f, path); err != nil {
+		if w.based, err = copyBase(f, path); err != nil {
 			f.Close()
 			return nil, err
 		}
@@ -100,7 +108,7 @@ func Create(path string, fresh bool) (_ *Writer, err error) {
 		return nil, err
 	}
 	w.db.SetMaxOpenConns(1)
-	if !based {
+	if !w.based {
 		if _, err := w.db.Exec(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d;", application, Form) + schema); err != nil {
 			return nil, err
 		}
@@ -119,7 +127,10 @@ func Create(path string, fresh bool) (_ *Writer, err error) {
 	if w.product, err = w.tx.Prepare(`INSERT INTO product VALUES (?,?,?)`); err != nil {
 		return nil, err
 	}
-	w.word, err = w.tx.Prepare(`INSERT INTO word VALUES (?,?)`)
+	if w.word, err = w.tx.Prepare(`INSERT INTO word VALUES (?,?)`); err != nil || !w.based {
+		return w, err
+	}
+	w.older, err = w.tx.Prepare(`SELECT record.id, record.date, record.feed, says FROM record JOIN feed ON feed.id = record.feed WHERE record.name = ? AND source = ? ORDER BY record.id DESC LIMIT 1`)
 	return w, err
 }
 
@@ -153,24 +164,15 @@ func (w *Writer) load() error {
 			return err
 		}
 	}
-	err := eachGone(w.tx, func(id uint32) {
-		w.dead[id] = true
-		w.next = max(w.next, id+1)
-	})
-	if err != nil {
+	if err := w.tx.QueryRow(`SELECT coalesce(max(id),0)+1 FROM record`).Scan(&w.next); err != nil {
 		return err
 	}
-	return eachRow(w.tx, `SELECT record.id, source, record.name, record.date, says FROM record JOIN feed ON feed.id = record.feed`, func(rows *sql.Rows) error {
-		var id, date uint32
-		var says int64
-		var source, name sql.RawBytes
-		if err := rows.Scan(&id, &source, &name, &date, &says); err != nil {
-			return err
-		}
-		w.known[w.hash(string(source), string(name))] = known{id, date}
+	if err := w.tx.QueryRow(`SELECT coalesce(sum(assertions),0) FROM feed`).Scan(&w.live); err != nil {
+		return err
+	}
+	return eachGone(w.tx, func(id uint32) {
+		w.dead[id] = true
 		w.next = max(w.next, id+1)
-		w.live += says
-		return nil
 	})
 }
 
@@ -299,25 +301,26 @@ func (w *Writer) Add(feed int, r *Record) error {
 	date := day(r.Date)
 	if !f.Snapshot {
 		h := w.hash(f.Source, r.Name)
-		if old, ok := w.known[h]; ok {
-			if old.date > date {
-				f.Older++
-				return nil
-			}
-			var says int64
-			if err := w.tx.QueryRow(`SELECT says FROM record WHERE id = ?`, old.id).Scan(&says); err != nil {
+		old, ok := w.known[h]
+		if !ok && w.based {
+			switch err := w.older.QueryRow(r.Name, f.Source).Scan(&old.id, &old.date, &old.feed, &old.says); {
+			case err == nil:
+				ok = true
+			case !errors.Is(err, sql.ErrNoRows):
 				return err
 			}
-			if _, err := w.tx.Exec(`DELETE FROM record WHERE id = ?`, old.id); err != nil {
-				return err
-			}
-			if _, err := w.tx.Exec(`DELETE FROM scope WHERE record = ?`, old.id); err != nil {
-				return err
-			}
-			w.dead[old.id] = true
-			w.stale, w.live = w.stale+says, w.live-says
 		}
-		w.known[h] = known{w.next, date}
+		if ok && old.date > date {
+			f.Older++
+			w.known[h] = old
+			return nil
+		}
+		if ok {
+			if err := w.replaced(old); err != nil {
+				return err
+			}
+		}
+		w.known[h] = known{w.next, date, w.firstFeed + int64(feed), int64(len(r.Says))}
 	}
 	id := w.next
 	w.next++
@@ -360,6 +363,25 @@ func (w *Writer) Add(feed int, r *Record) error {
 		}
 		return w.rows.add(p, id, chunk)
 	})
+}
+
+// replaced forgets a record whose place a newer one takes.
+func (w *Writer) replaced(old known) error {
+	for _, q := range []string{`DELETE FROM record WHERE id = ?`, `DELETE FROM scope WHERE record = ?`} {
+		if _, err := w.tx.Exec(q, old.id); err != nil {
+			return err
+		}
+	}
+	w.dead[old.id] = true
+	w.stale, w.live = w.stale+old.says, w.live-old.says
+	if k := old.feed - w.firstFeed; k >= 0 {
+		f := w.feeds[k]
+		f.Records, f.Assertions = f.Records-1, f.Assertions-old.says
+	} else {
+		l := w.lost[old.feed]
+		w.lost[old.feed] = count{l.records + 1, l.says + old.says}
+	}
+	return nil
 }
 
 // wordOf is the number of a text that many records have, 0 of an empty one.

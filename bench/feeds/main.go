@@ -1,9 +1,10 @@
 // Command feeds writes vulnerability feeds of real size, the same at each
 // run, imports them with wardein's importer and prints what that took. Names
 // and texts are made up; forms, sizes and numbers are those of the NVD and the
-// CVE list of 2026: 340,000 records, 2.5 million ranges.
+// CVE list of 2026: 340,000 records, 2.5 million ranges. A day's changes are
+// 5,000 records of the NVD and 1,500 of the CVE list.
 //
-//	go run ./bench/feeds            write, import, match
+//	go run ./bench/feeds            write, import, match, import a day's changes
 //	go run ./bench/feeds -n 10000   fewer records
 //	go run ./bench/feeds -write DIR write the files only
 package main
@@ -11,8 +12,8 @@ package main
 import (
 	"archive/zip"
 	"bufio"
-	"compress/flate"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/klauspost/compress/flate"
+
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/vulndb"
 	"github.com/wardein/wardein/vulndb/feed"
@@ -33,6 +36,7 @@ import (
 func main() {
 	n := flag.Int("n", 340_000, "records of each of both feeds")
 	dir := flag.String("write", "", "write the feeds into this `FOLDER` and do no more")
+	day := flag.String("changes", "", "write a day's changes into this `FOLDER` and do no more")
 	imp := flag.String("import", "", "import this `FOLDER` into -db (a step of its own, to be measured)")
 	db := flag.String("db", "", "the database")
 	match := flag.Bool("match", false, "match 1,000 components against -db (a step of its own)")
@@ -42,6 +46,8 @@ func main() {
 	switch {
 	case *dir != "":
 		err = write(*dir, *n)
+	case *day != "":
+		err = changes(*day, *n)
 	case *imp != "":
 		err = load(*imp, *db)
 	case *match:
@@ -66,8 +72,15 @@ func all(n int) error {
 	if err != nil {
 		return err
 	}
-	feeds, db := filepath.Join(work, "feeds"), filepath.Join(work, "vulnerabilities.db")
-	for _, step := range [][]string{{"write", "-n", fmt.Sprint(n), "-write", feeds}, {"import", "-import", feeds, "-db", db}, {"match", "-match", "-db", db}} {
+	feeds, day, db := filepath.Join(work, "feeds"), filepath.Join(work, "day"), filepath.Join(work, "vulnerabilities.db")
+	for _, step := range [][]string{
+		{"write", "-n", fmt.Sprint(n), "-write", feeds},
+		{"import", "-import", feeds, "-db", db},
+		{"match", "-match", "-db", db},
+		{"changes", "-n", fmt.Sprint(n), "-changes", day},
+		{"day", "-import", day, "-db", db},
+		{"match", "-match", "-db", db},
+	} {
 		cmd := exec.Command(exe, step[1:]...)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		start := time.Now()
@@ -178,69 +191,102 @@ func dotted(r *rand.Rand) string {
 	return s
 }
 
+// pick draws a product: few have most of the records.
+func pick(rnd *rand.Rand) func() (vendor, product string) {
+	return func() (string, string) { return productAt(int(math.Pow(products, rnd.Float64())) - 1) }
+}
+
+const files = 25
+
 func write(dir string, n int) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	var sum sums
+	number := 0
+	next := func(year int) func() (int, int) {
+		return func() (int, int) { number++; return year, number }
+	}
+	for y := range files {
+		if err := sum.nvd(filepath.Join(dir, fmt.Sprintf("nvdcve-2.0-%d.json", 2002+y)), rnd, n/files, next(2002+y)); err != nil {
+			return err
+		}
+	}
+	number = 0
+	err := sum.cves(filepath.Join(dir, "2026-11-20_all_CVEs_at_midnight.zip"), rnd, n/files*files, func() (int, int) {
+		number++
+		return 2002 + (number-1)/(n/files), number
+	})
+	fmt.Printf("        %d records, %d ranges, %.2f GB of JSON\n", n/files*files*2, sum.ranges, float64(sum.size)/1e9)
+	return err
+}
+
+// changes writes records that are there already, with other contents.
+func changes(dir string, n int) error {
+	rnd := rand.New(rand.NewPCG(2, 2))
+	any := func() (int, int) {
+		i := rnd.IntN(n / files * files)
+		return 2002 + i/(n/files), i + 1
+	}
+	var sum sums
+	err := sum.nvd(filepath.Join(dir, "nvdcve-2.0-modified.json"), rnd, 5000, any)
+	if err == nil {
+		err = sum.cves(filepath.Join(dir, "2026-11-21_delta_CVEs_at_2300Z.zip"), rnd, 1500, any)
+	}
+	fmt.Printf("        6500 records, %d ranges, %.3f GB of JSON\n", sum.ranges, float64(sum.size)/1e9)
+	return err
+}
+
+// sums are what was written.
+type sums struct{ ranges, size int64 }
+
+func (s *sums) nvd(path string, rnd *rand.Rand, n int, next func() (year, number int)) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	rnd := rand.New(rand.NewPCG(1, 1))
-	var ranges, size int64
-	pick := func() (vendor, product string) { // few products have most of the records
-		f := rnd.Float64()
-		return productAt(int(math.Pow(products, f)) - 1)
+	f, err := os.Create(path)
+	if err != nil {
+		return err
 	}
-	const files = 25
-	number := 0
-	for y := range files {
-		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("nvdcve-2.0-%d.json", 2002+y)))
-		if err != nil {
-			return err
+	w := &sized{w: bufio.NewWriterSize(f, 1<<20)}
+	fmt.Fprintf(w, `{"resultsPerPage":%d,"startIndex":0,"totalResults":%d,"format":"NVD_CVE","version":"2.0","timestamp":"2026-11-20T03:00:00.000","vulnerabilities":[`, n, n)
+	for i := range n {
+		if i > 0 {
+			io.WriteString(w, ",\n")
 		}
-		w := &sized{w: bufio.NewWriterSize(f, 1<<20)}
-		fmt.Fprintf(w, `{"resultsPerPage":%d,"startIndex":0,"totalResults":%d,"format":"NVD_CVE","version":"2.0","timestamp":"2026-11-20T03:00:00.000","vulnerabilities":[`, n/files, n/files)
-		for i := range n / files {
-			if i > 0 {
-				io.WriteString(w, ",\n")
-			}
-			number++
-			ranges += writeNVD(w, rnd, 2002+y, number, pick)
-		}
-		io.WriteString(w, "]}\n")
-		if err := w.w.Flush(); err != nil {
-			return err
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
-		size += w.n
+		year, number := next()
+		s.ranges += writeNVD(w, rnd, year, number, pick(rnd))
 	}
-	f, err := os.Create(filepath.Join(dir, "2026-11-20_all_CVEs_at_midnight.zip"))
+	io.WriteString(w, "]}\n")
+	if err := w.w.Flush(); err != nil {
+		return err
+	}
+	s.size += w.n
+	return f.Close()
+}
+
+func (s *sums) cves(path string, rnd *rand.Rand, n int, next func() (year, number int)) error {
+	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	out := bufio.NewWriterSize(f, 1<<20)
 	z := zip.NewWriter(out)
 	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, 1) })
-	number = 0
-	for y := range files {
-		for range n / files {
-			number++
-			m, err := z.Create(fmt.Sprintf("cves/%d/%dxxx/CVE-%d-%d.json", 2002+y, number/1000, 2002+y, number))
-			if err != nil {
-				return err
-			}
-			w := &sized{w: bufio.NewWriter(m)}
-			ranges += writeCVE(w, rnd, 2002+y, number, pick)
-			w.w.Flush()
-			size += w.n
+	for range n {
+		year, number := next()
+		m, err := z.Create(fmt.Sprintf("cves/%d/%dxxx/CVE-%d-%d.json", year, number/1000, year, number))
+		if err != nil {
+			return err
 		}
+		w := &sized{w: bufio.NewWriter(m)}
+		s.ranges += writeCVE(w, rnd, year, number, pick(rnd))
+		if err := w.w.Flush(); err != nil {
+			return err
+		}
+		s.size += w.n
 	}
-	if err := z.Close(); err != nil {
+	if err := errors.Join(z.Close(), out.Flush()); err != nil {
 		return err
 	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	fmt.Printf("        %d records, %d ranges, %.2f GB of JSON\n", 2*number, ranges, float64(size)/1e9)
 	return f.Close()
 }
 

@@ -179,19 +179,20 @@ func letters(s string) int {
 	return len(s)
 }
 
-// Plain gives the text of a key that has no more than dotted numbers, with so
-// many zeros behind them as the key does not have; "" for other keys.
-func Plain(k []byte, zeros int) string {
-	var b []byte
+// AppendPlain appends the text of a key that has no more than dotted numbers,
+// with so many zeros behind them as the key does not have; nothing for other
+// keys.
+func AppendPlain(b, k []byte, zeros int) []byte {
+	from := len(b)
 	if len(k) == 0 || k[len(k)-1] != end {
-		return ""
+		return b
 	}
 	for k = k[:len(k)-1]; len(k) > 1; {
 		n := int(k[1])
 		if k[0] != number || len(k) < 2+n {
-			return ""
+			return b[:from]
 		}
-		if len(b) > 0 {
+		if len(b) > from {
 			b = append(b, '.')
 		}
 		if n == 0 {
@@ -200,10 +201,10 @@ func Plain(k []byte, zeros int) string {
 		b, k = append(b, k[2:2+n]...), k[2+n:]
 	}
 	if len(k) > 0 {
-		return ""
+		return b[:from]
 	}
 	for range zeros {
 		b = append(b, ".0"...)
 	}
-	return string(b)
+	return b
 }
