@@ -154,30 +154,15 @@ func (f *File) BuildID() string {
 	return ""
 }
 
-// buildID walks notes: name size, descriptor size, type, name, descriptor,
-// the last two padded to the segment's alignment of 4 or 8.
-func (f *File) buildID(off, n, align uint64) string {
-	b, err := f.read(off, min(n, maxNotes))
-	if err != nil {
-		return ""
-	}
-	if align != 8 {
-		align = 4
-	}
-	pad := func(n uint64) uint64 { return (n + align - 1) &^ (align - 1) }
-	for len(b) >= 12 {
-		namesz, descsz, typ := uint64(f.Order.Uint32(b)), uint64(f.Order.Uint32(b[4:])), f.Order.Uint32(b[8:])
-		desc := pad(12 + namesz)
-		next := desc + pad(descsz)
-		if desc+descsz > uint64(len(b)) {
-			return ""
+// buildID is the build id among the notes of a run.
+func (f *File) buildID(off, n, align uint64) (id string) {
+	// Notes that cannot be read have none.
+	_ = f.notes(off, n, align, func(typ uint32, name string, desc []byte) {
+		if id == "" && typ == noteBuildID && name == "GNU\x00" && len(desc) > 0 && len(desc) <= 64 {
+			id = hex.EncodeToString(desc)
 		}
-		if typ == noteBuildID && namesz == 4 && string(b[12:16]) == "GNU\x00" && descsz > 0 && descsz <= 64 {
-			return hex.EncodeToString(b[desc : desc+descsz])
-		}
-		b = b[min(next, uint64(len(b))):]
-	}
-	return ""
+	})
+	return id
 }
 
 // ModInfo returns the values of a key in a kernel module's .modinfo section,

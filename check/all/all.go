@@ -9,6 +9,7 @@ import (
 	"github.com/wardein/wardein/check/account"
 	"github.com/wardein/wardein/check/component"
 	"github.com/wardein/wardein/check/cryptolib"
+	"github.com/wardein/wardein/check/hardening"
 	"github.com/wardein/wardein/check/secret"
 	"github.com/wardein/wardein/check/service"
 	"github.com/wardein/wardein/check/vuln"
@@ -27,6 +28,7 @@ func With(data vuln.Data) []wardein.Check {
 		secret.Check,
 		account.Check,
 		service.Check,
+		hardening.Check,
 		component.Check(),
 		cryptolib.Check(cmp.Or(data.AsOf, DataDate)),
 		vuln.Check(data),

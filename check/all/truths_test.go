@@ -23,6 +23,7 @@ var ruleOf = map[string]string{
 	"guest: empty password, shell /bin/sh":                             "account.empty-password",
 	"service: second account with UID 0":                               "account.second-uid0",
 	"operator: md5crypt, a weak scheme (sha512crypt in 1.1.0)":         "account.shipped-password",
+	"no PIE, no canary, no RELRO, executable stack":                    "hardening.stack",
 	"telnetd respawned by init, tcp/23":                                "service.telnet",
 	"telnetd -p 2323 -l /bin/sh, started by rc.d/S45console, no login": "service.telnet-shell",
 
