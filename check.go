@@ -32,6 +32,9 @@ type Check struct {
 	// Components names the products in the release from facts and paths; every
 	// Tree is given them all. At most one check of a list has it.
 	Components func(ctx context.Context, t Tree, out func(Component)) error
+	// Cases names, by rule, the test cases of 3GPP TS 33.117 that the rule's
+	// findings speak to ("TC_NO_UNNECESSARY_SERVICE").
+	Cases map[string][]string
 	// Messages are the English sentences of this check's Texts by id;
 	// "{name}" stands for the argument of that name.
 	Messages map[string]string

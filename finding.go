@@ -92,6 +92,9 @@ type Finding struct {
 	Severity   Severity
 	Confidence Confidence
 	Reach      Reach
+	// Cases are the test cases of 3GPP TS 33.117 that it speaks to; the runner
+	// fills them in from its check.
+	Cases []string
 	// Exploited tells that a public list names what the finding is about as
 	// exploited (CISA KEV).
 	Exploited bool

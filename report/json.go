@@ -104,6 +104,11 @@ func writeFinding(w *canon.Writer, f *wardein.Finding, messages map[string]strin
 		})
 	}
 	w.Object(func() {
+		w.Field("cases").Array(func() {
+			for _, id := range f.Cases {
+				w.Text(id)
+			}
+		})
 		w.Field("check").Text(f.Check)
 		w.Field("confidence").Text(f.Confidence.String())
 		w.Field("exploited").Bool(f.Exploited)

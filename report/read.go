@@ -26,6 +26,7 @@ type SavedFinding struct {
 
 	ID, Check, Rule, Node, Severity, Confidence, Reach string
 	Says, Fix, Meanwhile                               SavedText
+	Cases                                              []string
 	Quotes                                             []struct{ Node, Off, Len, Bytes string }
 }
 

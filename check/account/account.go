@@ -62,6 +62,12 @@ var Check = wardein.Check{
 	},
 	Node: node,
 	Tree: tree,
+	Cases: map[string][]string{
+		"account.empty-password":   {"TC_ACCOUNT_PROTECTION", "TC_PREDEFINED_ACCOUNT_DELETION"},
+		"account.shipped-password": {"TC_PREDEFINED_ACCOUNT_DELETION", "TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION", "TC_PSW_STOR_SUPPORT"},
+		"account.second-uid0":      {"TC_UNIQUE_SYSTEM_ACCOUNT_IDENTIFICATION"},
+		"account.authorized-key":   {"TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION"},
+	},
 	Messages: map[string]string{
 		"account.empty":         "Account {user} ({uid}, shell {shell}) has no password: whoever reaches a login prompt of the unit is in.",
 		"account.uid0":          "Account {user} has UID 0 beside {first} and shell {shell}: it is root under another name, and what it does is logged as root's.",

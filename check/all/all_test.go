@@ -77,3 +77,19 @@ func refuse(t *testing.T, where string, said []string) {
 		}
 	}
 }
+
+// Each rule's test cases of TS 33.117 are named as the standard names them.
+func TestCases(t *testing.T) {
+	for _, c := range Checks() {
+		for rule, ids := range c.Cases {
+			if !strings.HasPrefix(rule, c.Name+".") || len(ids) == 0 {
+				t.Errorf("%s: cases of %q: %v", c.Name, rule, ids)
+			}
+			for _, id := range ids {
+				if !strings.HasPrefix(id, "TC_") || strings.ToUpper(id) != id {
+					t.Errorf("%s: %q is no test case", rule, id)
+				}
+			}
+		}
+	}
+}

@@ -23,6 +23,8 @@ const (
 	// leastCode is the code, in bytes, below which nothing is asked of a
 	// file: start-up code alone has no buffers to protect.
 	leastCode = 4 << 10
+
+	overflow = "TC_PROTECTION_FROM_BUFFER_OVERFLOW"
 )
 
 // Check tells the protections of programs and kernels.
@@ -73,6 +75,9 @@ var Check = wardein.Check{
 		return kernelConfig(ctx, b, out)
 	},
 	Tree: tree,
+	Cases: map[string][]string{
+		"hardening.shares": {overflow}, "hardening.stack": {overflow}, "hardening.code": {overflow}, "hardening.kernel": {overflow},
+	},
 	Messages: map[string]string{
 		"hardening.shares": "Of {files} programs and libraries, {stack} have an executable stack or leave it to the kernel, {relro} have no read-only relocations and {now} have them in full, " +
 			"{canary} of {asked} show no stack protector, {fortify} of {callers} that call copying functions call no fortified one, and {fixed} of {programs} programs are loaded at a fixed address.",

@@ -53,6 +53,11 @@ var Check = wardein.Check{
 	Wants:    wants,
 	Node:     node,
 	Tree:     tree,
+	Cases: map[string][]string{
+		"service.telnet":             {"TC_NO_UNNECESSARY_SERVICE", "TC_PROTECT_DATA_INFO_TRANSFER_1"},
+		"service.telnet-shell":       {"TC_NO_UNNECESSARY_SERVICE", "TC_PROTECT_DATA_INFO_TRANSFER_1", "TC_ACCOUNT_PROTECTION", "TC_SYS_FUN_USAGE"},
+		"service.telnet-not-started": {"TC_NO_UNUSED_SOFTWARE"},
+	},
 	Messages: map[string]string{
 		"service.telnet":       "Telnet is started at boot, on tcp/{port}{where}, by {as}: names, passwords and all that is typed cross the network unencrypted.",
 		"service.shell":        "Telnet is started at boot, on tcp/{port}{where}, by {as}, with {login} in place of a login: whoever reaches the port has a shell, and no password is asked for.",

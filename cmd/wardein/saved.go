@@ -287,6 +287,9 @@ func showFinding(out *bufio.Writer, f seen) {
 	line("node", "%s", orDot(f.Node))
 	line("certainty", "%s", term.Clean(f.Confidence))
 	line("reach", "%s", term.Clean(f.Reach))
+	if len(f.Cases) > 0 {
+		line("TS 33.117", "%s", term.Clean(strings.Join(f.Cases, ", ")))
+	}
 	for _, q := range f.Quotes {
 		text := fmt.Sprintf("%s at %s, %s bytes", orDot(q.Node), offset(q.Off), q.Len)
 		if q.Bytes != "" {
