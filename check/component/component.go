@@ -63,7 +63,7 @@ var programs = map[string]bool{"elf": true, "pe": true, "linux-kernel": true, "l
 
 func wants(b wardein.Blob) (bool, string) {
 	switch {
-	case b.Format == "elf" || rpmDatabaseOf(b) != "":
+	case b.Format == "elf" || rpmDatabaseOf(b) != "" || isEnvironment(b):
 		return true, ""
 	case b.Members && !programs[b.Format]:
 		return false, "opened: its members are checked"
@@ -91,6 +91,9 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 	}
 	if kind := rpmDatabaseOf(b); kind != "" {
 		return rpmPackages(b, kind, out)
+	}
+	if isEnvironment(b) {
+		return environment(b, out)
 	}
 	f := &file{blob: b, out: out, seen: map[string]bool{}}
 	if b.Format == "elf" {

@@ -40,6 +40,10 @@ type product struct {
 	Rules         []rule   `toml:"rule"`
 	Getters       []getter `toml:"getter"`
 
+	// By names the way of identification of its rules, "rule" where empty:
+	// "kernel" for operating systems, "boot loader".
+	By string `toml:"by"`
+
 	file string
 }
 
@@ -54,9 +58,11 @@ type rule struct {
 	Own bool `toml:"own"`
 	// NeedsNot are libraries: a file that needs one of them was built
 	// against the product and does not hold it.
-	NeedsNot []string   `toml:"needs_not"`
-	Yes      [][]string `toml:"yes"`
-	No       []string   `toml:"no"`
+	NeedsNot []string `toml:"needs_not"`
+	// Bytes is how a version is printed that stands there as bytes.
+	Bytes string     `toml:"bytes"`
+	Yes   [][]string `toml:"yes"`
+	No    []string   `toml:"no"`
 
 	product  *product
 	compiled *regexp.Regexp
@@ -247,6 +253,9 @@ func (r *rule) check() error {
 	if n := strings.Count(r.Version, "(") - strings.Count(r.Version, "(?:") - strings.Count(r.Version, `\(`); n < 1 {
 		return fmt.Errorf("version %q has no group", r.Version)
 	}
+	if r.product.By != "" && r.product.By != "kernel" && r.product.By != "boot loader" {
+		return fmt.Errorf("by %q is neither kernel nor boot loader", r.product.By)
+	}
 	for _, yes := range r.Yes {
 		if len(yes) != 2 {
 			return fmt.Errorf("yes %q is not version and text", yes)
@@ -270,8 +279,20 @@ func (r *rule) find(b []byte, off int) (version string, from, to int, ok bool) {
 	re := r.compile()
 	for _, m := range re.FindAllSubmatchIndex(b, 8) {
 		if m[0] <= off && m[1] >= off+len(r.Literal) && m[2] >= 0 {
+			if r.Bytes != "" {
+				return printed(r.Bytes, b[m[2]:m[3]]), m[0], m[1], true
+			}
 			return string(b[m[2]:m[3]]), m[0], m[1], true
 		}
 	}
 	return "", 0, 0, false
+}
+
+// printed is a version whose numbers stand there as bytes.
+func printed(format string, b []byte) string {
+	args := make([]any, len(b))
+	for i, c := range b {
+		args[i] = c
+	}
+	return fmt.Sprintf(format, args...)
 }

@@ -103,6 +103,8 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 			program = true
 		case "package":
 			f.declare(at, x)
+		case "environment", "configuration":
+			f.booted(at, x)
 		case "system":
 			f.distro[rootOf(at)] = strings.TrimSpace(x.Attr("id") + " " + x.Attr("version"))
 		}
@@ -134,7 +136,7 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 		if mine {
 			sure = wardein.Certain
 		}
-		f.add(p, candidate{path: at, by: "rule", version: x.Attr("version"), sure: sure, rank: rankRule}, x)
+		f.add(p, candidate{path: at, by: cmp.Or(p.By, "rule"), version: x.Attr("version"), sure: sure, rank: rankRule}, x)
 	}
 	for _, p := range own {
 		f.evidence(p).files++

@@ -22,6 +22,7 @@ const (
 	osRelease    = "system"   // etc/os-release
 	openwrtBuild = "openwrt"  // etc/openwrt_release
 	noticeFile   = "notice"
+	configFile   = "configuration" // of a Linux kernel
 )
 
 const (
@@ -55,6 +56,8 @@ func manifestOf(b wardein.Blob) string {
 		return osRelease
 	case strings.HasPrefix(first, "DISTRIB_ID=") && b.Size < headSize:
 		return openwrtBuild
+	case configHead.MatchString(s):
+		return configFile
 	case b.Size <= maxNotice && (len(b.Hits(markNotice)) > 0 || len(b.Hits(markNotice2)) > 0):
 		return noticeFile
 	}
@@ -75,6 +78,8 @@ func manifest(b wardein.Blob, out func(wardein.Fact)) error {
 		return nil
 	case noticeFile:
 		return m.lines(b, m.notice)
+	case configFile:
+		return m.lines(b, m.configuration)
 	case osRelease, openwrtBuild:
 		err := m.lines(b, m.system)
 		if m.fields["ID"] != "" {
