@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -45,6 +44,7 @@ CREATE INDEX IF NOT EXISTS record_withdrawn ON record (name) WHERE withdrawn;
 // of it is visible before Commit.
 type Writer struct {
 	path, temp string
+	held       *os.File // while it is there, no other writes here
 	db         *sql.DB
 	tx         *sql.Tx
 	feeds      []*Feed // by id-1 of those written now
@@ -80,14 +80,16 @@ type count struct{ records, says int64 }
 // Create begins a database that will take the place of the file at path. What
 // that file holds is kept unless fresh is set; where none is, it begins empty.
 func Create(path string, fresh bool) (_ *Writer, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-*")
+	held, err := lock(path)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{path: path, temp: f.Name(), names: map[string]uint32{}, words: map[string]uint32{}, epss: map[uint64][]byte{}, seed: maphash.MakeSeed(), known: map[uint64]known{}, dead: map[uint32]bool{}, lost: map[int64]count{}, next: 1}
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(filepath.Base(path)))
+	if err != nil {
+		held.Close()
+		return nil, err
+	}
+	w := &Writer{path: path, temp: f.Name(), held: held, names: map[string]uint32{}, words: map[string]uint32{}, epss: map[uint64][]byte{}, seed: maphash.MakeSeed(), known: map[uint64]known{}, dead: map[uint32]bool{}, lost: map[int64]count{}, next: 1}
 	defer func() {
 		if err != nil {
 			w.Abort()
@@ -132,19 +134,6 @@ func Create(path string, fresh bool) (_ *Writer, err error) {
 	}
 	w.older, err = w.tx.Prepare(`SELECT record.id, record.date, record.feed, says FROM record JOIN feed ON feed.id = record.feed WHERE record.name = ? AND source = ? ORDER BY record.id DESC LIMIT 1`)
 	return w, err
-}
-
-func copyBase(f *os.File, path string) (bool, error) {
-	in, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer in.Close()
-	n, err := io.Copy(f, in)
-	return n > 0, err
 }
 
 // load reads what is needed to go on with a database.
@@ -213,11 +202,17 @@ func (w *Writer) hash(source, name string) uint64 {
 	return maphash.Bytes(w.seed, w.buf)
 }
 
-// Imported tells whether a feed of this digest is there.
-func (w *Writer) Imported(source, digest string) (bool, error) {
-	var n int
-	err := w.tx.QueryRow(`SELECT count(*) FROM feed WHERE source = ? AND digest = ?`, source, digest).Scan(&n)
-	return n > 0, err
+// Holds are the digests of the files that the database was made of before.
+// Files of feeds that state no date are not among them: what counts is when
+// they were fetched.
+func (w *Writer) Holds() (map[string]bool, error) {
+	digests := map[string]bool{}
+	return digests, eachRow(w.tx, `SELECT digest FROM feed WHERE digest <> '' AND source NOT IN (?, ?)`, func(rows *sql.Rows) error {
+		var s string
+		err := rows.Scan(&s)
+		digests[s] = true
+		return err
+	}, Alpine, Debian)
 }
 
 // Begin begins a feed; the number names it to the other methods. The Feed's
@@ -477,27 +472,8 @@ func (w *Writer) Abort() {
 		os.Remove(w.temp)
 		w.temp = ""
 	}
-}
-
-// form checks that a file is a database of this form.
-func form(db *sql.DB) error {
-	var app, have int
-	if err := db.QueryRow(`PRAGMA application_id`).Scan(&app); err != nil {
-		return err
+	if w.held != nil {
+		w.held.Close()
+		w.held = nil
 	}
-	if err := db.QueryRow(`PRAGMA user_version`).Scan(&have); err != nil {
-		return err
-	}
-	if app != application {
-		return errors.New("no vulnerability database")
-	}
-	if have != Form {
-		return fmt.Errorf("a database of form %d, want %d: import the feeds anew", have, Form)
-	}
-	return nil
-}
-
-// escape makes a path that a file: URI takes as it is.
-func escape(path string) string {
-	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }

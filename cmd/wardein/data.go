@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +21,6 @@ import (
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
 	"github.com/wardein/wardein/check/vuln"
-	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
 	"github.com/wardein/wardein/vulndb"
@@ -97,7 +98,7 @@ func openSample(ctx context.Context) (_ *vulndb.DB, err error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, "sample.db")
-	if _, err := importFiles(ctx, path, []string{filepath.Join(dir, "sample", "nvd.json"), filepath.Join(dir, "sample", "cve.json"), filepath.Join(dir, "sample", "kev.json")}, importFlags{}, func(*feed.Import) {}); err != nil {
+	if _, err := importFiles(ctx, path, []string{filepath.Join(dir, "sample", "nvd.json"), filepath.Join(dir, "sample", "cve.json"), filepath.Join(dir, "sample", "kev.json")}, importFlags{}, func(string) {}); err != nil {
 		return nil, err
 	}
 	return vulndb.Open(path)
@@ -142,8 +143,8 @@ or not. Which one counts is decided, and explained, for each component.`,
 
 type importFlags struct {
 	dbFlags
-	date, signature, key, asOf string
-	fresh, quiet, asJSON       bool
+	date, list, signature, key, asOf string
+	fresh, quiet, asJSON             bool
 }
 
 func dataImportCmd() *cobra.Command {
@@ -156,15 +157,18 @@ of a record the newer stays, and a list that is published as a whole (Debian,
 Alpine, KEV, EPSS) takes the place of its older self.
 
 Read are NVD 2.0, CVE 5, OSV, CSAF 2.0, OpenVEX, Alpine secdb, Debian tracker and
-KEV as JSON, EPSS as CSV: plain, gzip, in a zip file or a folder. Records that
-cannot be read are counted and named. A file that breaks off ends the import: the
-database stays as it was.
+KEV as JSON, EPSS as CSV: plain, packed with gzip, xz, zstd or bzip2, in zip and
+tar files and in folders. Records that cannot be read are counted and named. A
+file that breaks off ends the import: the database stays as it was. A file of
+which the database holds every byte already is passed over.
 
 A FILE that wardein data export wrote takes the place of the whole database. With
---signature and --key the one FILE must bear that signature: OpenPGP, minisign
-or, up to 64 MB, CMS.`,
+--list each FILE must be on the list of digests, as sha256sum and wardein data
+export write it. With --signature and --key the one FILE must bear that
+signature: OpenPGP, minisign or, up to 64 MB, CMS.`,
 		Example: `  wardein data import nvdcve-2.0-*.json.gz known_exploited_vulnerabilities.json
   wardein data import --date 2026-11-20 tracker.json     (it states no date of its own)
+  wardein data import lab.db --list lab.db.sha256
   wardein data import lab.db --signature lab.db.minisig --key lab.pub`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -191,26 +195,18 @@ or, up to 64 MB, CMS.`,
 					fmt.Fprintf(cmd.ErrOrStderr(), "wardein: signature good: %s\n", term.Clean(who))
 				}
 			}
+			if flags.list != "" {
+				if err := onList(flags.list, args); err != nil {
+					return err
+				}
+			}
 			path := flags.path()
 			if len(args) == 1 && isDatabase(args[0]) {
 				return adopt(cmd, args[0], path)
 			}
 			show := newProgress(flags.quiet, "importing")
 			defer show.end()
-			done := make(chan struct{})
-			defer close(done)
-			im, err := importFiles(cmd.Context(), path, args, flags, func(im *feed.Import) {
-				start := time.Now()
-				for {
-					select {
-					case <-done:
-						return
-					case <-time.After(200 * time.Millisecond):
-						n := im.Read.Load()
-						show.now(fmt.Sprintf("importing: %s read, %d records, %s/s", report.Size(n), im.Records.Load(), report.Size(int64(float64(n)/time.Since(start).Seconds()))))
-					}
-				}
-			})
+			im, err := importFiles(cmd.Context(), path, args, flags, show.now)
 			if err != nil {
 				return err
 			}
@@ -218,6 +214,9 @@ or, up to 64 MB, CMS.`,
 			if !flags.quiet {
 				for _, s := range im.Skipped {
 					fmt.Fprintf(cmd.ErrOrStderr(), "wardein: not read: %s\n", term.Clean(s))
+				}
+				if n := len(im.Unchanged); n > 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "wardein: unchanged: %s\n", term.Clean(few(im.Unchanged, 5)))
 				}
 			}
 			return printed(cmd, func(out *bufio.Writer) error { return writeFeeds(out, im.Feeds(), path, flags.asJSON) })
@@ -227,6 +226,7 @@ or, up to 64 MB, CMS.`,
 	f := cmd.Flags()
 	f.BoolVar(&flags.fresh, "fresh", false, "begin an empty database in place of the old one")
 	f.StringVar(&flags.date, "date", "", "the `DATE` of feeds that state none (default: that of the file)")
+	f.StringVar(&flags.list, "list", "", "the digests that the files must have, in this `FILE`")
 	f.StringVar(&flags.signature, "signature", "", "the FILE's detached signature, in this `FILE`")
 	f.StringVar(&flags.key, "key", "", "the signer's key, in this `KEYFILE`")
 	f.StringVar(&flags.asOf, "as-of", checks.DataDate, "judge OpenPGP keys at this `DATE`")
@@ -235,8 +235,53 @@ or, up to 64 MB, CMS.`,
 	return cmd
 }
 
-// importFiles imports files into the database at path; watch runs beside it.
-func importFiles(ctx context.Context, path string, names []string, flags importFlags, watch func(*feed.Import)) (*feed.Import, error) {
+// few joins names, at most so many of them.
+func few(names []string, most int) string {
+	if n := len(names); n > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// onList checks files against a list of digests.
+func onList(list string, files []string) error {
+	b, err := readSmall(list)
+	if err != nil {
+		return err
+	}
+	l, err := parseList(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", term.Clean(list), err)
+	}
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		h := sha256.New()
+		_, err = io.Copy(h, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		have, want := hex.EncodeToString(h.Sum(nil)), ""
+		for _, e := range l.entries {
+			if e.kind == "sha256" && filepath.Base(e.name) == filepath.Base(name) {
+				want = e.sum
+			}
+		}
+		switch {
+		case want == "":
+			return fmt.Errorf("%s has no sha256 of %s: nothing was imported", term.Clean(list), term.Clean(filepath.Base(name)))
+		case have != want:
+			return &hinted{fmt.Errorf("%s differs: its sha256 is %s, the list says %s: nothing was imported", term.Clean(name), have, want), "carry the file again; if it still differs, ask who made the list"}
+		}
+	}
+	return nil
+}
+
+// importFiles imports files into the database at path; say is told how far it
+// is.
+func importFiles(ctx context.Context, path string, names []string, flags importFlags, say func(string)) (*feed.Import, error) {
 	w, err := vulndb.Create(path, flags.fresh)
 	if err != nil {
 		return nil, err
@@ -244,7 +289,9 @@ func importFiles(ctx context.Context, path string, names []string, flags importF
 	defer w.Abort()
 	im := feed.New(w)
 	im.Day = flags.date
-	go watch(im)
+	done := make(chan struct{})
+	defer close(done)
+	go watch(im, sizeOf(names), say, done)
 	for _, n := range names {
 		if err = im.Add(ctx, n); err != nil {
 			break
@@ -258,10 +305,49 @@ func importFiles(ctx context.Context, path string, names []string, flags importF
 		return nil, err
 	case err != nil:
 		return nil, &hinted{fmt.Errorf("%w: nothing was imported", err), "the database is as it was; leave the file out or fetch it again"}
+	case len(im.Feeds()) == 0 && len(im.Unchanged) > 0:
+		return im, nil
 	case len(im.Feeds()) == 0:
-		return nil, &hinted{errors.New("no feed in what was named: nothing was imported"), "wardein data --help lists what is read"}
+		why := ""
+		if len(im.Skipped) > 0 {
+			why = " (" + term.Clean(few(im.Skipped, 3)) + ")"
+		}
+		return nil, &hinted{fmt.Errorf("no feed in what was named%s: nothing was imported", why), "wardein data --help lists what is read"}
 	}
 	return im, w.Commit()
+}
+
+// sizeOf is how many bytes the files have, 0 where a folder is among them.
+func sizeOf(names []string) (n int64) {
+	for _, name := range names {
+		st, err := os.Stat(name)
+		if err != nil || st.IsDir() {
+			return 0
+		}
+		n += st.Size()
+	}
+	return n
+}
+
+// watch says how far an import is.
+func watch(im *feed.Import, size int64, say func(string), done chan struct{}) {
+	start := time.Now()
+	for {
+		select {
+		case <-done:
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+		n, of := im.Read.Load(), ""
+		if size > 0 {
+			of = " of " + report.Size(size)
+		}
+		if name := im.Name(); name == "" {
+			say(fmt.Sprintf("importing: %d records, writing the database", im.Records.Load()))
+		} else {
+			say(fmt.Sprintf("importing: %s%s read, %d records, %s/s: %s", report.Size(n), of, im.Records.Load(), report.Size(int64(float64(n)/time.Since(start).Seconds())), term.Clean(name)))
+		}
+	}
 }
 
 func isDatabase(name string) bool {
@@ -277,8 +363,8 @@ func isDatabase(name string) bool {
 
 // adopt makes a whole database the one at path.
 func adopt(cmd *cobra.Command, name, path string) error {
-	if err := copyDB(name, path); err != nil {
-		return err
+	if err := vulndb.Copy(name, path); err != nil {
+		return &hinted{fmt.Errorf("not taken over: %w: %s", err, term.Clean(name)), "the database is as it was; carry the file again and compare its digest"}
 	}
 	db, err := vulndb.Open(path)
 	if err != nil {
@@ -287,202 +373,4 @@ func adopt(cmd *cobra.Command, name, path string) error {
 	defer db.Close()
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is the database now\nsha256 %s\n", term.Clean(filepath.Base(name)), db.Digest())
 	return err
-}
-
-// copyDB copies a database that is sound, so that path never names half of one.
-func copyDB(from, path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(path), ".wardein-db-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(out.Name())
-	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
-		return err
-	}
-	db, err := vulndb.Open(out.Name())
-	if err != nil {
-		return fmt.Errorf("not taken over: %w", err)
-	}
-	err = db.Check()
-	if cerr := db.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("not taken over: %w: %s", err, from)
-	}
-	return os.Rename(out.Name(), path)
-}
-
-// writeFeeds writes what an import read.
-func writeFeeds(out *bufio.Writer, feeds []*vulndb.Feed, path string, asJSON bool) error {
-	if asJSON {
-		w := &canon.Writer{}
-		w.Object(func() {
-			w.Field("database").Bytes(path)
-			w.Field("feeds").Array(func() {
-				for _, f := range feeds {
-					writeFeed(w, f)
-				}
-			})
-			w.Field("version").Text(formVersion)
-		})
-		_, err := out.Write(append(w.B, '\n'))
-		return err
-	}
-	fmt.Fprintf(out, "%-8s %-10s %9s %11s %6s %9s  %s\n", "source", "date", "records", "statements", "older", "malformed", "feed")
-	for _, f := range feeds {
-		fmt.Fprintf(out, "%-8s %-10s %9d %11d %6d %9d  %s\n", f.Source, dash(f.Date), f.Records, f.Assertions, f.Older, f.Malformed, term.Clean(f.Name))
-	}
-	_, err := fmt.Fprintf(out, "\nnext  wardein data status    wardein inspect FILE\n")
-	return err
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return term.Clean(s)
-}
-
-func writeFeed(w *canon.Writer, f *vulndb.Feed) {
-	w.Object(func() {
-		w.Field("date").Text(f.Date)
-		w.Field("digest").Text(f.Digest)
-		w.Field("malformed").Big(f.Malformed)
-		w.Field("name").Bytes(f.Name)
-		w.Field("older").Big(f.Older)
-		w.Field("records").Big(f.Records)
-		w.Field("source").Text(f.Source)
-		w.Field("statements").Big(f.Assertions)
-		w.Field("unordered").Big(f.Unordered)
-	})
-}
-
-// shownBad bounds the malformed records that status names.
-const shownBad = 1000
-
-func dataStatusCmd() *cobra.Command {
-	var flags dbFlags
-	var asJSON, feeds bool
-	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show what the database holds, and how old it is",
-		Long: `Status shows for each source the dates of its oldest and newest feed, how many
-records and statements it gave, how many records could not be read, and how many
-ranges have versions without an order (git hashes). Malformed records are named.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			data, err := flags.open(cmd.Context(), "")
-			if err != nil {
-				return err
-			}
-			if data.DB == nil {
-				return &hinted{fmt.Errorf("no database: %s", flags.path()), "wardein data import makes one"}
-			}
-			defer data.DB.Close()
-			bad, err := data.DB.Malformed(shownBad)
-			if err != nil {
-				return err
-			}
-			return printed(cmd, func(out *bufio.Writer) error {
-				if asJSON {
-					return writeStatusJSON(out, data.DB, flags.path(), bad)
-				}
-				return writeStatus(out, data.DB, flags.path(), bad, feeds)
-			})
-		},
-	}
-	flags.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	cmd.Flags().BoolVar(&feeds, "feeds", false, "each feed, too")
-	return cmd
-}
-
-func writeStatus(out *bufio.Writer, db *vulndb.DB, path string, bad []vulndb.Bad, feeds bool) error {
-	fmt.Fprintf(out, "database  %s\nsha256    %s\nbytes     %d (%s)\n\n", term.Clean(path), db.Digest(), db.Size(), report.Size(db.Size()))
-	fmt.Fprintf(out, "%-8s %-10s %-10s %6s %9s %11s %9s %9s\n", "source", "newest", "oldest", "feeds", "records", "statements", "malformed", "unordered")
-	for _, s := range db.Sources() {
-		fmt.Fprintf(out, "%-8s %-10s %-10s %6d %9d %11d %9d %9d\n", s.Name, dash(s.Newest), dash(s.Oldest), s.Feeds, s.Records, s.Assertions, s.Malformed, s.Unordered)
-	}
-	if feeds {
-		fmt.Fprintln(out)
-		for _, f := range db.Feeds() {
-			fmt.Fprintf(out, "%-8s %-10s %9d  sha256:%.12s…  %s\n", f.Source, dash(f.Date), f.Records, f.Digest, term.Clean(f.Name))
-		}
-	}
-	if len(bad) > 0 {
-		fmt.Fprintf(out, "\nmalformed\n")
-		for _, b := range bad {
-			fmt.Fprintf(out, "  %s: %s: %s\n", term.Clean(b.Feed), term.Clean(b.Name), term.Clean(b.Why))
-		}
-	}
-	return nil
-}
-
-func writeStatusJSON(out *bufio.Writer, db *vulndb.DB, path string, bad []vulndb.Bad) error {
-	w := &canon.Writer{}
-	w.Object(func() {
-		w.Field("bytes").Big(db.Size())
-		w.Field("database").Bytes(path)
-		w.Field("digest").Text(db.Digest().String())
-		w.Field("feeds").Array(func() {
-			for _, f := range db.Feeds() {
-				writeFeed(w, &f)
-			}
-		})
-		w.Field("malformed").Array(func() {
-			for _, b := range bad {
-				w.Object(func() {
-					w.Field("feed").Bytes(b.Feed)
-					w.Field("name").Bytes(b.Name)
-					w.Field("why").Bytes(b.Why)
-				})
-			}
-		})
-		w.Field("version").Text(formVersion)
-	})
-	_, err := out.Write(append(w.B, '\n'))
-	return err
-}
-
-func dataExportCmd() *cobra.Command {
-	var flags dbFlags
-	cmd := &cobra.Command{
-		Use:   "export FILE",
-		Short: "Write the database as one file, to be carried elsewhere",
-		Long: `Export writes the database as one file and prints its digest as sha256sum does.
-Sign the file with what you have (gpg --detach-sign, minisign -S): whoever gets
-it imports it with wardein data import FILE --signature SIG --key KEY.`,
-		Example: `  wardein data export lab.db > lab.db.sha256
-  gpg --armor --detach-sign lab.db`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			from := flags.path()
-			if _, err := os.Stat(from); err != nil {
-				return &hinted{fmt.Errorf("no database: %s", from), "wardein data import makes one"}
-			}
-			if err := copyDB(from, args[0]); err != nil {
-				return err
-			}
-			db, err := vulndb.Open(args[0])
-			if err != nil {
-				return err
-			}
-			defer db.Close()
-			d := db.Digest()
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", hex.EncodeToString(d[:]), term.Clean(args[0]))
-			return err
-		},
-	}
-	flags.add(cmd)
-	return cmd
 }

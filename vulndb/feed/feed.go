@@ -12,14 +12,15 @@
 //	kev      CISA's known exploited ones          catalogVersion
 //	epss     EPSS scores                          CSV with #model_version
 //
-// Files may be packed with gzip; records that are one file each may stand in
-// folders and in zip files, also one in another, as the CVE list is released.
+// Files may be packed with gzip, xz, zstd or bzip2, and stand in folders, zip and
+// tar files, also one in another, as the CVE list is released.
 //
 // A record that cannot be read is counted and named. A file that breaks off
 // ends the import with an error, and nothing of it is visible.
 package feed
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -57,18 +58,23 @@ type reader func(it item, out func(any)) error
 // Import reads files into a database.
 type Import struct {
 	db *vulndb.Writer
-	// Progress is how many bytes of the input were read and how many records
-	// were found.
+	// Read is how many bytes of the files on disk were read, Records how many
+	// records were found: what a progress line says.
 	Read, Records atomic.Int64
 	// Skipped are files that hold nothing that is read, with the reason.
 	Skipped []string
 
+	// Unchanged are files that the database holds already.
+	Unchanged []string
+
 	// Day is the date of feeds that state none; "" takes the file's.
 	Day string
 
-	feeds  map[string]int // of records that are one file each, by source
 	kept   []*vulndb.Feed
-	newest map[int]bool // feeds whose date is that of their newest record
+	spare  []*bufio.Reader
+	holds  map[string]bool        // digests of files that are there already
+	name   atomic.Pointer[string] // of the file that is read
+	newest map[int]bool           // feeds whose date is that of their newest record
 	batch  []item
 	size   int
 	jobs   chan *job
@@ -88,6 +94,17 @@ type job struct {
 type result struct {
 	it    *item
 	value any // or an error
+}
+
+// at notes which file is read.
+func (im *Import) at(name string) { im.name.Store(&name) }
+
+// Name is the file that is read, "" before the first.
+func (im *Import) Name() string {
+	if n := im.name.Load(); n != nil {
+		return *n
+	}
+	return ""
 }
 
 // New begins an import into a database that is being written.
@@ -232,6 +249,7 @@ func (im *Import) drain() error {
 // Close waits until everything is in the database; it must be called before
 // its Commit. Nothing can be added any more.
 func (im *Import) Close() error {
+	im.at("")
 	err := im.flush(context.Background())
 	close(im.jobs)
 	im.done.Wait()

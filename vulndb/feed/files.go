@@ -1,10 +1,8 @@
 package feed
 
 import (
-	"archive/zip"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,38 +15,45 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/wardein/wardein/vulndb"
 )
 
-// Bounds of archives.
-const (
-	maxFiles  = 4_000_000
-	maxNested = 8 << 30 // bytes of an archive in an archive
-)
+// file is one file, on disk or in another.
+type file struct {
+	*bufio.Reader
+	at    io.ReaderAt // of a file on disk
+	size  int64       // of at
+	name  string
+	day   string // YYYY-MM-DD, for feeds that state none
+	depth int    // of packings and archives around it
+}
+
+// headSize is what of a file decides what it is.
+const headSize = 64 << 10
 
 // Add imports a file or a folder. An error says which file broke off; nothing
 // of the import may be committed then.
 func (im *Import) Add(ctx context.Context, name string) error {
-	st, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	if !st.IsDir() {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		im.feeds = nil
-		return in(filepath.Base(name), im.file(ctx, f, st.Size(), filepath.Base(name), st.ModTime().UTC().Format("2006-01-02")))
-	}
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return err
 	}
-	group := &folder{im: im, name: filepath.Base(abs), hash: sha256.New()}
-	im.feeds = map[string]int{}
+	if im.holds == nil {
+		if im.holds, err = im.db.Holds(); err != nil {
+			return err
+		}
+	}
+	st, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	base := filepath.Base(abs)
+	if !st.IsDir() {
+		return in(base, im.disk(ctx, name, base, nil))
+	}
+	g := newFolder(im, base)
 	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ".") {
 			return err
@@ -57,9 +62,9 @@ func (im *Import) Add(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		return in(rel, group.open(ctx, p, filepath.ToSlash(rel)))
+		return in(rel, im.disk(ctx, p, filepath.ToSlash(rel), g))
 	})
-	group.end()
+	g.end()
 	return err
 }
 
@@ -70,27 +75,9 @@ func in(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// folder collects the records that are one file each, as one feed a source.
-type folder struct {
-	im   *Import
-	name string
-	hash hash.Hash // over the digests of its files
-	own  []*vulndb.Feed
-	head []byte
-}
-
-func (g *folder) end() {
-	sum := hex.EncodeToString(g.hash.Sum(nil))
-	if err := g.im.drain(); err != nil {
-		return // Close says so
-	}
-	for _, f := range g.own {
-		f.Digest = sum
-	}
-	g.im.feeds = nil
-}
-
-func (g *folder) open(ctx context.Context, p, rel string) error {
+// disk imports a file on disk, as one of a folder where g is one. It is read
+// to its end, so that the checksum of a packed one is, too.
+func (im *Import) disk(ctx context.Context, p, name string, g *folder) error {
 	f, err := os.Open(p)
 	if err != nil {
 		return err
@@ -100,95 +87,111 @@ func (g *folder) open(ctx context.Context, p, rel string) error {
 	if err != nil {
 		return err
 	}
-	return g.each(ctx, f, st.Size(), rel, st.ModTime().UTC().Format("2006-01-02"), f)
-}
-
-// each imports one file of a folder or archive. Small JSON files are records
-// of a common feed; all others are feeds of their own.
-func (g *folder) each(ctx context.Context, r io.Reader, size int64, name, day string, at io.ReaderAt) error {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".json":
-	case ".zip", ".gz", ".csv":
-		if at == nil {
-			tmp, err := spool(r)
-			if err != nil {
-				return err
-			}
-			defer tmp.Close()
-			st, err := tmp.Stat()
-			if err != nil {
-				return err
-			}
-			at, size = tmp, st.Size()
+	im.at(name)
+	if len(im.holds) > 0 && st.Size() > headSize {
+		h := sha256.New()
+		if _, err := io.Copy(h, io.NewSectionReader(f, 0, st.Size())); err != nil {
+			return err
 		}
-		old := g.im.feeds
-		defer func() { g.im.feeds = old }()
-		g.im.feeds = nil
-		return g.im.file(ctx, io.NewSectionReader(at, 0, size), size, path.Base(name), day)
-	default:
-		return nil // README, signatures, schemas
+		if im.holds[hex.EncodeToString(h.Sum(nil))] {
+			im.Read.Add(st.Size())
+			im.Unchanged = append(im.Unchanged, name)
+			return nil
+		}
 	}
-	if g.head == nil {
-		g.head = make([]byte, 64<<10) // there may be a million files
-	}
-	n, err := io.ReadFull(r, g.head)
-	raw, whole := g.head[:n], err == io.EOF || err == io.ErrUnexpectedEOF
-	if err != nil && !whole {
+	sum := sha256.New()
+	one := file{at: f, size: st.Size(), name: name, day: st.ModTime().UTC().Format("2006-01-02")}
+	count := &counted{f, &im.Read}
+	one.Reader = im.reader(io.TeeReader(count, sum))
+	defer im.free(one.Reader)
+	from := len(im.kept)
+	if err := im.open(ctx, one, g); err != nil {
 		return err
 	}
-	what := detect(raw)
-	if k, ok := kinds[what]; ok && k.walk != nil {
-		old := g.im.feeds
-		defer func() { g.im.feeds = old }()
-		g.im.feeds = nil
-		if at != nil {
-			return g.im.file(ctx, io.NewSectionReader(at, 0, size), size, path.Base(name), day)
-		}
-		return g.im.json(ctx, bufio.NewReaderSize(io.MultiReader(bytes.NewReader(raw), r), 64<<10), path.Base(name), day)
+	count.n = new(atomic.Int64) // a zip file's members were counted
+	if _, err := io.Copy(io.Discard, one.Reader); err != nil {
+		return err
 	}
-	if !whole {
-		rest, err := io.ReadAll(io.LimitReader(r, maxRecord+1))
-		if err != nil {
+	if len(im.kept) > from {
+		if err := im.drain(); err != nil { // its feeds are not written to any more
 			return err
 		}
-		raw = append(bytes.Clone(raw), rest...)
-		what = detect(raw)
 	}
-	if what == "" {
-		if c := (cursor{b: raw}); len(raw) > 0 {
-			if c.skip(); c.err != nil {
-				what = g.sole() // broken: one of the records that stand here
-			}
-		}
+	for _, k := range im.kept[from:] {
+		k.Digest = hex.EncodeToString(sum.Sum(nil))
 	}
-	k, ok := kinds[what]
-	if !ok {
-		g.im.skip(name, "none of the forms that are read")
-		return nil
+	return nil
+}
+
+// reader gives a buffer of headSize; there may be a million files.
+func (im *Import) reader(r io.Reader) *bufio.Reader {
+	if n := len(im.spare); n > 0 {
+		b := im.spare[n-1]
+		im.spare = im.spare[:n-1]
+		b.Reset(r)
+		return b
 	}
-	sum := sha256.Sum256(raw)
-	g.hash.Write(sum[:])
-	feed, ok := g.im.feeds[what]
-	if !ok {
-		f := &vulndb.Feed{Source: what, Name: g.name}
-		if feed, err = g.im.begin(f); err != nil {
-			return err
-		}
-		g.im.feeds[what] = feed
-		g.own = append(g.own, f)
+	return bufio.NewReaderSize(r, headSize)
+}
+
+func (im *Import) free(b *bufio.Reader) {
+	b.Reset(nil)
+	im.spare = append(im.spare, b)
+}
+
+// counted counts what is read for the progress.
+type counted struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// folder collects the records that are one file each, in a folder or archive,
+// as one feed a source.
+type folder struct {
+	im    *Import
+	name  string
+	hash  hash.Hash // over the digests of its files
+	feeds map[string]int
+	own   []*vulndb.Feed
+}
+
+func newFolder(im *Import, name string) *folder {
+	return &folder{im: im, name: name, hash: sha256.New(), feeds: map[string]int{}}
+}
+
+// end dates the folder's feeds with what they hold.
+func (g *folder) end() {
+	if err := g.im.drain(); err != nil {
+		return // Close says so
 	}
-	it := item{feed: feed, name: name, raw: raw, read: k.read}
-	if len(raw) > maxRecord {
-		it.raw, it.bad = nil, fmt.Errorf("larger than %d bytes", maxRecord)
+	for _, f := range g.own {
+		f.Digest = hex.EncodeToString(g.hash.Sum(nil))
 	}
-	g.im.Read.Add(int64(len(raw)))
-	return g.im.add(ctx, it)
+}
+
+// feed is the folder's feed of a source.
+func (g *folder) feed(source string) (int, error) {
+	n, ok := g.feeds[source]
+	if ok {
+		return n, nil
+	}
+	f := &vulndb.Feed{Source: source, Name: g.name}
+	n, err := g.im.begin(f)
+	g.feeds[source] = n
+	g.own = append(g.own, f)
+	return n, err
 }
 
 // sole is the source of the folder so far, if it is one only.
 func (g *folder) sole() string {
-	if len(g.im.feeds) == 1 {
-		for s := range g.im.feeds {
+	if len(g.feeds) == 1 {
+		for s := range g.feeds {
 			return s
 		}
 	}
@@ -201,126 +204,111 @@ func (im *Import) skip(name, why string) {
 	}
 }
 
-// file imports one file that stands alone: archive, packed, JSON or table.
-func (im *Import) file(ctx context.Context, r interface {
-	io.Reader
-	io.ReaderAt
-}, size int64, name, day string) error {
-	var magic [4]byte
-	n, err := r.ReadAt(magic[:], 0)
-	if err != nil && err != io.EOF {
-		return err
+// content imports a file that is neither packed nor an archive. In a folder
+// (g), what is no feed is passed over; what looks like one is named.
+func (im *Import) content(ctx context.Context, f file, g *folder) error {
+	if head, _ := f.Peek(3); string(head) == "\ufeff" {
+		f.Discard(len(head))
 	}
-	switch m := magic[:n]; {
-	case bytes.HasPrefix(m, []byte("PK\x03\x04")):
-		return im.zip(ctx, r, size, name, day)
-	case bytes.HasPrefix(m, []byte{0x1f, 0x8b}):
-		sum, err := digest(r, size)
-		if err != nil {
-			return err
-		}
-		z, err := gzip.NewReader(&counted{io.NewSectionReader(r, 0, size), im})
-		if err != nil {
-			return err
-		}
-		from := len(im.kept)
-		if err := im.plain(ctx, z, strings.TrimSuffix(name, ".gz"), day); err != nil {
-			return err
-		}
-		for _, f := range im.kept[from:] {
-			f.Digest = sum
-		}
-		return nil
-	}
-	sum, err := digest(r, size)
-	if err != nil {
-		return err
-	}
-	from := len(im.kept)
-	if err := im.plain(ctx, &counted{io.NewSectionReader(r, 0, size), im}, name, day); err != nil {
-		return err
-	}
-	for _, f := range im.kept[from:] {
-		f.Digest = sum
-	}
-	return nil
-}
-
-func digest(r io.ReaderAt, size int64) (string, error) {
-	h := sha256.New()
-	_, err := io.Copy(h, io.NewSectionReader(r, 0, size))
-	return hex.EncodeToString(h.Sum(nil)), err
-}
-
-// counted counts what is read for the progress.
-type counted struct {
-	r  io.Reader
-	im *Import
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.im.Read.Add(int64(n))
-	return n, err
-}
-
-func (im *Import) plain(ctx context.Context, r io.Reader, name, day string) error {
-	b := bufio.NewReaderSize(r, 64<<10)
-	head, err := b.Peek(64 << 10)
-	if err != nil && err != io.EOF {
+	head, err := f.Peek(headSize)
+	whole := err == io.EOF
+	if err != nil && !whole {
 		return err
 	}
 	if bytes.HasPrefix(head, []byte("#model_version")) || bytes.HasPrefix(head, []byte("cve,epss")) {
-		return im.epss(ctx, b, name)
+		return im.epss(ctx, f.Reader)
 	}
-	return im.json(ctx, b, name, day)
-}
-
-// json imports a JSON file. day is the date of the file, for those that state
-// none.
-func (im *Import) json(ctx context.Context, b *bufio.Reader, name, day string) error {
-	head, err := b.Peek(64 << 10)
-	if err != nil && err != io.EOF {
-		return err
+	isJSON := func() bool {
+		first := bytes.TrimLeft(head, " \t\r\n")
+		return len(first) > 0 && (first[0] == '{' || first[0] == '[')
+	}
+	if !isJSON() {
+		if g == nil {
+			return errors.New(notFeed(head))
+		}
+		if e := strings.ToLower(path.Ext(f.name)); e == ".json" || e == ".csv" || e == ".xml" {
+			im.skip(f.name, notFeed(head))
+		}
+		return nil // README, signatures, digests
 	}
 	what := detect(head)
 	if k, ok := kinds[what]; ok && k.walk != nil {
-		f := &vulndb.Feed{Source: what, Name: name}
+		w := &vulndb.Feed{Source: what, Name: path.Base(f.name)}
 		if what == vulndb.Alpine || what == vulndb.Debian {
-			if f.Date = day; im.Day != "" { // they state none
-				f.Date = im.Day
+			if w.Date = f.day; im.Day != "" { // they state none
+				w.Date = im.Day
 			}
 		}
-		if err := k.walk(im, ctx, newStream(b), f); err != nil {
+		if err := k.walk(im, ctx, newStream(f.Reader), w); err != nil {
 			return err
 		}
 		return im.drain()
 	}
-	raw, err := io.ReadAll(io.LimitReader(b, maxRecord+1))
-	if err != nil {
-		return err
+	raw := head
+	if !whole {
+		if raw, err = io.ReadAll(io.LimitReader(f, maxRecord+1)); err != nil {
+			return err
+		}
+		what = detect(raw)
 	}
-	k, ok := kinds[detect(raw)]
+	if c := (cursor{b: raw}); what == "" && g != nil {
+		if c.skip(); c.err != nil {
+			what = g.sole() // broken: one of the records that stand here
+		}
+	}
+	k, ok := kinds[what]
 	switch {
-	case len(raw) > maxRecord:
+	case len(raw) > maxRecord && g == nil:
 		return fmt.Errorf("one record of more than %d bytes", maxRecord)
+	case !ok && g == nil:
+		return errors.New(notFeed(raw))
 	case !ok:
-		return errors.New("none of the forms that are read")
+		im.skip(f.name, notFeed(raw))
+		return nil
 	}
-	im.feeds = map[string]int{}
-	feed, err := im.begin(&vulndb.Feed{Source: k.source, Name: name})
-	if err != nil {
+	it := item{name: f.name, raw: raw, read: k.read}
+	if len(raw) > maxRecord {
+		it.raw, it.bad = nil, fmt.Errorf("larger than %d bytes", maxRecord)
+	}
+	if g == nil {
+		if it.feed, err = im.begin(&vulndb.Feed{Source: k.source, Name: path.Base(f.name)}); err == nil {
+			err = im.add(ctx, it)
+		}
+		return errors.Join(err, im.drain())
+	}
+	sum := sha256.Sum256(raw)
+	g.hash.Write(sum[:])
+	if it.feed, err = g.feed(k.source); err != nil {
 		return err
 	}
-	if err := im.add(ctx, item{feed: feed, name: name, raw: raw, read: k.read}); err != nil {
-		return err
-	}
-	err = im.drain()
-	im.feeds = nil
-	return err
+	return im.add(ctx, it)
 }
 
-func (im *Import) epss(ctx context.Context, b *bufio.Reader, name string) error {
+// notFeed says what a file seems to be that is none of what is read.
+func notFeed(head []byte) string {
+	first := bytes.TrimLeft(head, " \t\r\n")
+	has := func(s string) bool { return bytes.HasPrefix(bytes.ToLower(first[:min(len(first), 64)]), []byte(s)) }
+	switch {
+	case len(first) == 0:
+		return "no feed: the file is empty"
+	case has("<!doctype html"), has("<html"):
+		return "no feed but a page of HTML, as servers send it in place of a file"
+	case has("<"):
+		return "no feed but XML: the publishers' JSON is read"
+	case has("cveid,"), has(`"cveid"`):
+		return "KEV as CSV: known_exploited_vulnerabilities.json is read"
+	case bytes.Contains(head[:min(len(head), 4096)], []byte(`"CVE_Items"`)):
+		return "a feed of the NVD in form 1.1, which ended in 2023: form 2.0 is read"
+	case bytes.IndexByte(head[:min(len(head), 4096)], 0) >= 0:
+		return "no feed: neither JSON nor packed in a way that is read (gzip, xz, zstd, bzip2, zip, tar)"
+	case first[0] == '{', first[0] == '[':
+		return "JSON, but none of the forms that are read"
+	}
+	return fmt.Sprintf("no feed: it begins with %.40q", first)
+}
+
+// epss imports a table of scores.
+func (im *Import) epss(ctx context.Context, b *bufio.Reader) error {
 	f := &vulndb.Feed{Source: vulndb.EPSS, Name: "scores", Snapshot: true}
 	feed, err := im.begin(f)
 	if err != nil {
@@ -346,62 +334,4 @@ func (im *Import) epss(ctx context.Context, b *bufio.Reader, name string) error 
 		return err
 	}
 	return im.drain()
-}
-
-// zip imports the files of an archive.
-func (im *Import) zip(ctx context.Context, r io.ReaderAt, size int64, name, day string) error {
-	z, err := zip.NewReader(r, size)
-	if err != nil {
-		return err
-	}
-	if len(z.File) > maxFiles {
-		return fmt.Errorf("%d files, the limit is %d", len(z.File), maxFiles)
-	}
-	sum, err := digest(r, size)
-	if err != nil {
-		return err
-	}
-	g := &folder{im: im, name: name, hash: sha256.New()}
-	im.feeds = map[string]int{}
-	from := len(im.kept)
-	for _, f := range z.File {
-		if f.FileInfo().IsDir() {
-			continue
-		}
-		if err := in(f.Name, g.member(ctx, f, day)); err != nil {
-			return err
-		}
-	}
-	g.end()
-	for _, f := range im.kept[from:] {
-		f.Digest = sum
-	}
-	return nil
-}
-
-func (g *folder) member(ctx context.Context, f *zip.File, day string) error {
-	r, err := f.Open()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	return g.each(ctx, r, 0, f.Name, day, nil)
-}
-
-// spool keeps an archive in an archive in a temporary file.
-func spool(r io.Reader) (*os.File, error) {
-	f, err := os.CreateTemp("", "wardein-feed-*")
-	if err != nil {
-		return nil, err
-	}
-	os.Remove(f.Name())
-	n, err := io.Copy(f, io.LimitReader(r, maxNested+1))
-	if err == nil && n > maxNested {
-		err = fmt.Errorf("an archive in it of more than %d bytes", int64(maxNested))
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
 }
