@@ -304,7 +304,7 @@ func notFeed(head []byte) string {
 	case first[0] == '{', first[0] == '[':
 		return "JSON, but none of the forms that are read"
 	}
-	return fmt.Sprintf("no feed: it begins with %.40q", first)
+	return "no feed: text, but no JSON"
 }
 
 // epss imports a table of scores.

@@ -148,6 +148,9 @@ func (im *Import) zip(ctx context.Context, f file) error {
 		f.at, f.size = tmp, st.Size()
 	}
 	z, err := zip.NewReader(f.at, f.size)
+	if errors.Is(err, zip.ErrFormat) {
+		return errors.New("zip: no directory at its end: the file breaks off, or is not whole")
+	}
 	if err != nil {
 		return err
 	}
@@ -190,11 +193,8 @@ func (im *Import) tar(ctx context.Context, f file) error {
 		if err == nil && n > maxFiles {
 			err = fmt.Errorf("more than %d files", maxFiles)
 		}
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errors.New("the archive breaks off")
-		}
 		if err != nil {
-			return err
+			return whole(err)
 		}
 		if m.Typeflag != tar.TypeReg || hidden(m.Name) {
 			continue
@@ -214,9 +214,17 @@ func (im *Import) member(ctx context.Context, f file, g *folder, name string, r 
 	one := file{Reader: im.reader(r), name: name, day: f.day, depth: f.depth + 1}
 	defer im.free(one.Reader)
 	if err := im.open(ctx, one, g); err != nil {
-		return err
+		return whole(err)
 	}
 	_, err := io.Copy(io.Discard, one.Reader) // its checksum is at the end
+	return whole(err)
+}
+
+// whole says in plain words that an archive ends too early.
+func whole(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the archive breaks off")
+	}
 	return err
 }
 
