@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -63,32 +64,46 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Links are followed inside one root, and never without end.
-func TestResolve(t *testing.T) {
-	tree := &checktest.Tree{}
-	tree.Add("fw/etc/init.d/a", 0o755, []byte("x"))
-	tree.Add("etc/init.d/b", 0o755, []byte("x"))
-	for path, target := range map[string]string{
-		"fw/etc/rc.d/up": "../../../../../etc/init.d/a", "fw/etc/rc.d/abs": "/etc/./init.d//a", "fw/etc/rc.d/two": "up", "fw/d": "etc/init.d",
-		"fw/etc/rc.d/dir": "/d/a", "fw/etc/rc.d/x": "y", "fw/etc/rc.d/y": "x", "fw/etc/rc.d/self": ".", "fw/grow": "grow/grow",
-	} {
-		tree.Link(path, target, false)
-	}
-	b := &boot{tree: tree}
-	for rel, want := range map[string]string{
-		"etc/rc.d/up": "fw/etc/init.d/a", "/etc/rc.d/abs": "fw/etc/init.d/a", "etc/rc.d/two": "fw/etc/init.d/a", "etc/rc.d/dir": "fw/etc/init.d/a",
-		"etc/rc.d/x": "", "etc/none": "", "grow": "", "../../etc/init.d/b": "",
-	} {
-		if got, ok := b.resolve("fw/", rel); got != want && ok || ok != (want != "") {
-			t.Errorf("%s leads to %q, want %q", rel, got, want)
-		}
-	}
-}
-
 func BenchmarkScript(b *testing.B) {
 	checktest.Benchmark(b, Check, []byte("#!/bin/sh\n"+strings.Repeat("if [ -x \"$PROG\" ]; then start-stop-daemon -S -x $PROG -- -p 1; fi\n", 1000)))
 }
 
 func BenchmarkOtherText(b *testing.B) {
 	checktest.Benchmark(b, Check, []byte(strings.Repeat("a line of documentation: nothing\n", 8000)))
+}
+
+// The table is complete, each name is in it once, and options are found.
+func TestServers(t *testing.T) {
+	names := map[string]bool{}
+	for name, s := range servers() {
+		if s.About == "" || s.Source == "" || len(s.Ports) == 0 || names[name] {
+			t.Errorf("%s: %+v", name, s)
+		}
+		names[name] = true
+	}
+	for line, want := range map[string]string{
+		"dropbear":                         "tcp/22 false",
+		"/usr/sbin/dropbear -F -p 2222":    "tcp/2222 false",
+		"dropbear -p [::1]:2222":           "tcp/2222 true",
+		"uhttpd -p 0.0.0.0:80 -p [::]:80":  "tcp/80 false",
+		"redis-server --port=127.0.0.1:1":  "tcp/1 true",
+		"dropbear -p":                      "tcp/22 false",
+		"dropbear -p 70000":                "tcp/22 false",
+		"nc -lp 23":                        "tcp/23 false",
+		"nc -l -p 23":                      "tcp/23 false",
+		"socat TCP4-LISTEN:5,fork EXEC:sh": "tcp/? false",
+		"nc host 23":                       "",
+		"rsync -a a b":                     "",
+		"cat x":                            "",
+	} {
+		words := strings.Fields(line)
+		got := ""
+		if s := serverOf(words); s != nil {
+			ports, loopback := s.listens(words[1:])
+			got = fmt.Sprint(strings.Join(ports, " "), " ", loopback)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
 }

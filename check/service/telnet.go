@@ -87,7 +87,7 @@ func telnetFact(c *command, script bool) (f wardein.Fact, ok bool) {
 		script = false
 	}
 	return wardein.Fact{Kind: "telnet", Off: c.off, Len: c.size, Attrs: []wardein.Note{
-		{Name: "how", Value: c.how}, {Name: "action", Value: c.action}, {Name: "line", Value: c.line},
+		{Name: "path", Value: c.words[0]}, {Name: "how", Value: c.how}, {Name: "action", Value: c.action}, {Name: "line", Value: c.line},
 		{Name: "command", Value: strings.Join(c.words, " ")}, {Name: "login", Value: o.login}, {Name: "asks", Value: asks},
 		{Name: "port", Value: port}, {Name: "loopback", Value: local}, {Name: "script", Value: yes(script)},
 	}}, true

@@ -1,4 +1,8 @@
-package service
+// Package startup finds out what a root file system runs when it starts: from
+// init's table and the scripts that init runs by convention, on through the
+// scripts that those name. It reads the facts that the check service states
+// about lines that start programs.
+package startup
 
 import (
 	"path"
@@ -7,10 +11,8 @@ import (
 	"github.com/wardein/wardein"
 )
 
-// boot finds out what a root file system runs when it starts: from init's
-// table and the scripts that init runs by convention, on through the scripts
-// that those name.
-type boot struct {
+// System is what is known of the starts in a release.
+type System struct {
 	tree wardein.Tree
 	runs map[string][]string // what the file at a path runs
 	// started maps a file to the name it is started under.
@@ -22,17 +24,57 @@ type boot struct {
 
 type step struct{ root, rel, as string }
 
+// Line is a line that starts a program, and what runs it.
+type Line struct {
+	Node *wardein.Node
+	Fact wardein.Fact
+	// As is what the line is started by, "" where nothing was seen to run it.
+	As string
+	// Sure says how sure it is that the line is run: certain for init's own
+	// table, likely for scripts and units, possible inside a condition.
+	Sure wardein.Confidence
+}
+
 // maxLinks is how many symbolic links one name may lead through, as Linux has
 // it (path_resolution(7)).
 const maxLinks = 40
 
-func (b *boot) find() {
-	b.started, b.inetd, b.wanted = map[string]string{}, map[string]bool{}, map[string]bool{}
+// Read finds the starts; each is given every line that the service check saw
+// and that something would read.
+func Read(t wardein.Tree) (*System, []Line) {
+	b := &System{tree: t, runs: map[string][]string{}, started: map[string]string{}, inetd: map[string]bool{}, wanted: map[string]bool{}}
+	var lines []Line
+	var node wardein.Node
+	last := ""
+	for n, f := range t.Facts("service") {
+		if f.Kind == "runs" {
+			b.runs[n.Path] = append(b.runs[n.Path], f.Attr("path"))
+		}
+		if n.Path != last { // a node is valid until the next
+			node, last = *n, n.Path
+		}
+		own := node
+		lines = append(lines, Line{Node: &own, Fact: f})
+	}
+	if len(lines) == 0 {
+		return b, nil
+	}
+	b.find()
+	kept := lines[:0]
+	for _, l := range lines {
+		if b.judge(&l) {
+			kept = append(kept, l)
+		}
+	}
+	return b, kept
+}
+
+func (b *System) find() {
 	for n := range b.tree.Nodes() {
 		if n.Kind == wardein.Directory || n.Kind == wardein.Region {
 			continue
 		}
-		root, rel := rootOf(n.Path)
+		root, rel := Root(n.Path)
 		if rel != "" && entry(rel) {
 			b.queue = append(b.queue, step{root, rel, rel})
 		}
@@ -64,8 +106,65 @@ func (b *boot) find() {
 	}
 }
 
-// rootOf splits a path before its last "etc" folder.
-func rootOf(p string) (root, rel string) {
+// judge finds out what starts a line; false is a line that nothing reads.
+func (b *System) judge(l *Line) bool {
+	root, rel := Root(l.Node.Path)
+	switch how := l.Fact.Attr("how"); how {
+	case "inittab":
+		l.As, l.Sure = rel, wardein.Certain
+		return rel == "etc/inittab"
+	case "shell":
+		if as, booted := b.started[l.Node.Path]; booted {
+			l.As, l.Sure = as, wardein.Likely
+			if _, name := container(l.Node); name != as {
+				l.As = as + " (" + name + ")"
+			}
+			if l.Fact.Attr("action") == "conditional" {
+				l.Sure = wardein.Possible
+			}
+			return true
+		}
+		return l.Fact.Attr("script") == "yes"
+	case "inetd", "xinetd":
+		if rel != "etc/inetd.conf" && rel != "etc/xinetd.conf" && path.Dir(rel) != "etc/xinetd.d" {
+			return false
+		}
+		if b.inetd[root] {
+			l.As, l.Sure = how+" ("+rel+")", wardein.Likely
+		}
+		return true
+	case "systemd":
+		l.As, l.Sure = path.Base(l.Node.Path), wardein.Likely
+		return b.unitWanted(l.Node)
+	}
+	return false
+}
+
+// searched are the folders in which a shell at boot looks for a program.
+var searched = []string{"usr/sbin/", "sbin/", "usr/bin/", "bin/"}
+
+// Program is the path of the node that a line's program leads to, links
+// followed inside the line's root file system; "" where there is none.
+func (b *System) Program(l *Line) string {
+	root, _ := Root(l.Node.Path)
+	if l.Fact.Attr("how") == "systemd" && root == "" {
+		root, _ = container(l.Node)
+	}
+	name := l.Fact.Attr("path")
+	if strings.HasPrefix(name, "/") {
+		at, _ := b.resolve(root, name)
+		return at
+	}
+	for _, dir := range searched {
+		if at, ok := b.resolve(root, dir+path.Base(name)); ok && name != "" {
+			return at
+		}
+	}
+	return ""
+}
+
+// Root splits a path before its last "etc" folder.
+func Root(p string) (root, rel string) {
 	if k := strings.LastIndex("/"+p, "/etc/"); k >= 0 {
 		return p[:k], p[k:]
 	}
@@ -105,7 +204,7 @@ func entry(rel string) bool {
 
 // resolve follows links by name inside one root, which ".." does not leave,
 // and returns the node's path.
-func (b *boot) resolve(root, rel string) (at string, ok bool) {
+func (b *System) resolve(root, rel string) (at string, ok bool) {
 	rest := strings.Split(rel, "/")
 	cur := ""
 	for links := 0; len(rest) > 0; {
@@ -144,7 +243,7 @@ func (b *boot) resolve(root, rel string) (at string, ok bool) {
 }
 
 // unitWanted tells whether a target wants a unit, or the socket of a template.
-func (b *boot) unitWanted(n *wardein.Node) bool {
+func (b *System) unitWanted(n *wardein.Node) bool {
 	box, _ := container(n)
 	unit := path.Base(n.Path)
 	stem, template := strings.CutSuffix(unit, "@.service")
