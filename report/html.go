@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/htmlpage"
 	"github.com/wardein/wardein/internal/term"
 )
 
@@ -21,9 +22,8 @@ var pageFiles embed.FS
 const maxRows = 5000
 
 var (
-	pageStyle  = pageFile("page.css")
 	pageScript = pageFile("page.js")
-	pageTmpl   = template.Must(template.New("page.html").ParseFS(pageFiles, "page/*.html"))
+	pageTmpl   = template.Must(htmlpage.New("page.html").ParseFS(pageFiles, "page/*.html"))
 )
 
 func pageFile(name string) string {
@@ -81,7 +81,7 @@ type page struct {
 func HTML(w io.Writer, r *wardein.Report, name string, tree *File, messages map[string]string) error {
 	sum := sha256.Sum256([]byte(pageScript))
 	p := &page{
-		Style: template.CSS(pageStyle), Script: template.JS(pageScript), ScriptHash: base64.StdEncoding.EncodeToString(sum[:]),
+		Style: htmlpage.Style(), Script: template.JS(pageScript), ScriptHash: base64.StdEncoding.EncodeToString(sum[:]),
 		Name: term.Clean(name), Kind: r.Release.Kind.String(), Bytes: group(r.Release.Size),
 		Digest: r.Release.Digest.String(), AsOf: term.Clean(r.Recipe.AsOf), RecipeDigest: RecipeDigest(&r.Recipe).String(),
 		Tree: r.Tree.String(), Nodes: r.Nodes, Incidents: r.Incidents, Partial: r.Partial,
