@@ -143,6 +143,23 @@ func (b *System) judge(l *Line) bool {
 // searched are the folders in which a shell at boot looks for a program.
 var searched = []string{"usr/sbin/", "sbin/", "usr/bin/", "bin/"}
 
+// Logins are the ways in which who knows an account's password is let in from
+// boot on, of the root file system that a file lies in: what lets him in, and
+// the line that starts it.
+func Logins(lines []Line, file string) (ways []Line) {
+	root, _ := Root(file)
+	for _, l := range lines {
+		own, rel := Root(l.Node.Path)
+		if rel == "" { // a unit in usr/lib
+			own, _ = container(l.Node)
+		}
+		if l.As != "" && l.Fact.Attr("logins") != "" && l.Fact.Attr("loopback") != "yes" && own == root {
+			ways = append(ways, l)
+		}
+	}
+	return ways
+}
+
 // Program is the path of the node that a line's program leads to, links
 // followed inside the line's root file system; "" where there is none.
 func (b *System) Program(l *Line) string {

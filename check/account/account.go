@@ -18,13 +18,14 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/stable"
+	"github.com/wardein/wardein/startup"
 )
 
 // Check finds accounts that open without a password, that are a second root,
 // or whose password or key is part of the release.
 var Check = wardein.Check{
 	Name:    "account",
-	Version: 1,
+	Version: 2,
 	Doc: wardein.Doc{
 		About: "Accounts of a release that anybody can use who knows the release: without a password, with a password or SSH key that is the same on every unit, and second accounts with the rights of root.",
 		How: "Small text files whose lines have the shape of passwd, shadow or master.passwd are read; the kind of each password field is told by its prefix and length (crypt(5)), never the field. " +
@@ -60,8 +61,9 @@ var Check = wardein.Check{
 		}
 		return true, ""
 	},
-	Node: node,
-	Tree: tree,
+	Node:  node,
+	Reads: []string{"service"},
+	Tree:  tree,
 	Cases: map[string][]string{
 		"account.empty-password":   {"TC_ACCOUNT_PROTECTION", "TC_PREDEFINED_ACCOUNT_DELETION"},
 		"account.shipped-password": {"TC_PREDEFINED_ACCOUNT_DELETION", "TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION", "TC_PSW_STOR_SUPPORT"},
@@ -69,11 +71,11 @@ var Check = wardein.Check{
 		"account.authorized-key":   {"TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION"},
 	},
 	Messages: map[string]string{
-		"account.empty":         "Account {user} ({uid}, shell {shell}) has no password: whoever reaches a login prompt of the unit is in.",
+		"account.empty":         "Account {user} ({uid}, shell {shell}) has no password{ways}: whoever reaches a login prompt of the unit is in.",
 		"account.uid0":          "Account {user} has UID 0 beside {first} and shell {shell}: it is root under another name, and what it does is logged as root's.",
 		"account.uid0-closed":   "Account {user} has UID 0 beside {first}; it cannot log in (password {password}, shell {shell}).",
-		"account.shipped":       "The password of account {user} ({uid}) is part of the release, as {password}: it is the same on every unit until somebody changes it.",
-		"account.shipped-weak":  "The password of account {user} ({uid}) is part of the release, as {password}, a weak scheme: it is the same on every unit until somebody changes it, and whoever has the release can search for it at high speed.",
+		"account.shipped":       "The password of account {user} ({uid}) is part of the release, as {password}{ways}: it is the same on every unit until somebody changes it.",
+		"account.shipped-weak":  "The password of account {user} ({uid}) is part of the release, as {password}, a weak scheme{ways}: it is the same on every unit until somebody changes it, and whoever has the release can search for it at high speed.",
 		"account.key":           "An SSH key ({type}, {shown}) is authorised in {file}: whoever holds its private part can log in to every unit that runs the release, where SSH is started.",
 		"account.fix-empty":     "Ship no account without a password: lock it, or make the password on each unit and print it on the unit's label.",
 		"account.fix-uid0":      "Remove the account, or give it a UID of its own and only the rights it needs.",
@@ -111,6 +113,7 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 // set is a passwd table with its shadow table.
 type set struct {
 	standing bool
+	ways     []startup.Line // that let in from boot on
 	passwd   []entry
 	shadow   []entry
 }
@@ -129,6 +132,7 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 	sets := map[string]*set{}
 	var order []*set
 	found := &findings{byID: map[string]int{}}
+	_, lines := startup.Read(t)
 	for n, f := range t.Facts("account") {
 		dir, base := path.Split(n.Path)
 		if f.Kind == "ssh-key" {
@@ -143,7 +147,7 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 		}
 		s := sets[key]
 		if s == nil {
-			s = &set{}
+			s = &set{ways: startup.Logins(lines, n.Path)}
 			sets[key] = s
 			order = append(order, s)
 		}
@@ -204,6 +208,13 @@ type account struct {
 	user, uid, shell, password string
 	quotes                     []wardein.Quote
 	sure                       wardein.Confidence
+	ways                       []startup.Line
+}
+
+// refusesEmpty tells a server that lets nobody in without a password unless it
+// is told to: OpenSSH by PermitEmptyPasswords, dropbear by -B.
+func refusesEmpty(l startup.Line) bool {
+	return l.Fact.Attr("logins") == "SSH" && !slices.Contains(strings.Fields(l.Fact.Attr("args")), "-B")
 }
 
 func (s *set) account(a *account, first string, found *findings) {
@@ -219,18 +230,21 @@ func (s *set) account(a *account, first string, found *findings) {
 		if root {
 			severity = wardein.Critical
 		}
+		a.ways = slices.DeleteFunc(slices.Clone(s.ways), refusesEmpty)
 		found.add(a.finding("account.empty-password", severity, "account.empty", "account.fix-empty", "account.until"))
 	case isHash(a.password) && isWeak(a.password):
 		severity := wardein.Medium
 		if root {
 			severity = wardein.High
 		}
+		a.ways = s.ways
 		found.add(a.finding("account.shipped-password", severity, "account.shipped-weak", "account.fix-shipped", "account.until"))
 	case isHash(a.password):
 		severity := wardein.Low
 		if root {
 			severity = wardein.Medium
 		}
+		a.ways = s.ways
 		found.add(a.finding("account.shipped-password", severity, "account.shipped", "account.fix-shipped", "account.until"))
 	}
 	if root && first != "" && a.user != first {
@@ -265,11 +279,27 @@ func (a *account) finding(rule string, severity wardein.Severity, says, fix, unt
 		password = "not shown"
 	}
 	args := []wardein.Note{{Name: "user", Value: a.user}, {Name: "uid", Value: uid}, {Name: "shell", Value: shell}, {Name: "password", Value: password}}
+	reach, quotes, ways := wardein.Local, slices.Clip(a.quotes), ""
+	var names []string
+	for _, w := range a.ways {
+		what := w.Fact.Attr("logins")
+		if what != "the console" {
+			reach = wardein.Management
+		}
+		if name := what + " (started by " + w.As + ")"; !slices.Contains(names, name) && len(names) < 4 {
+			names = append(names, name)
+			quotes = append(quotes, wardein.Quote{Node: w.Node.Path, Off: w.Fact.Off, Len: w.Fact.Len, Bytes: w.Fact.Attr("line")})
+		}
+	}
+	if len(names) > 0 {
+		ways = ", and lets in from boot on over " + strings.Join(names, ", ")
+	}
+	args = append(args, wardein.Note{Name: "ways", Value: ways})
 	return wardein.Finding{
 		ID: stable.ID(rule, a.user, a.password), Rule: rule, Node: a.quotes[len(a.quotes)-1].Node,
-		Severity: severity, Confidence: a.sure, Reach: wardein.Local,
+		Severity: severity, Confidence: a.sure, Reach: reach,
 		Says: wardein.Text{ID: says, Args: args}, Fix: wardein.Text{ID: fix}, Meanwhile: wardein.Text{ID: until, Args: args[:1]},
-		Quotes: slices.Clip(a.quotes),
+		Quotes: quotes,
 	}
 }
 

@@ -122,6 +122,21 @@ func wants(b wardein.Blob) (bool, string) {
 	return false, "no script, no literal found"
 }
 
+// logins says over what a command lets in who knows an account's password, ""
+// where it does not.
+func logins(c *command) string {
+	if s := serverOf(c.words); s != nil && s.Logins {
+		return s.About
+	}
+	switch path.Base(c.words[0]) {
+	case "getty", "agetty", "mgetty", "login", "sulogin":
+		if c.how == "inittab" {
+			return "the console"
+		}
+	}
+	return ""
+}
+
 // cut bounds the arguments that a fact holds.
 func cut(s string) string { return s[:min(len(s), maxQuote)] }
 
@@ -160,6 +175,7 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		out(wardein.Fact{Kind: "runs", Off: c.off, Len: c.size, Attrs: []wardein.Note{
 			{Name: "path", Value: w}, {Name: "args", Value: args}, {Name: "how", Value: c.how}, {Name: "action", Value: c.action},
 			{Name: "line", Value: c.line}, {Name: "script", Value: yes(script && c.how == "shell")},
+			{Name: "logins", Value: logins(&c)},
 		}})
 	})
 	return nil

@@ -90,6 +90,7 @@ func telnetFact(c *command, script bool) (f wardein.Fact, ok bool) {
 		{Name: "path", Value: c.words[0]}, {Name: "how", Value: c.how}, {Name: "action", Value: c.action}, {Name: "line", Value: c.line},
 		{Name: "command", Value: strings.Join(c.words, " ")}, {Name: "login", Value: o.login}, {Name: "asks", Value: asks},
 		{Name: "port", Value: port}, {Name: "loopback", Value: local}, {Name: "script", Value: yes(script)},
+		{Name: "logins", Value: map[bool]string{true: "telnet"}[asks == "login"]},
 	}}, true
 }
 
