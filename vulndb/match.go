@@ -257,7 +257,7 @@ func (m *Match) decide(withdrawn string, spoken bool) {
 		m.Status, m.Because = NotAffected, withdrawn+" has withdrawn it"
 		return
 	case s.rank == vendor:
-		m.Because = "a vendor's statement about this component goes before all others"
+		m.Because = "a vendor's statement about this component goes before all others" + s.justified()
 	case s.rank == distribution:
 		m.Because = "the distribution decides: it puts fixes into its own revisions"
 	case spoken:
@@ -301,5 +301,13 @@ func (s *Statement) About(name string, c *wardein.Component) bool {
 func (m *Match) Overrule(s *Statement) {
 	m.Statements = append([]Statement{*s}, m.Statements...)
 	m.Status, m.Decides, m.Doubts = s.Status, 0, nil
-	m.Because = "the vendor's statement about this release goes before all others"
+	m.Because = "the vendor's statement about this release goes before all others" + s.justified()
+}
+
+// justified quotes the justification of a VEX statement.
+func (s *Statement) justified() string {
+	if s.Why == "" {
+		return ""
+	}
+	return fmt.Sprintf(", which says why: %q", s.Why)
 }

@@ -67,7 +67,7 @@ func TestBetween(t *testing.T) {
 			t.Errorf("%q, %v; want %q", r.Said, err, c.said)
 		}
 		a := Assertion{Range: r}
-		p := packed{b: appendAssertion(nil, &a, false)}
+		p := packed{b: appendAssertion(nil, &a, false, false)}
 		var s stored
 		if !p.statement(&s) || s.said() != c.said || len(p.b) > 0 {
 			t.Errorf("packed it says %q, want %q", s.said(), c.said)
@@ -109,7 +109,7 @@ func TestWants(t *testing.T) {
 // FuzzPacked holds the reader of packed statements against bytes of any kind.
 func FuzzPacked(f *testing.F) {
 	r, _ := Between(version.Generic, Bound{Version: "1.0"}, Bound{Version: "2.0"})
-	pack(3, &Record{Name: "CVE-1901-0001", Says: []Assertion{{Product: "a", Range: r, Only: "x"}}}, func(_ string, b []byte) error { f.Add(b); return nil })
+	pack(3, &Record{Name: "CVE-1901-0001", Says: []Assertion{{Product: "a", Range: r, Only: "x", Why: "y"}}}, func(_ string, b []byte) error { f.Add(b); return nil })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		merge(b, nil, func(uint32) bool { return false })
 		p := packed{b: b}

@@ -23,6 +23,7 @@ import (
 //	 bytes    lo, hi: length and key
 //	 byte     zeros at the ends of the versions that the keys do not have
 //	 bytes    said, where the keys do not give it; only
+//	 byte     what more there is: ranges without an order, why; bytes: why
 //	 …        the next statement
 const (
 	hasDefault = 1 << (iota + 2)
@@ -30,6 +31,13 @@ const (
 	hasScope
 	hasSaid
 	hasOnly
+	hasMore
+)
+
+// What more there is of a statement.
+const (
+	moreUnordered = 1 << iota
+	moreWhy
 )
 
 var errPacked = errors.New("damaged: a product's statements do not end where they should")
@@ -69,12 +77,23 @@ func appendNames(b []byte, names []string) []byte {
 }
 
 // appendAssertion packs one statement.
-func appendAssertion(b []byte, a *Assertion, scoped bool) []byte {
-	flags := byte(a.Status)
-	for bit, set := range map[byte]bool{hasDefault: a.Default, hasExact: a.exact, hasScope: scoped, hasOnly: a.Only != ""} {
-		if set {
+func appendAssertion(b []byte, a *Assertion, scoped, unordered bool) []byte {
+	flags, more := byte(a.Status), byte(0)
+	set := func(bit byte, is bool) {
+		if is {
 			flags |= bit
 		}
+	}
+	set(hasDefault, a.Default)
+	set(hasExact, a.exact)
+	set(hasScope, scoped)
+	set(hasOnly, a.Only != "")
+	set(hasMore, unordered || a.Why != "")
+	if unordered {
+		more |= moreUnordered
+	}
+	if a.Why != "" {
+		more |= moreWhy
 	}
 	zeros, derived := a.zeros()
 	if !derived {
@@ -88,6 +107,12 @@ func appendAssertion(b []byte, a *Assertion, scoped bool) []byte {
 	}
 	if a.Only != "" {
 		b = appendBytes(b, a.Only)
+	}
+	if more != 0 {
+		b = append(b, more)
+	}
+	if a.Why != "" {
+		b = appendBytes(b, a.Why)
 	}
 	return b
 }
@@ -226,7 +251,10 @@ type stored struct {
 	zeros    byte
 	text     []byte // said
 	only     []byte
+	why      []byte
 	def, one bool // default, exact
+	// unordered: the record also has ranges that have no order here
+	unordered bool
 }
 
 func (p *packed) statement(s *stored) bool {
@@ -241,6 +269,14 @@ func (p *packed) statement(s *stored) bool {
 	}
 	if s.flags&hasOnly != 0 {
 		s.only = p.bytes()
+	}
+	s.unordered, s.why = false, nil
+	if s.flags&hasMore != 0 {
+		more := p.byte()
+		s.unordered = more&moreUnordered != 0
+		if more&moreWhy != 0 {
+			s.why = p.bytes()
+		}
 	}
 	return !p.bad
 }
@@ -294,7 +330,7 @@ func pack(feed uint32, r *Record, out func(product string, chunk []byte) error) 
 		body = body[:0]
 		for ; to < len(r.Says) && r.Says[to].Product == r.Says[from].Product; to++ {
 			a := &r.Says[to]
-			body = appendAssertion(body, a, slices.ContainsFunc(r.Scopes, func(s Scope) bool { return s.Group == a.Group }))
+			body = appendAssertion(body, a, slices.ContainsFunc(r.Scopes, func(s Scope) bool { return s.Group == a.Group }), r.Unordered > 0)
 		}
 		// as the sorter keeps it: length of the head, head, body
 		b := appendBytes(nil, head)

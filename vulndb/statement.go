@@ -22,6 +22,9 @@ type Statement struct {
 	Only                            string   // the statement holds only so
 	Files                           []string // source files that hold the mistake
 	ByName                          bool     // the product was found by its name alone
+	Why                             string   // the justification of a VEX statement, as it stands there
+	Unordered                       bool     // the record also names ranges that have no order here (git commits)
+	Below                           string   // the first version that the range does not have, "" where none is said
 	rank                            int
 	record                          uint32
 	group                           int
@@ -44,7 +47,15 @@ func (s Statement) String() string {
 	if s.Only != "" {
 		only = " " + s.Only
 	}
-	return fmt.Sprintf("%s %s%s: %s%s, %s: %s; %s compared as %s (%s)", by, s.Record, at, s.Product, only, s.Said, s.Status, s.Version, s.Scheme, s.WhyScheme)
+	why := ""
+	if s.Why != "" {
+		why = fmt.Sprintf(" (%q)", s.Why)
+	}
+	text := fmt.Sprintf("%s %s%s: %s%s, %s: %s%s; %s compared as %s (%s)", by, s.Record, at, s.Product, only, s.Said, s.Status, why, s.Version, s.Scheme, s.WhyScheme)
+	if s.Unordered {
+		text += "; its ranges of commits were not ordered"
+	}
+	return text
 }
 
 // statements appends what speaks about one product in one version.
@@ -96,7 +107,8 @@ func (d *DB) statements(out []Statement, w want, c *wardein.Component) ([]Statem
 			if h.def && slices.ContainsFunc(hits, func(o stored) bool { return o.group == h.group && !o.def }) {
 				continue
 			}
-			s := Statement{Source: source, Product: w.product, Version: w.version, Said: h.said(), Status: h.Status, Scheme: h.scheme, Only: string(h.only),
+			words := h.said()
+			s := Statement{Source: source, Product: w.product, Version: w.version, Said: words, Status: h.Status, Scheme: h.scheme, Only: string(h.only), Why: string(h.why), Unordered: h.unordered, Below: below(h, words),
 				rank: w.rank, record: ch.record, group: h.group, scoped: h.flags&hasScope != 0, score: ch.score, names: names}
 			s.ByName = w.byName
 			if byName {
@@ -119,6 +131,17 @@ func (d *DB) statements(out []Statement, w want, c *wardein.Component) ([]Statem
 		return nil, errPacked
 	}
 	return out, nil
+}
+
+// below is the version at which a statement's range ends, itself not in it.
+func below(s *stored, said string) string {
+	if s.one || len(s.hi) == 0 || s.hi[len(s.hi)-1] == 0 || s.Status != Affected {
+		return ""
+	}
+	if i := strings.LastIndex(said, "< "); i >= 0 {
+		return said[i+2:]
+	}
+	return ""
 }
 
 var errOther = errors.New("another vendor's")

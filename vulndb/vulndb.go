@@ -108,6 +108,8 @@ type Assertion struct {
 	// Only narrows the statement ("with cpe:…", "edition community", "vendor
 	// …"), "" does not.
 	Only string
+	// Why is the justification that a VEX statement gives.
+	Why string
 }
 
 // Range is a run of versions of one scheme. The zero value is all versions.

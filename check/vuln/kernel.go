@@ -2,12 +2,13 @@ package vuln
 
 import (
 	"bytes"
-	"context"
+	_ "embed"
 	"fmt"
 	"io"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/wardein/wardein"
 )
@@ -15,20 +16,18 @@ import (
 // maxBuiltin bounds a modules.builtin file; that of a full kernel has 20 kB.
 const maxBuiltin = 4 << 20
 
-// wants takes text that begins like a modules.builtin file.
-func wants(b wardein.Blob) (bool, string) {
+// isBuiltin tells text that begins like a modules.builtin file.
+func isBuiltin(b wardein.Blob) bool {
 	if b.Class != "text" || b.Size > maxBuiltin {
-		return false, "no list of built-in modules"
+		return false
 	}
 	var head [7]byte
-	if n, _ := b.ReadAt(head[:], 0); string(head[:n]) != "kernel/" {
-		return false, "no list of built-in modules"
-	}
-	return true, ""
+	n, _ := b.ReadAt(head[:], 0)
+	return string(head[:n]) == "kernel/"
 }
 
-// node states the folders of a modules.builtin file.
-func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
+// builtin states the folders of a modules.builtin file.
+func builtin(b wardein.Blob, out func(wardein.Fact)) error {
 	data := make([]byte, b.Size)
 	if n, err := b.ReadAt(data, 0); int64(n) < b.Size && err != io.EOF {
 		return err
@@ -51,30 +50,112 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 	return nil
 }
 
-// built are the folders of the kernel's source that something was built from.
+// built is what one kernel was built from.
 type built struct {
-	folders map[string]bool // and all above them, of three parts or more
+	folders map[string]bool // of its source, and all above them
 	listed  bool            // a modules.builtin was there
 	arch    map[string]bool // folders below arch
+	options map[string]bool // that its configuration sets; nil where it was not seen
 }
 
-// builtOf collects folders from modules.builtin and from where modules lie:
-// lib/modules/VERSION/kernel/FOLDER/NAME.ko.
-func builtOf(t wardein.Tree) *built {
-	k := &built{folders: map[string]bool{}, arch: map[string]bool{}}
-	for n, f := range t.Facts("vuln") {
-		if f.Kind == "built-in" && path.Base(n.Path) == "modules.builtin" {
-			k.listed = true
-			k.add(f.Attr("folder"))
-		}
+func newBuilt() *built { return &built{folders: map[string]bool{}, arch: map[string]bool{}} }
+
+// kernels are the kernels of a tree by their version, "" for what names none.
+type kernels map[string]*built
+
+func (k kernels) at(version string) *built {
+	version = numbers(version)
+	if k[version] == nil {
+		k[version] = newBuilt()
 	}
-	for n := range t.Nodes() {
-		if _, rest, ok := strings.Cut(n.Path, "/lib/modules/"); ok && strings.Contains(path.Base(rest), ".ko") {
-			if _, dir, ok := strings.Cut(path.Dir(rest), "/kernel/"); ok {
-				k.add(dir)
+	return k[version]
+}
+
+// numbers are the dotted numbers at the beginning of a kernel's version.
+func numbers(v string) string {
+	end := strings.IndexFunc(v, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	if end >= 0 {
+		v = v[:end]
+	}
+	return strings.TrimRight(v, ".")
+}
+
+// of is what is known of the kernel of a version.
+func (k kernels) of(version string) *built {
+	b := newBuilt()
+	for _, v := range []string{numbers(version), ""} {
+		if x := k[v]; x != nil {
+			for d := range x.folders {
+				b.folders[d] = true
+			}
+			for a := range x.arch {
+				b.arch[a] = true
+			}
+			b.listed = b.listed || x.listed
+			if x.options != nil && b.options == nil {
+				b.options = x.options
 			}
 		}
 	}
+	return b
+}
+
+// kernelsOf collects folders from modules.builtin and from where modules lie,
+// lib/modules/VERSION/kernel/FOLDER/NAME.ko, and options from configurations
+// that the check component read (IKCONFIG, /boot/config-VERSION).
+func kernelsOf(t wardein.Tree) kernels {
+	k := kernels{}
+	release := func(p string) (version, rest string) {
+		_, rest, ok := strings.Cut("/"+p, "/lib/modules/")
+		if !ok {
+			return "", ""
+		}
+		version, rest, _ = strings.Cut(rest, "/")
+		return version, rest
+	}
+	for n, f := range t.Facts("vuln") {
+		if f.Kind == "built-in" && path.Base(n.Path) == "modules.builtin" {
+			v, _ := release(n.Path)
+			k.at(v).listed = true
+			k.at(v).add(f.Attr("folder"))
+		}
+	}
+	for n := range t.Nodes() {
+		if v, rest := release(n.Path); strings.Contains(path.Base(rest), ".ko") {
+			if dir, ok := strings.CutPrefix(path.Dir(rest), "kernel/"); ok {
+				k.at(v).add(dir)
+			}
+		}
+	}
+	at, options := "", map[string]bool{} // the facts of a file follow each other
+	version := ""
+	done := func() {
+		if version != "" && len(options) > 0 {
+			b := k.at(version)
+			if b.options == nil {
+				b.options = map[string]bool{}
+			}
+			for o := range options {
+				b.options[o] = true
+			}
+		}
+		options, version = map[string]bool{}, ""
+	}
+	for n, f := range t.Facts("component") {
+		if f.Kind != "option" && f.Kind != "configuration" {
+			continue
+		}
+		if n.Path != at {
+			done()
+			at = n.Path
+		}
+		if f.Kind == "option" {
+			options[f.Attr("name")] = true
+		} else {
+			version = f.Attr("version")
+		}
+	}
+	done()
 	return k
 }
 
@@ -92,40 +173,88 @@ func (k *built) add(dir string) {
 	}
 }
 
-// without says why source files seem not to be in this kernel; "" where they
-// are, or where nothing tells. Only drivers, sound, protocols and file systems
-// are built as modules or listed as built in; core code is in every kernel.
-func (k *built) without(files []string) string {
-	if len(files) == 0 || !k.listed && len(k.folders) == 0 {
-		return ""
+//go:embed data/folders.txt
+var folderText string
+
+// folders are the options of which one must be set for a folder of Linux'
+// source to be built.
+var folders = sync.OnceValue(func() map[string][]string {
+	m := map[string][]string{}
+	for line := range strings.Lines(folderText) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] != "#" {
+			m[f[0]] = f[1:]
+		}
 	}
+	return m
+})
+
+// unset finds the folder above a file that the configuration leaves out, and
+// the options that would build it.
+func (k *built) unset(file string) (dir string, options []string) {
+	if k.options == nil {
+		return "", nil
+	}
+	for d := path.Dir(file); d != "." && d != "/"; d = path.Dir(d) {
+		list := folders()[d]
+		if len(list) > 0 && !slices.ContainsFunc(list, func(o string) bool { return k.options[o] }) {
+			dir, options = d, list
+		}
+	}
+	return dir, options
+}
+
+// missing tells that neither a module nor a list shows a file to be built.
+// Only drivers, sound, protocols and file systems are built as modules or
+// listed as built in; core code is in every kernel.
+func (k *built) missing(f string) bool {
+	if !k.listed && len(k.folders) == 0 {
+		return false
+	}
+	if arch, ok := strings.CutPrefix(f, "arch/"); ok && len(k.arch) > 0 {
+		name, _, _ := strings.Cut(arch, "/")
+		return !k.arch[name]
+	}
+	if slices.ContainsFunc(core, func(dir string) bool { return strings.HasPrefix(f, dir) }) {
+		return false
+	}
+	top, _, _ := strings.Cut(f, "/")
+	dir := path.Dir(f)
+	parts := strings.Count(dir, "/") + 1
+	if least := map[string]int{"drivers": 3, "sound": 2, "net": 2, "fs": 2}[top]; least == 0 || parts < least {
+		return false // core code
+	}
+	// Modules are made of files below and above their own folder.
+	for d := dir; strings.Count(d, "/") >= 1; d = path.Dir(d) {
+		if k.folders[d] && (d == dir || strings.Count(d, "/") >= 2 || top != "drivers") {
+			return false
+		}
+	}
+	return true
+}
+
+// without says why source files seem not to be in this kernel; "" where one
+// may be, or where nothing tells.
+func (k *built) without(files []string) string {
+	var why []string
+	lists := 0
 	for _, f := range files {
 		f = strings.TrimPrefix(path.Clean(f), "/")
-		if arch, ok := strings.CutPrefix(f, "arch/"); ok && len(k.arch) > 0 {
-			if name, _, _ := strings.Cut(arch, "/"); !k.arch[name] {
-				continue
+		if dir, options := k.unset(f); dir != "" {
+			if s := fmt.Sprintf("the kernel's configuration leaves %s out (%s is not set)", dir, strings.Join(options, ", ")); !slices.Contains(why, s) {
+				why = append(why, s)
 			}
+		} else if k.missing(f) {
+			lists++
+		} else {
 			return ""
 		}
-		if slices.ContainsFunc(core, func(dir string) bool { return strings.HasPrefix(f, dir) }) {
-			return ""
-		}
-		top, _, _ := strings.Cut(f, "/")
-		dir := path.Dir(f)
-		parts := strings.Count(dir, "/") + 1
-		if least := map[string]int{"drivers": 3, "sound": 2, "net": 2, "fs": 2}[top]; least == 0 || parts < least {
-			return "" // core code
-		}
-		// Modules are made of files below and above their own folder.
-		for d := dir; strings.Count(d, "/") >= 1; d = path.Dir(d) {
-			if k.folders[d] && (d == dir || strings.Count(d, "/") >= 2 || top != "drivers") {
-				return ""
-			}
-		}
 	}
-	what := "no module lies"
-	if k.listed {
-		what = "no module and no entry of modules.builtin lies"
+	if lists > 0 {
+		what := "no module lies"
+		if k.listed {
+			what = "no module and no entry of modules.builtin lies"
+		}
+		why = append(why, fmt.Sprintf("%s beside its source files (%s)", what, strings.Join(files[:min(len(files), 3)], ", ")))
 	}
-	return fmt.Sprintf("%s beside its source files (%s)", what, strings.Join(files[:min(len(files), 3)], ", "))
+	return strings.Join(why[:min(len(why), 3)], "; ")
 }

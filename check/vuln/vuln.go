@@ -8,7 +8,6 @@
 package vuln
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/wardein/wardein"
-	"github.com/wardein/wardein/internal/stable"
 	"github.com/wardein/wardein/vulndb"
 )
 
@@ -37,7 +35,7 @@ const MaxAge = 30
 // Check returns the check over a database; one without is a gap.
 func Check(data Data) wardein.Check {
 	return wardein.Check{
-		Name: "vuln", Version: 1, Doc: doc,
+		Name: "vuln", Version: 2, Doc: doc,
 		Wants: wants, Node: node,
 		Reads: []string{"service", "component"},
 		Tree: func(ctx context.Context, t wardein.Tree, out func(wardein.Finding)) error {
@@ -54,8 +52,10 @@ var doc = wardein.Doc{
 	About: "Known vulnerabilities of the identified components, from the database that the user imported (wardein data import).",
 	How: "Each component is looked up under its CPE name, its name, its package URL and the packages that a package database declares. NVD, the CVE list, OSV, distributions' trackers and VEX documents are kept as statements; the version is compared in the scheme of the statement (generic, semver, dpkg, rpm, apk, PEP 440, npm, Maven, Go, OpenSSL, Linux). " +
 		"A vendor's VEX statement about the release or the component goes before all others; with a package revision, declared or in a banner, the distribution decides, since it puts fixes into its own revisions; else NVD and the CVE list decide, and \"by version only\" is said. " +
-		"One finding for each component lists the vulnerabilities, worst first, with the range that matched, who says so, and the scheme. Listed as exploited (CISA KEV) goes before severity. " +
-		"For Linux, vulnerabilities whose source files lie where neither a module nor an entry of modules.builtin lies, or under another processor's folder, are counted apart.",
+		"One finding for each component lists the vulnerabilities with the range that matched, who says so, and the scheme: known exploited (CISA KEV) first, then by reach × EPSS × CVSS. Each vulnerability's status, score, vector, dates and first fixed version stand as an argument of its own, for other forms of the report. " +
+		"What VEX statements and distributions settle is counted with their reasons. " +
+		"A component is reached where it is, or is loaded into, a program that a start-up file names; whether that listens is read from the calls that it imports. " +
+		"For Linux, vulnerabilities in source files that the kernel's configuration leaves out, or beside which neither a module nor an entry of modules.builtin lies, or under another processor's folder, are possible only, and counted apart.",
 	FalsePositives: []string{
 		"a fix that was put into the build without a change of version, where nothing carries a revision: said as \"by version only\"",
 		"code that is in the product's source but was not built into this one",
@@ -71,12 +71,14 @@ var doc = wardein.Doc{
 	Limits: []string{
 		"no database: a gap, and no number",
 		"a feed more than 30 days older than the evaluation date is a gap",
-		"whether a program listens is not seen; that it is started is taken from the check service",
-		"the kernel's configuration and symbols are not compared with the source files",
+		"that a program is started is taken from the check service; on which interface it listens is not seen, nor what a static program calls",
+		"which options build a folder of Linux' source is known for 319 folders of 2.6.39 to 6.12; the kernel's symbols are not compared with the source files, since records name no functions",
+		"ranges of git commits have no order here: the records that have them say so",
 	},
 	References: []string{
 		"NVD API 2.0; CVE record format 5; OSV schema 1.7; CSAF 2.0; OpenVEX 0.2.0; CISA KEV; FIRST EPSS; Alpine secdb; Debian security tracker",
 		"NIST IR 7695 (CPE names)",
+		"Linux Documentation/kbuild/makefiles.rst",
 	},
 }
 
@@ -87,13 +89,28 @@ var messages = map[string]string{
 	"vuln.meanwhile": "Let only who must reach what uses {component}; look the known exploited ones up first.",
 }
 
+// wants takes lists of built-in modules, and programs.
+func wants(b wardein.Blob) (bool, string) {
+	if b.Format == "elf" || isBuiltin(b) {
+		return true, ""
+	}
+	return false, "neither a program nor a list of built-in modules"
+}
+
+func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
+	if b.Format == "elf" {
+		return imports(b, out)
+	}
+	return builtin(b, out)
+}
+
 // judge looks at one tree.
 type judge struct {
 	Data
 	tree    wardein.Tree
 	out     func(wardein.Finding)
-	starts  map[string]string // node → what starts it
-	kernel  *built
+	uses    map[string]use // node → the started program that it is, or is loaded into
+	kernels kernels
 	release []vulndb.Statement // about the release by its digest
 }
 
@@ -102,8 +119,8 @@ func (j *judge) all(ctx context.Context) error {
 		return err
 	}
 	list := j.tree.Components()
-	j.starts = started(j.tree)
-	j.kernel = builtOf(j.tree)
+	j.uses = uses(j.tree)
+	j.kernels = kernelsOf(j.tree)
 	for i := range list {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -178,28 +195,13 @@ func (j *judge) statements() error {
 	return nil
 }
 
-// Numbers of vulnerabilities that a finding explains, and that it names.
-const (
-	explained = 12
-	listed    = 1000
-)
-
-// hit is a match that counts, with what speaks against it.
-type hit struct {
-	vulndb.Match
-	unbuilt string // why the kernel may not have it
-}
-
-func (h *hit) doubtful() bool { return len(h.Doubts) > 0 || h.unbuilt != "" }
-
 func (j *judge) component(c *wardein.Component) error {
 	matches, err := j.DB.Match(c)
 	if err != nil {
 		return err
 	}
-	var hits []hit
-	settled := map[string]int{}
-	by := map[vulndb.Status][]string{}
+	x := about{c: c, settled: map[string]int{}}
+	x.reach, x.started = j.reach(c)
 	for i := range matches {
 		m := &matches[i]
 		for k := range j.release {
@@ -207,244 +209,36 @@ func (j *judge) component(c *wardein.Component) error {
 				m.Overrule(s)
 			}
 		}
+		h := hit{Match: *m, priority: priority(x.reach, m)}
 		if m.Status == vulndb.Fixed || m.Status == vulndb.NotAffected {
-			settled[m.Status.String()+": "+m.Because]++
-			by[m.Status] = append(by[m.Status], m.Name)
+			x.settled[m.Status.String()+": "+m.Because]++
+			x.done = append(x.done, h)
 			continue
 		}
-		h := hit{Match: *m}
 		if c.Name == "linux" {
 			if err := j.DB.Explain(&h.Match); err != nil {
 				return err
 			}
-			h.unbuilt = j.kernel.without(h.Statements[h.Decides].Files)
+			h.unbuilt = j.kernels.of(c.Version).without(h.Statements[h.Decides].Files)
 		}
-		if h.Status == vulndb.Investigating {
-			by[h.Status] = append(by[h.Status], h.Name)
-		}
-		hits = append(hits, h)
+		x.hits = append(x.hits, h)
 	}
-	if len(hits) == 0 {
+	if len(x.hits) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(hits, func(a, b hit) int {
-		return cmp.Or(order(a.doubtful(), b.doubtful()), order(b.Exploited != nil, a.Exploited != nil), order(a.Status == vulndb.Investigating, b.Status == vulndb.Investigating),
-			cmp.Compare(b.Score, a.Score), cmp.Compare(likely(&b), likely(&a)), strings.Compare(a.Name, b.Name))
-	})
-	sure := slices.IndexFunc(hits, func(h hit) bool { return h.doubtful() })
-	if sure < 0 {
-		sure = len(hits)
-	}
-	for i := range hits[:min(len(hits), explained)] {
-		if err := j.DB.Explain(&hits[i].Match); err != nil {
-			return err
+	slices.SortStableFunc(x.hits, func(a, b hit) int { return before(&a, &b) })
+	for _, list := range [][]hit{x.hits, x.done} {
+		for i := range list[:min(len(list), listed)] {
+			if h := &list[i]; h.Statements[h.Decides].WhyScheme == "" {
+				if err := j.DB.Explain(&h.Match); err != nil {
+					return err
+				}
+			}
 		}
 	}
-	f := j.finding(c, hits, sure, settled)
-	for _, s := range []vulndb.Status{vulndb.Fixed, vulndb.NotAffected, vulndb.Investigating} {
-		if names := by[s]; len(names) > 0 { // for reports in other forms
-			f.Says.Args = append(f.Says.Args, wardein.Note{Name: argOf[s], Value: strings.Join(names[:min(len(names), listed)], " ")})
-		}
+	for x.sure < len(x.hits) && !x.hits[x.sure].doubtful() {
+		x.sure++
 	}
-	j.out(f)
+	j.out(x.finding())
 	return nil
-}
-
-// argOf names the argument that lists the vulnerabilities of a status.
-var argOf = map[vulndb.Status]string{vulndb.Fixed: "fixed", vulndb.NotAffected: "not_affected", vulndb.Investigating: "investigating"}
-
-func order(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-func likely(h *hit) int {
-	if h.EPSS == nil {
-		return -1
-	}
-	return h.EPSS.Score
-}
-
-// finding makes one of a component's vulnerabilities; the first sure of them
-// have nothing that speaks against them.
-func (j *judge) finding(c *wardein.Component, hits []hit, sure int, settled map[string]int) wardein.Finding {
-	head, rule := hits[:sure], "vuln.known"
-	f := wardein.Finding{Confidence: wardein.Likely, Fix: about("vuln.fix", c), Meanwhile: about("vuln.meanwhile", c)}
-	if sure == 0 {
-		head, rule, f.Confidence = hits, "vuln.doubtful", wardein.Possible
-	} else if !head[0].ByVersion() {
-		f.Confidence = wardein.Certain
-	}
-	f.Confidence = min(f.Confidence, c.Confidence)
-	worst := &head[0]
-	exploited := 0
-	for i := range head {
-		h := &head[i]
-		f.Severity = max(f.Severity, severity(h.Score))
-		if h.Score > worst.Score {
-			worst = h
-		}
-		if h.Exploited != nil {
-			exploited++
-			f.Exploited = true
-		}
-	}
-	if f.Exploited {
-		worst = &head[0]
-	}
-	f.Rule, f.ID = rule, stable.ID(rule, c.Name, c.Version)
-	f.Node, f.Quotes = place(c)
-	start := ""
-	f.Reach, start = j.reach(c)
-	count := fmt.Sprintf("%d known vulnerabilities", len(head))
-	if len(head) == 1 {
-		count = "1 known vulnerability"
-	}
-	var names []string
-	for i := range hits {
-		names = append(names, hits[i].Name)
-	}
-	note := func(name, value string) wardein.Note { return wardein.Note{Name: name, Value: value} }
-	f.Says = wardein.Text{ID: rule, Args: []wardein.Note{
-		note("component", c.Name), note("version", c.Version), note("count", count), note("exploited", numbered(exploited, ", %d known exploited")),
-		note("worst", worst.Name+scored(worst)), note("list", explain(hits)), note("more", more(hits, sure)), note("settled", settledBy(settled)), note("started", start),
-		note("cves", strings.Join(names[:min(len(names), listed)], " ")),
-	}}
-	return f
-}
-
-func about(id string, c *wardein.Component) wardein.Text {
-	return wardein.Text{ID: id, Args: []wardein.Note{{Name: "component", Value: c.Name}}}
-}
-
-func numbered(n int, format string) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(format, n)
-}
-
-// severity grades a CVSS base score times ten (CVSS 3.1, section 5); one
-// without a score is medium.
-func severity(score int) wardein.Severity {
-	switch {
-	case score >= 90:
-		return wardein.Critical
-	case score >= 70:
-		return wardein.High
-	case score >= 40, score == 0:
-		return wardein.Medium
-	}
-	return wardein.Low
-}
-
-func scored(h *hit) string {
-	if h.Score == 0 {
-		return " (no score)"
-	}
-	return fmt.Sprintf(" (CVSS %d.%d)", h.Score/10, h.Score%10)
-}
-
-// explain writes the first vulnerabilities with what decides each.
-func explain(hits []hit) string {
-	var parts []string
-	for i := range hits[:min(len(hits), explained)] {
-		h := &hits[i]
-		s := h.Name + scored(h)
-		if h.Exploited != nil {
-			s += ", known exploited since " + h.Exploited.Added
-		}
-		if h.EPSS != nil {
-			s += fmt.Sprintf(", EPSS %d.%02d %%", h.EPSS.Score/1000, h.EPSS.Score/10%100)
-		}
-		if h.Status == vulndb.Investigating {
-			s += ", under investigation"
-		}
-		s += " — " + h.Statements[h.Decides].String() + "; " + h.Because
-		for _, d := range h.Doubts {
-			s += "; possible only: " + d
-		}
-		if h.unbuilt != "" {
-			s += "; possible only: " + h.unbuilt
-		}
-		parts = append(parts, s)
-	}
-	return strings.Join(parts, ". ") + "."
-}
-
-// more names those that are not explained.
-func more(hits []hit, sure int) string {
-	var b strings.Builder
-	list := func(what string, some []hit) {
-		if len(some) == 0 {
-			return
-		}
-		fmt.Fprintf(&b, " %s %d: ", what, len(some))
-		for i := range some[:min(len(some), listed)] {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(some[i].Name)
-			if some[i].Score > 0 {
-				fmt.Fprintf(&b, " %d.%d", some[i].Score/10, some[i].Score%10)
-			}
-		}
-		if len(some) > listed {
-			fmt.Fprintf(&b, " and %d more", len(some)-listed)
-		}
-		b.WriteByte('.')
-	}
-	if sure > explained {
-		list("Further", hits[explained:sure])
-	}
-	if sure > 0 {
-		list("Possible only", hits[sure:])
-	} else if len(hits) > explained {
-		list("Further", hits[explained:])
-	}
-	unbuilt := 0
-	for i := range hits {
-		if hits[i].unbuilt != "" {
-			unbuilt++
-		}
-	}
-	b.WriteString(numbered(unbuilt, " %d of these lie in source files beside which nothing was built."))
-	return b.String()
-}
-
-func settledBy(settled map[string]int) string {
-	var parts []string
-	for why, n := range settled {
-		parts = append(parts, fmt.Sprintf(" Not counted, %s: %d.", why, n))
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, "")
-}
-
-// place is where a component is best seen.
-func place(c *wardein.Component) (node string, quotes []wardein.Quote) {
-	for i := range c.Seen {
-		if len(quotes) < 5 && c.Seen[i].Version == c.Version {
-			quotes = append(quotes, c.Seen[i].Quote)
-		}
-	}
-	for i := range c.Seen {
-		if len(quotes) == 0 {
-			quotes = append(quotes, c.Seen[i].Quote)
-		}
-	}
-	for i := range c.Declared {
-		if len(quotes) == 0 {
-			quotes = append(quotes, c.Declared[i].Quote)
-		}
-	}
-	if len(quotes) > 0 {
-		node = quotes[0].Node
-	}
-	return node, quotes
 }

@@ -2,13 +2,16 @@ package vuln
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,12 +31,15 @@ type release struct {
 }
 
 func (r *release) Facts(check string) iter.Seq2[*wardein.Node, wardein.Fact] {
-	if check != "service" {
-		return r.Tree.Facts(check)
-	}
 	return func(yield func(*wardein.Node, wardein.Fact) bool) {
+		for n, f := range r.Tree.Facts(check) {
+			if !yield(n, f) {
+				return
+			}
+		}
 		for i, f := range r.given {
-			if !yield(r.Lookup(r.nodes[i]), f) {
+			of := map[string]string{"elf": "component", "option": "component", "configuration": "component", "program": "vuln"}[f.Kind]
+			if check == cmp.Or(of, "service") && !yield(r.Lookup(r.nodes[i]), f) {
 				return
 			}
 		}
@@ -73,8 +79,9 @@ func database(t testing.TB, feeds []txtar.File) *vulndb.DB {
 	return db
 }
 
-// A sample is feeds (feeds/NAME), components (JSON), facts of the check
-// service (PATH KIND NAME=VALUE), files, and what the check says.
+// A sample is feeds (feeds/NAME), components (JSON), facts of other checks
+// (PATH KIND NAME=VALUE|NAME=VALUE), files, links (PATH -> TARGET), and what the
+// check says, with the details of each vulnerability.
 func TestGolden(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/*.txt")
 	for _, p := range paths {
@@ -103,9 +110,17 @@ func TestGolden(t *testing.T) {
 				case f.Name == "facts":
 					for _, l := range strings.Split(strings.TrimSpace(string(f.Data)), "\n") {
 						w := strings.SplitN(l, " ", 3)
-						k, v, _ := strings.Cut(w[2], "=")
-						r.nodes = append(r.nodes, w[0])
-						r.given = append(r.given, wardein.Fact{Kind: w[1], Attrs: []wardein.Note{{Name: k, Value: v}}})
+						x := wardein.Fact{Kind: w[1]}
+						for a := range strings.SplitSeq(w[2], "|") {
+							k, v, _ := strings.Cut(a, "=")
+							x.Attrs = append(x.Attrs, wardein.Note{Name: k, Value: v})
+						}
+						r.nodes, r.given = append(r.nodes, w[0]), append(r.given, x)
+					}
+				case f.Name == "links":
+					for l := range strings.SplitSeq(strings.TrimSpace(string(f.Data)), "\n") {
+						at, target, _ := strings.Cut(l, " -> ")
+						r.Link(at, target, false)
 					}
 				default:
 					r.Add(f.Name, 0o644, f.Data)
@@ -119,7 +134,15 @@ func TestGolden(t *testing.T) {
 				ended = tree(ctx, r, out)
 				return nil
 			}
-			got := checktest.String(c, r.Judge(t, c))
+			found := r.Judge(t, c)
+			got := checktest.String(c, found)
+			for i := range found {
+				for _, a := range found[i].Says.Args {
+					if strings.HasPrefix(a.Name, "CVE-") {
+						got += a.Name + "  " + a.Value + "\n"
+					}
+				}
+			}
 			if ended != nil {
 				got += "gap: " + strings.ReplaceAll(ended.Error(), "\n", "\ngap: ") + "\n"
 			}
@@ -194,4 +217,71 @@ func FuzzNode(f *testing.F) {
 	f.Add([]byte("kernel/fs/squashfs/squashfs.ko\nkernel/net/ipv6/ipv6.ko\n"))
 	f.Add(bytes.Repeat([]byte("kernel/a"), 100))
 	f.Fuzz(func(t *testing.T, data []byte) { checktest.Node(t, Check(Data{}), data) })
+}
+
+// The order of vulnerabilities, with fixed numbers.
+func TestPriority(t *testing.T) {
+	exploited := &vulndb.Exploited{Added: "2026-01-02"}
+	epss := func(score int) *vulndb.Likelihood { return &vulndb.Likelihood{Score: score} }
+	for _, c := range []struct {
+		what  string
+		reach wardein.Reach
+		m     vulndb.Match
+		want  int
+	}{
+		{"exploited, on the network, likely, critical", wardein.NetworkSide, vulndb.Match{Exploited: exploited, EPSS: epss(94_000), Score: 98}, 1_092_120},
+		{"exploited, from nowhere, no scores", wardein.NoneShown, vulndb.Match{Exploited: exploited}, 1_000_003},
+		{"on the network, certain, 10.0", wardein.SubscriberSide, vulndb.Match{EPSS: epss(100_000), Score: 100}, 100_000},
+		{"management, 0.5, 9.8", wardein.Management, vulndb.Match{EPSS: epss(50_000), Score: 98}, 24_500},
+		{"local, 0.5, 9.8", wardein.Local, vulndb.Match{EPSS: epss(50_000), Score: 98}, 6_125},
+		{"from nowhere, 0.5, 9.8", wardein.NoneShown, vulndb.Match{EPSS: epss(50_000), Score: 98}, 3_062},
+		{"management, unlikely, 9.8", wardein.Management, vulndb.Match{EPSS: epss(40), Score: 98}, 19},
+		{"management, no EPSS, 9.8", wardein.Management, vulndb.Match{Score: 98}, 49},
+		{"management, no scores", wardein.Management, vulndb.Match{}, 25},
+	} {
+		if got := priority(c.reach, &c.m); got != c.want {
+			t.Errorf("%s: %d, want %d", c.what, got, c.want)
+		}
+	}
+	hits := []hit{
+		{Match: vulndb.Match{Name: "CVE-1901-0006", Doubts: []string{"x"}, Exploited: exploited}, priority: 1_000_003},
+		{Match: vulndb.Match{Name: "CVE-1901-0005", Status: vulndb.Investigating}, priority: 90_000},
+		{Match: vulndb.Match{Name: "CVE-1901-0004", Score: 50}, priority: 25},
+		{Match: vulndb.Match{Name: "CVE-1901-0003", Score: 98}, priority: 25},
+		{Match: vulndb.Match{Name: "CVE-1901-0002", Score: 40}, priority: 24_500},
+		{Match: vulndb.Match{Name: "CVE-1901-0001", Score: 30, Exploited: exploited}, priority: 1_000_100},
+	}
+	slices.SortFunc(hits, func(a, b hit) int { return before(&a, &b) })
+	for i, h := range hits {
+		if want := fmt.Sprintf("CVE-1901-%04d", i+1); h.Name != want {
+			t.Errorf("place %d: %s, want %s", i, h.Name, want)
+		}
+	}
+}
+
+// A configuration that leaves a folder out says so; modules of another version
+// say nothing.
+func TestKernels(t *testing.T) {
+	k := kernels{}
+	k.at("5.10.103-ex").options = map[string]bool{"NET": true, "BT": true, "NET_VENDOR_INTEL": true}
+	k.at("4.9.1").add("net/tipc")
+	for _, c := range []struct{ version, file, want string }{
+		{"5.10.103", "net/tipc/link.c", "the kernel's configuration leaves net/tipc out (TIPC is not set)"},
+		{"5.10.103", "net/bluetooth/hci_core.c", ""},
+		{"5.10.103", "drivers/net/ethernet/intel/e1000/e1000_main.c", ""},
+		{"5.10.103", "drivers/net/ethernet/realtek/r8169.c", "the kernel's configuration leaves drivers/net/ethernet/realtek out (NET_VENDOR_REALTEK is not set)"},
+		{"5.10.103", "drivers/usb/core/hub.c", "the kernel's configuration leaves drivers/usb out (USB, USB_PHY, USB_SUPPORT, USB_GADGET, PCI, OF is not set)"},
+		{"5.10.103", "mm/mmap.c", ""},
+		{"4.9.1", "net/tipc/link.c", ""},
+		{"4.9.1", "net/sctp/input.c", "no module lies beside its source files (net/sctp/input.c)"},
+		{"6.1", "net/sctp/input.c", ""},
+	} {
+		if got := k.of(c.version).without([]string{c.file}); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.version, c.file, got, c.want)
+		}
+	}
+	both := k.of("5.10.103").without([]string{"net/tipc/link.c", "mm/mmap.c"})
+	if both != "" {
+		t.Errorf("one of the files is there: %q", both)
+	}
 }

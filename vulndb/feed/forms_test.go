@@ -262,7 +262,7 @@ func TestReplace(t *testing.T) {
 }
 
 // Feeds with changed bytes go through the whole import, or are refused.
-func TestMutations(t *testing.T) {
+func TestAltered(t *testing.T) {
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(1, 2))
 	names := slices.Sorted(maps.Keys(small))

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/wardein/wardein/vulndb"
@@ -11,7 +10,7 @@ import (
 // thing is a product as a VEX document identifies it.
 type thing struct {
 	purls, cpes, digests []string
-	span                 string   // version range of the branch
+	span, why            string   // version range of the branch; justification
 	in                   string   // the statement is about it as a part of this
 	whole                []string // digests of that
 }
@@ -29,9 +28,9 @@ func (t *thing) says(r *vulndb.Record, status vulndb.Status, group int) (n int) 
 		if t.in != "" {
 			only = "as a part of " + cutText(t.in, 160)
 		}
-		r.Says = append(r.Says, vulndb.Assertion{Product: product, Status: status, Range: rg, Group: group, Only: only})
+		r.Says = append(r.Says, vulndb.Assertion{Product: product, Status: status, Range: rg, Group: group, Only: only, Why: t.why})
 		for _, d := range t.whole { // of a whole that is known by its digest
-			r.Says = append(r.Says, vulndb.Assertion{Product: "sha256:" + d, Status: status, Range: vulndb.All(version.Generic), Group: group, Only: product})
+			r.Says = append(r.Says, vulndb.Assertion{Product: "sha256:" + d, Status: status, Range: vulndb.All(version.Generic), Group: group, Only: product, Why: t.why})
 		}
 	}
 	for _, s := range t.purls {
@@ -103,13 +102,7 @@ func csaf(it item, out func(any)) error {
 	id, date, publisher := "", "", ""
 	things := map[string]*thing{}
 	var related [][3]string // new, of which, as part of which
-	type finding struct {
-		cve    string
-		score  int
-		vector string
-		status [][2]string // status, product
-	}
-	var found []finding
+	var found []csafFinding
 	c.object(func(name string) {
 		switch name {
 		case "document":
@@ -168,7 +161,7 @@ func csaf(it item, out func(any)) error {
 			})
 		case "vulnerabilities":
 			c.array(func() {
-				var f finding
+				var f csafFinding
 				c.object(func(name string) {
 					switch name {
 					case "cve":
@@ -188,6 +181,10 @@ func csaf(it item, out func(any)) error {
 								}
 							})
 						})
+					case "flags":
+						c.array(func() { f.why = append(f.why, csafWhy(&c, "label")...) })
+					case "threats":
+						c.array(func() { f.why = append(f.why, csafWhy(&c, "details")...) })
 					case "product_status":
 						c.object(func(status string) {
 							if _, ok := csafStatus[status]; !ok {
@@ -227,13 +224,85 @@ func csaf(it item, out func(any)) error {
 		}
 		r := &vulndb.Record{Name: f.cve + "@" + strings.ReplaceAll(id, " ", "_"), About: []string{f.cve}, Publisher: publisher, Date: date, Score: f.score, Vector: f.vector}
 		for _, s := range f.status {
-			if t := things[s[1]]; t == nil || t.says(r, csafStatus[s[0]], 0) == 0 {
+			t := things[s[1]]
+			if t == nil {
+				r.Unordered++
+				continue
+			}
+			own := *t
+			if csafStatus[s[0]] == vulndb.NotAffected {
+				own.why = f.because(s[1])
+			}
+			if own.says(r, csafStatus[s[0]], 0) == 0 {
 				r.Unordered++
 			}
 		}
 		out(r)
 	}
 	return nil
+}
+
+// csafFinding is an element of a document's vulnerabilities.
+type csafFinding struct {
+	cve    string
+	score  int
+	vector string
+	status [][2]string // status, product
+	why    [][2]string // label of a flag or impact, product; "" for all
+}
+
+// because joins what the document says why a product is not affected.
+func (f *csafFinding) because(product string) string {
+	var list []string
+	for _, w := range f.why {
+		if (w[1] == product || w[1] == "") && !contains(list, w[0]) {
+			list = append(list, w[0])
+		}
+	}
+	return justified(list...)
+}
+
+// maxWhy bounds a justification.
+const maxWhy = 300
+
+// justified joins a justification's label and its words.
+func justified(parts ...string) string {
+	var list []string
+	for _, s := range parts {
+		if s = strings.Join(strings.Fields(s), " "); s != "" {
+			list = append(list, s)
+		}
+	}
+	return cutText(strings.Join(list, ": "), maxWhy)
+}
+
+// csafWhy reads a flag, or a threat of the category impact: its text, for each
+// of its products.
+func csafWhy(c *cursor, field string) (list [][2]string) {
+	text, category := "", ""
+	var products []string
+	c.object(func(name string) {
+		switch name {
+		case field:
+			text = c.text()
+		case "category":
+			category = c.text()
+		case "product_ids":
+			products = c.texts()
+		default:
+			c.skip()
+		}
+	})
+	if text == "" || field == "details" && category != "impact" {
+		return nil
+	}
+	if len(products) == 0 {
+		return [][2]string{{text, ""}}
+	}
+	for _, p := range products {
+		list = append(list, [2]string{text, p})
+	}
+	return list
 }
 
 func csafBranches(c *cursor, things map[string]*thing) {
@@ -317,151 +386,4 @@ func csafProduct(c *cursor, things map[string]*thing) (id string) {
 		things[id] = t
 	}
 	return id
-}
-
-var vexStatus = map[string]vulndb.Status{"affected": vulndb.Affected, "not_affected": vulndb.NotAffected, "fixed": vulndb.Fixed, "under_investigation": vulndb.Investigating}
-
-// openVEX reads an OpenVEX document
-// (https://github.com/openvex/spec, v0.2.0, and v0.0.1's plain names).
-func openVEX(it item, out func(any)) error {
-	c := cursor{b: it.raw}
-	id, author, date := "", "", ""
-	type statement struct {
-		names  []string
-		status string
-		date   string
-		things []thing
-	}
-	var list []statement
-	c.object(func(name string) {
-		switch name {
-		case "@id":
-			id = c.text()
-		case "author":
-			author = c.text()
-		case "timestamp", "last_updated":
-			date = max(date, c.text())
-		case "statements":
-			c.array(func() {
-				var s statement
-				c.object(func(name string) {
-					switch name {
-					case "vulnerability":
-						if c.peek() == '"' {
-							s.names = append(s.names, c.text())
-							return
-						}
-						c.object(func(name string) {
-							switch name {
-							case "name":
-								s.names = append(s.names, c.text())
-							case "aliases":
-								s.names = append(s.names, c.texts()...)
-							default:
-								c.skip()
-							}
-						})
-					case "status":
-						s.status = c.text()
-					case "timestamp", "last_updated":
-						s.date = max(s.date, c.text())
-					case "products":
-						c.array(func() { s.things = append(s.things, vexProduct(&c)...) })
-					default:
-						c.skip()
-					}
-				})
-				list = append(list, s)
-			})
-		default:
-			c.skip()
-		}
-	})
-	if i := strings.LastIndexByte(id, '/'); i >= 0 {
-		id = id[i+1:]
-	}
-	if err := c.finish(strings.ReplaceAll(id, " ", "_")); err != nil {
-		return named(id, err)
-	}
-	// The newest statement about a vulnerability is the record's.
-	by := map[string]*vulndb.Record{}
-	var order []string
-	for i, s := range list {
-		status, ok := vexStatus[s.status]
-		k := slices.IndexFunc(s.names, isCVE)
-		if !ok || k < 0 {
-			out(unordered(1))
-			continue
-		}
-		name := s.names[k]
-		r := by[name]
-		if r == nil {
-			r = &vulndb.Record{Name: name + "@" + strings.ReplaceAll(id, " ", "_"), About: []string{name}, Publisher: author, Date: date}
-			by[name], order = r, append(order, name)
-		}
-		for j := range s.things {
-			if s.things[j].says(r, status, i) == 0 {
-				r.Unordered++
-			}
-		}
-	}
-	for _, name := range order {
-		out(by[name])
-	}
-	return nil
-}
-
-// vexProduct reads a product; where it has parts, the statement is about
-// those.
-func vexProduct(c *cursor) (list []thing) {
-	if c.peek() == '"' {
-		return []thing{{purls: []string{c.text()}}}
-	}
-	var own thing
-	c.object(func(name string) {
-		switch name {
-		case "@id":
-			own.purls = append(own.purls, c.text())
-		case "identifiers":
-			c.object(func(kind string) {
-				switch kind {
-				case "purl":
-					own.purls = append(own.purls, c.text())
-				case "cpe23", "cpe22":
-					own.cpes = append(own.cpes, c.text())
-				default:
-					c.skip()
-				}
-			})
-		case "hashes":
-			c.object(func(kind string) {
-				if kind == "sha-256" {
-					own.digests = append(own.digests, c.text())
-				} else {
-					c.skip()
-				}
-			})
-		case "subcomponents":
-			c.array(func() {
-				if c.depth > 8 {
-					c.skip()
-					return
-				}
-				list = append(list, vexProduct(c)...)
-			})
-		default:
-			c.skip()
-		}
-	})
-	slices.Sort(own.purls)
-	own.purls = slices.Compact(own.purls)
-	if len(list) == 0 {
-		return []thing{own}
-	}
-	for i := range list {
-		if list[i].in == "" && len(own.purls) > 0 {
-			list[i].in, list[i].whole = own.purls[0], valid(own.digests)
-		}
-	}
-	return list
 }
