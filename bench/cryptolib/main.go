@@ -40,7 +40,14 @@ func main() {
 	out := flag.String("out", "check/cryptolib/data/sets", "folder of the sets")
 	date := flag.String("date", "", "date of the sets, YYYY-MM-DD")
 	common := flag.String("common", "", "roots of other programs, separated by commas")
+	heldout := flag.String("measure", "", "compare with this list of what files hold (heldout.tsv), instead of making sets")
 	flag.Parse()
+	if *heldout != "" {
+		if err := measure(*from, *list, *heldout); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if err := run(*from, *list, *out, *date, strings.Split(*common, ",")); err != nil {
 		log.Fatal(err)
 	}
@@ -133,7 +140,7 @@ func keep(set, also map[string]bool) {
 // nor what standards name: cipher suites, PEM labels.
 var (
 	worded = regexp.MustCompile(`[A-Za-z]{4}`)
-	suite  = regexp.MustCompile(`^[A-Z0-9_-]*(AES|CBC|GCM|CCM|SHA|MD5|DES|CHACHA|CAMELLIA|ARIA|NULL)[A-Z0-9_-]*$|^-----`)
+	suite  = regexp.MustCompile(`^[A-Z0-9_-]*(AES|CBC|GCM|CCM|SHA|MD5|DES|CHACHA|CAMELLIA|ARIA|NULL)[A-Z0-9_-]*$|^TLS_[A-Za-z0-9_]+$|^-----`)
 	linked = regexp.MustCompile(`^[_/-]|^0x|^lib[^ ]*\.so|^[A-Z_]+_[0-9.]+$|GLIBC|^GCC|^\.|\.debug$|OpenSSL [0-9]`)
 )
 

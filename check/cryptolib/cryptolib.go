@@ -55,7 +55,7 @@ func wants(b wardein.Blob) (bool, string) {
 var doc = wardein.Doc{
 	About: "Copies of crypto libraries per file: full, partial or a fragment, of which version, how old, and whether upstream still supports that branch. Each copy is one more place to correct when the library is.",
 	How: "Tables of algorithms (AES S-boxes and T-tables, SHA-2, DES, ChaCha20, curve constants and others, in both byte orders) and version texts are found in the engine's one pass. Where one stands, exported names and zero-ended texts are compared with sets of names and texts of measured releases. " +
-		"Full: at least 90 % of a release's sampled names, in a library of that soname, or of its texts. Partial: at least 10 %. Fragment: less, but at least 4 texts beside a table or version text. " +
+		"Full: at least 90 % of a release's sampled names, in a library of that soname, or of its texts. Partial: at least 10 %. Fragment: less, but at least 4 texts beside a table or version text. A program or module under another name that exports at least 10 of the names holds that part, too. " +
 		"A file that needs the library at run time uses it and is no copy. Tables alone are tables of no named library; those of Linux kernels and modules are the kernel's own. A branch is past its end when the evaluation date is later than the day that upstream stated.",
 	FalsePositives: []string{
 		"a program that holds texts of a library for another reason, such as a fork or a compatibility layer",
@@ -71,6 +71,7 @@ var doc = wardein.Doc{
 		"shares are of a sample of about 160 names and 160 texts of each release, not of all its code",
 		"LibreSSL and PolarSSL are told by their version text alone and compared with the library that they were forked from or became; no binary of them was measured",
 		"a library without a version text is told only by its nearest measured release, and no end of life is judged",
+		"held-out releases (OpenSSL 1.0.0f to 3.4.0, Mbed TLS 2.14 and 2.28, GnuTLS 3.5 and 3.8, Nettle 3.9, wolfCrypt 3.14 and 4.1) were measured from packages of PyPI and npm, for x86-64: bench/cryptolib/heldout.tsv; OpenSSL 0.9, PolarSSL, CyaSSL and GnuTLS 2 were not to be had",
 		"the day of a release is known from OpenSSL's version text and from upstream's changelogs of Mbed TLS, PolarSSL, wolfSSL, CyaSSL, GnuTLS, Libgcrypt and LibTomCrypt",
 		"MatrixSSL, axTLS and CyaSSL are told by soname and names of their headers alone, TweetNaCl by the layout of one constant",
 		"ends of life stand for OpenSSL, Mbed TLS, Libgcrypt 1.5 and Botan 2; dates that could not be verified are not used",

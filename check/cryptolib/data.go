@@ -25,7 +25,10 @@ type library struct {
 	Sonames []string `toml:"sonames"`
 	// Like names the library that this one was forked from and whose sets
 	// are looked at: the version text tells the two apart.
-	Like   string `toml:"like"`
+	Like string `toml:"like"`
+	// Fork names the library that this one, with sets of its own, was forked
+	// from: it still has some of its texts.
+	Fork   string `toml:"fork"`
 	Source string `toml:"source"`
 	Date   string `toml:"date"`
 	// Lone matches a version number that stands alone in a text.
@@ -194,7 +197,7 @@ func decode(fsys fs.FS, name string, into any) error {
 var dated = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
 
 func (d *database) add(l *library) (err error) {
-	if l.Title == "" || l.Source == "" || !dated.MatchString(l.Date) || d.library(l.Name) != nil || l.Like != "" && d.library(l.Like) == nil {
+	if l.Title == "" || l.Source == "" || !dated.MatchString(l.Date) || d.library(l.Name) != nil || l.Like != "" && d.library(l.Like) == nil || l.Fork != "" && d.library(l.Fork) == nil {
 		return fmt.Errorf("title, source and date are needed, and a name of its own")
 	}
 	if l.Lone != "" {

@@ -55,8 +55,8 @@ func TestEnds(t *testing.T) {
 	for _, c := range []struct{ library, version, date string }{
 		{"openssl", "0.9.6", "2015-12-31"}, {"openssl", "0.9.8zh", "2015-12-31"}, {"openssl", "1.0.1", "2016-12-31"}, {"openssl", "1.0.2k", "2019-12-31"},
 		{"openssl", "1.1.0l", "2019-09-11"}, {"openssl", "1.1.1w", "2023-09-11"}, {"openssl", "3.0.20", "2026-09-07"}, {"openssl", "3.5.7", ""},
-		{"openssl", "3.4.1", ""}, // not verified
-		{"mbedtls", "2.28.3", "2025-03-31"}, {"mbedtls", "3.6.6", ""}, {"botan", "2.19.3", "2024-12-31"}, {"libgcrypt", "1.5.4", "2016-12-31"}, {"libgcrypt", "1.10.1", ""},
+		{"openssl", "3.4.1", "2026-10-31"},
+		{"mbedtls", "2.28.3", "2025-03-31"}, {"mbedtls", "3.6.6", "2027-03-31"}, {"botan", "2.19.3", "2024-12-31"}, {"libgcrypt", "1.5.4", "2016-12-31"}, {"libgcrypt", "1.10.1", ""},
 	} {
 		if e, _ := known().library(c.library).ended(c.version); e.Date != c.date {
 			t.Errorf("%s %s: end %q, want %q", c.library, c.version, e.Date, c.date)

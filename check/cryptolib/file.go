@@ -20,6 +20,7 @@ const (
 	fullShare     = 90
 	partialShare  = 10
 	fragmentTexts = 4
+	fragmentNames = 10 // exported names of a library in a file that is not called so
 	leastSet      = 15 // texts that a release needs for a share to mean something
 )
 
@@ -299,13 +300,20 @@ func (f *file) copyOf(l *library, e *evidence, home bool) {
 	byNames, nearest := l.share(&e.exports, func(r *release) int { return r.exports }, 1)
 	byTexts, textsNearest := l.share(&e.texts, func(r *release) int { return r.texts }, leastSet)
 	share, by := byTexts, "texts"
-	if home && byNames > byTexts {
+	// What a program or module exports of a library it holds, too: linked in
+	// whole, with all names left visible.
+	exported := slices.Max(e.exports[:]) >= fragmentNames && f.most(l, byNames)
+	if (home || exported) && byNames > byTexts {
 		share, by = byNames, "exports"
 	} else {
 		nearest = textsNearest
 	}
 	completeness := ""
 	switch {
+	case exported && by == "exports" && !home && share < partialShare:
+		completeness = "fragment"
+	case exported && by == "exports" && !home:
+		completeness = "partial"
 	case share >= fullShare:
 		completeness = "full"
 	case share >= partialShare && (home || e.distinct >= fragmentTexts):
@@ -313,6 +321,9 @@ func (f *file) copyOf(l *library, e *evidence, home bool) {
 	case e.distinct >= fragmentTexts && (len(f.algos) > 0 || len(e.versions) > 0):
 		completeness = "fragment"
 	default:
+		return
+	}
+	if completeness == "fragment" && f.forked(l, share) {
 		return
 	}
 	versions := e.versions
@@ -341,6 +352,27 @@ func (f *file) copyOf(l *library, e *evidence, home bool) {
 	f.state("copy", at.off, int64(len(shown)), note("library", l.Name), note("completeness", completeness), note("share", fmt.Sprint(share)), note("by", by),
 		note("version", at.version), note("released", at.released), note("versions", strings.Join(all, " ")), note("nearest", nearest),
 		note("tables", strings.Join(f.algos, ", ")), note("quote", shown))
+}
+
+// most tells whether the file exports more of this library than of any other:
+// forks export the same names.
+func (f *file) most(l *library, percent int) bool {
+	for other, e := range f.of {
+		if x, _ := other.share(&e.exports, func(r *release) int { return r.exports }, 1); other != l && x >= percent {
+			return false
+		}
+	}
+	return true
+}
+
+// forked tells whether the file holds more of a fork of the library.
+func (f *file) forked(l *library, percent int) bool {
+	for other, e := range f.of {
+		if x, _ := other.share(&e.texts, func(r *release) int { return r.texts }, leastSet); other.Fork == l.Name && x > percent {
+			return true
+		}
+	}
+	return false
 }
 
 func oneVersion(lone []found) bool {
