@@ -8,6 +8,7 @@ import (
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/check/account"
 	"github.com/wardein/wardein/check/component"
+	"github.com/wardein/wardein/check/config"
 	"github.com/wardein/wardein/check/cryptolib"
 	"github.com/wardein/wardein/check/hardening"
 	"github.com/wardein/wardein/check/secret"
@@ -25,10 +26,11 @@ func Checks() []wardein.Check { return With(vuln.Data{}) }
 // With returns all checks, with the data that was loaded for them.
 func With(data vuln.Data) []wardein.Check {
 	return []wardein.Check{
-		secret.Check,
+		secret.Check(),
 		account.Check,
 		service.Check,
 		hardening.Check,
+		config.Check,
 		component.Check(),
 		cryptolib.Check(cmp.Or(data.AsOf, DataDate)),
 		vuln.Check(data),

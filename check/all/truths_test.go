@@ -24,6 +24,7 @@ var ruleOf = map[string]string{
 	"service: second account with UID 0":                               "account.second-uid0",
 	"operator: md5crypt, a weak scheme (sha512crypt in 1.1.0)":         "account.shipped-password",
 	"no PIE, no canary, no RELRO, executable stack":                    "hardening.stack",
+	"ip_forward 1, rp_filter 0, tcp_syncookies 0":                      "config.network",
 	"telnetd respawned by init, tcp/23":                                "service.telnet",
 	"telnetd -p 2323 -l /bin/sh, started by rc.d/S45console, no login": "service.telnet-shell",
 
