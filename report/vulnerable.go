@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,11 +33,17 @@ type Vulnerability struct {
 	Stated                    bool
 	Says, Fix, Meanwhile, Why string
 	Source, Vector            string
-	// Score is the CVSS base score times ten, 0 where none is told.
-	Score int
-	// Exploited: a public list names it.
+	// Score is the CVSS base score times ten, 0 where none is told; Scored
+	// says whose it is.
+	Score  int
+	Scored string
+	// Exploited: a public list names it, since the day Added.
 	Exploited bool
-	Finding   *wardein.Finding
+	Added     string
+	// EPSS is the probability of exploitation in the next 30 days ("0.94321"),
+	// FixedIn the first version that the range does not have; "" not known.
+	EPSS, FixedIn string
+	Finding       *wardein.Finding
 }
 
 // Severity grades the vulnerability by its score (CVSS 3.1, section 5); not ok:
@@ -60,12 +67,9 @@ var vulnerabilityID = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}-[A-Za-z0-9][A-Za-
 // Vulnerabilities reads the findings of the check vuln by their arguments:
 //
 //	component or name, version     the component
-//	id, ids, cve, cves             names, separated by spaces or commas
-//	count                          begins with how many of them nothing speaks
-//	                               against; they stand first
-//	possible, investigating        names of which it is not sure
-//	status, why, source, vector    what is said of it, by whom
-//	list, more                     what is said of each: "CVE-… (CVSS 9.8), …"
+//	CVE-…, or another such name    what is said of it: "status=affected; score=9.8; …"
+//	id, ids, cve, cves             names alone, separated by spaces or commas
+//	status, why, source, vector    what is said of those, by whom
 //
 // A finding whose component is not in the report is left out. Each name and
 // component stands once, in the order of names, standings, components.
@@ -114,91 +118,54 @@ func vulnerabilities(r *wardein.Report, f *wardein.Finding, messages map[string]
 	v := Vulnerability{Component: at, Finding: f, Fix: Render(f.Fix, messages), Meanwhile: Render(f.Meanwhile, messages),
 		Source: arg("source"), Vector: arg("vector"), Why: arg("why", "because")}
 	v.Standing, v.Stated = standing(arg("status"), f.Confidence)
-	ids := names(arg("id", "ids", "cve", "cves"))
-	if len(ids) == 1 {
-		v.ID, v.Says, v.Exploited = ids[0], Render(f.Says, messages), f.Exploited
-		v.Score = told(arg("list", "worst"), ids)[ids[0]].score
-		return []Vulnerability{v}
+	for _, id := range names(arg("id", "ids", "cve", "cves")) {
+		v.ID, v.Says, v.Exploited = id, Render(f.Says, messages), f.Exploited
+		out = append(out, v)
 	}
-	digits := arg("count")
-	if k := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); k >= 0 {
-		digits = digits[:k]
-	}
-	sure, err := strconv.Atoi(digits)
-	if err != nil {
-		sure = len(ids)
-	}
-	possible := append(names(arg("possible")), names(arg("investigating"))...)
-	each := told(arg("list")+"\n"+arg("more"), ids)
-	for i, id := range ids {
-		one := v
-		one.ID, one.Score, one.Exploited, one.Says = id, each[id].score, each[id].exploited, each[id].says
-		if !v.Stated && (i >= sure || slices.Contains(possible, id) || each[id].investigating) {
-			one.Standing = Investigating
+	v.Exploited = false
+	for _, a := range f.Says.Args {
+		if vulnerabilityID.MatchString(a.Name) {
+			out = append(out, v.detailed(a))
 		}
-		if one.Says == "" {
-			c := &r.Components[at]
-			one.Says = id + ": " + strings.TrimSpace(c.Name+" "+c.Version)
-		}
-		out = append(out, one)
 	}
 	return out
 }
 
-// tale is what a finding's words say of one of its vulnerabilities.
-type tale struct {
-	score                    int
-	says                     string
-	exploited, investigating bool
-}
-
-var scoreForm = regexp.MustCompile(`^ (?:\((?:CVSS (\d{1,2})\.(\d)|no score)\)|(\d{1,2})\.(\d)\b)`)
-
-// told finds each name with its score in a text, and what stands between it
-// and the next one.
-func told(text string, ids []string) map[string]tale {
-	type mark struct {
-		at, to int
-		id     string
-		score  int
-		long   bool
+// detailed is what the details of one vulnerability say.
+func (v Vulnerability) detailed(a wardein.Note) Vulnerability {
+	said := map[string]string{}
+	for part := range strings.SplitSeq(a.Value, "; ") {
+		key, value, _ := strings.Cut(part, "=")
+		said[key] = value
 	}
-	known := map[string]bool{}
-	for _, id := range ids {
-		known[id] = true
+	c := v.Finding.Says
+	v.ID, v.Source, v.Vector, v.Why, v.FixedIn, v.EPSS, v.Scored, v.Added = a.Name, said["source"], said["vector"], said["justification"], said["fixed"], said["epss"], said["scored"], said["exploited"]
+	v.Exploited = v.Added != ""
+	v.Score, _ = strconv.Atoi(strings.Replace(said["score"], ".", "", 1))
+	v.Score = max(min(v.Score, 100), 0)
+	sure := wardein.Certain
+	if said["sure"] == "no" {
+		sure = wardein.Possible
 	}
-	var marks []mark
-	for at := 0; at < len(text); {
-		n := strings.IndexAny(text[at:], " .,;\n")
-		if n < 0 {
-			n = len(text) - at
+	v.Standing, v.Stated = standing(said["status"], sure)
+	product := said["product"]
+	for i := 0; product == "" && i < len(c.Args); i++ {
+		if c.Args[i].Name == "component" {
+			product = c.Args[i].Value
 		}
-		word := text[at : at+n]
-		if m := scoreForm.FindStringSubmatch(text[at+n:]); m != nil && known[word] {
-			score, _ := strconv.Atoi(m[1] + m[2] + m[3] + m[4]) // digits, at most three
-			marks = append(marks, mark{at, at + n, word, score, strings.HasPrefix(m[0], " (")})
-		}
-		at += n + 1
 	}
-	out := map[string]tale{}
-	for i, m := range marks {
-		if _, ok := out[m.id]; ok {
-			continue
-		}
-		x := tale{score: m.score}
-		if m.long {
-			end := len(text)
-			if i+1 < len(marks) {
-				end = marks[i+1].at
-			}
-			says, _, _ := strings.Cut(text[m.at:end], "\n")
-			x.says = strings.TrimRight(says, ". ")
-			x.exploited = strings.Contains(x.says, ", known exploited since ")
-			x.investigating = strings.Contains(x.says, ", under investigation")
-		}
-		out[m.id] = x
+	v.Says = a.Name + ": " + strings.TrimSpace(product+" "+said["range"])
+	if said["record"] != "" {
+		v.Says += fmt.Sprintf(", as %s says in %s", said["source"], said["record"])
 	}
-	return out
+	if said["date"] != "" {
+		v.Says += " of " + said["date"]
+	}
+	if said["why"] != "" {
+		v.Says += "; " + said["why"]
+	}
+	v.Says += "."
+	return v
 }
 
 func componentAt(r *wardein.Report, name, version string) int {

@@ -12,19 +12,21 @@ func TestVulnerabilities(t *testing.T) {
 	r := &wardein.Report{
 		Components: []wardein.Component{{Name: "busybox", Version: "1.20.0"}, {Name: "openssl", Version: "3.0.9"}},
 		Findings: []wardein.Finding{{Check: "vuln", Severity: wardein.Critical, Confidence: wardein.Likely, Exploited: true, Says: wardein.Text{ID: "k", Args: []wardein.Note{
-			note("component", "openssl"), note("version", "3.0.9"), note("count", "3 known vulnerabilities"),
-			note("list", "CVE-2024-0001 (CVSS 9.8), known exploited since 2024-02-01 — NVD CVE-2024-0001 of 2024-01-02: openssl 3.0.0 to 3.0.13 is affected; by version only. CVE-2024-0002 (no score), under investigation — said so."),
-			note("more", " Further 1: CVE-2024-0003 4.0. Possible only 2: CVE-2024-0004 7.5, GHSA-aaaa-bbbb-cccc."),
-			note("cves", "CVE-2024-0001 CVE-2024-0002 CVE-2024-0003 CVE-2024-0004 GHSA-aaaa-bbbb-cccc"),
+			note("component", "openssl"), note("version", "3.0.9"), note("count", "2 known vulnerabilities"),
+			note("CVE-2024-0001", "status=affected; score=9.8; scored=nvd; vector=CVSS:3.1/AV:N; exploited=2024-02-01; epss=0.94321; fixed=3.0.14; source=nvd; record=CVE-2024-0001; date=2024-01-02; product=cpe:openssl:openssl; range=>= 3.0.0, < 3.0.14; why=by version only"),
+			note("CVE-2024-0002", "status=under investigation; source=csaf"),
+			note("CVE-2024-0003", "status=affected; score=4.0; source=cve"),
+			note("CVE-2024-0004", "status=affected; sure=no; score=10.0; source=cve"),
+			note("GHSA-aaaa-bbbb-cccc", "status=not affected; source=openvex; justification=component_not_present"),
 		}}}},
 	}
 	got := Vulnerabilities(r, nil)
 	for i, want := range []Vulnerability{
-		{ID: "CVE-2024-0001", Standing: Affected, Score: 98, Exploited: true, Says: "CVE-2024-0001 (CVSS 9.8), known exploited since 2024-02-01 — NVD CVE-2024-0001 of 2024-01-02: openssl 3.0.0 to 3.0.13 is affected; by version only"},
-		{ID: "CVE-2024-0002", Standing: Investigating, Says: "CVE-2024-0002 (no score), under investigation — said so"},
-		{ID: "CVE-2024-0003", Standing: Affected, Score: 40, Says: "CVE-2024-0003: openssl 3.0.9"},
-		{ID: "CVE-2024-0004", Standing: Investigating, Score: 75, Says: "CVE-2024-0004: openssl 3.0.9"},
-		{ID: "GHSA-aaaa-bbbb-cccc", Standing: Investigating, Says: "GHSA-aaaa-bbbb-cccc: openssl 3.0.9"},
+		{ID: "CVE-2024-0001", Standing: Affected, Score: 98, Exploited: true, Says: "CVE-2024-0001: cpe:openssl:openssl >= 3.0.0, < 3.0.14, as nvd says in CVE-2024-0001 of 2024-01-02; by version only."},
+		{ID: "CVE-2024-0002", Standing: Investigating, Says: "CVE-2024-0002: openssl."},
+		{ID: "CVE-2024-0003", Standing: Affected, Score: 40, Says: "CVE-2024-0003: openssl."},
+		{ID: "CVE-2024-0004", Standing: Investigating, Score: 100, Says: "CVE-2024-0004: openssl."},
+		{ID: "GHSA-aaaa-bbbb-cccc", Standing: NotAffected, Says: "GHSA-aaaa-bbbb-cccc: openssl."},
 	} {
 		if i >= len(got) {
 			t.Fatalf("%d of them", len(got))
@@ -33,6 +35,9 @@ func TestVulnerabilities(t *testing.T) {
 		if g.ID != want.ID || g.Standing != want.Standing || g.Score != want.Score || g.Exploited != want.Exploited || g.Says != want.Says || g.Component != 1 {
 			t.Errorf("got  %+v\nwant %+v", g, want)
 		}
+	}
+	if g := got[0]; g.Vector != "CVSS:3.1/AV:N" || g.Scored != "nvd" || g.Added != "2024-02-01" || g.EPSS != "0.94321" || g.FixedIn != "3.0.14" || g.Source != "nvd" || got[4].Why != "component_not_present" {
+		t.Errorf("%+v", g)
 	}
 }
 

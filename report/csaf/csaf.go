@@ -19,10 +19,15 @@ package csaf
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	gocvss20 "github.com/pandatix/go-cvss/20"
+	gocvss30 "github.com/pandatix/go-cvss/30"
+	gocvss31 "github.com/pandatix/go-cvss/31"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/canon"
@@ -317,8 +322,76 @@ func (d *document) vulnerability(group []report.Vulnerability) {
 				}
 			})
 		}
+		d.scores(group)
 		d.threats(group)
 	})
+}
+
+// scores are the CVSS scores whose vector gives them, each with the components
+// that it is told of. CSAF 2.0 has no place for version 4.
+func (d *document) scores(group []report.Vulnerability) {
+	var some []report.Vulnerability
+	for _, v := range group {
+		if _, _, ok := rated(v); ok {
+			some = append(some, v)
+		}
+	}
+	if len(some) == 0 {
+		return
+	}
+	d.Field("scores").Array(func() {
+		for _, v := range some {
+			version, severity, _ := rated(v)
+			d.Object(func() {
+				d.Field("cvss_v" + version[:1]).Object(func() {
+					d.Field("baseScore")
+					d.B = fmt.Appendf(d.B, "%d", v.Score/10)
+					if v.Score%10 > 0 {
+						d.B = fmt.Appendf(d.B, ".%d", v.Score%10)
+					}
+					if severity != "" {
+						d.Field("baseSeverity").Text(severity)
+					}
+					d.Field("vectorString").Text(v.Vector)
+					d.Field("version").Text(version)
+				})
+				d.products("products", v)
+			})
+		}
+	})
+}
+
+// rated tells the version of CVSS that a vector is of, and the severity that
+// goes with its score; not ok where the vector does not give the score.
+func rated(v report.Vulnerability) (version, severity string, ok bool) {
+	var score float64
+	switch {
+	case strings.HasPrefix(v.Vector, "CVSS:3.1/"):
+		x, err := gocvss31.ParseVector(v.Vector)
+		if err != nil {
+			return "", "", false
+		}
+		version, score = "3.1", x.BaseScore()
+	case strings.HasPrefix(v.Vector, "CVSS:3.0/"):
+		x, err := gocvss30.ParseVector(v.Vector)
+		if err != nil {
+			return "", "", false
+		}
+		version, score = "3.0", x.BaseScore()
+	case strings.HasPrefix(v.Vector, "AV:"):
+		x, err := gocvss20.ParseVector(v.Vector)
+		if err != nil {
+			return "", "", false
+		}
+		version, score = "2.0", x.BaseScore()
+	}
+	if version == "" || int(math.Round(score*10)) != v.Score {
+		return "", "", false
+	}
+	if grade, ok := v.Severity(); ok && version != "2.0" {
+		severity = strings.ToUpper(grade.String())
+	}
+	return version, severity, true
 }
 
 // cve tells whether an ID is one of the CVE list's form.
@@ -356,6 +429,9 @@ func (d *document) remediation(v report.Vulnerability) {
 	if details == "" {
 		category, details = "none_available", "None is known to the report."
 	}
+	if v.FixedIn != "" {
+		details += " The first version that is not affected, by the same statement: " + v.FixedIn + "."
+	}
 	if v.Fix != "" {
 		details += " For the vendor: " + v.Fix
 	}
@@ -375,7 +451,11 @@ func (d *document) threats(group []report.Vulnerability) {
 	var all []threat
 	for _, v := range group {
 		if v.Exploited {
-			all = append(all, threat{"exploit_status", "A public list names it as exploited.", v})
+			since := ""
+			if v.Added != "" {
+				since = " since " + v.Added
+			}
+			all = append(all, threat{"exploit_status", "A public list names it as exploited" + since + ".", v})
 		}
 	}
 	for _, v := range group {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wardein/wardein/internal/testkit/schema"
+	"github.com/wardein/wardein/report"
 )
 
 var lab = Publisher{"Example Lab", "https://lab.example"}
@@ -130,6 +131,11 @@ func TestContent(t *testing.T) {
 		{"release/component:openssl@3.0.9", []any{"vulnerabilities", 0, "product_status", "known_affected", 0}},
 		{"none_available", []any{"vulnerabilities", 0, "remediations", 0, "category"}},
 		{"exploit_status", []any{"vulnerabilities", 0, "threats", 0, "category"}},
+		{"A public list names it as exploited since 2023-06-01.", []any{"vulnerabilities", 0, "threats", 0, "details"}},
+		{9.8, []any{"vulnerabilities", 0, "scores", 0, "cvss_v3", "baseScore"}},
+		{"CRITICAL", []any{"vulnerabilities", 0, "scores", 0, "cvss_v3", "baseSeverity"}},
+		{"3.1", []any{"vulnerabilities", 0, "scores", 0, "cvss_v3", "version"}},
+		{"release/component:openssl@3.0.9", []any{"vulnerabilities", 0, "scores", 0, "products", 0}},
 		{"code not built", []any{"vulnerabilities", 1, "threats", 0, "details"}},
 		{"release/component:openssl@3.0.9", []any{"vulnerabilities", 2, "product_status", "known_not_affected", 0}},
 		{"release/component:linux@5.10.0", []any{"vulnerabilities", 2, "product_status", "under_investigation", 0}},
@@ -155,6 +161,28 @@ func TestPublisher(t *testing.T) {
 	for _, ns := range []string{"https://lab.example", "urn:example:lab"} {
 		if err := (Publisher{"Lab", ns}).Check(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A score stands where its vector gives it, and nowhere else.
+func TestRated(t *testing.T) {
+	for _, c := range []struct {
+		vector            string
+		score             int
+		version, severity string
+	}{
+		{"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 98, "3.1", "CRITICAL"},
+		{"CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 98, "3.0", "CRITICAL"},
+		{"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 75, "", ""},
+		{"AV:N/AC:L/Au:N/C:P/I:P/A:P", 75, "2.0", ""},
+		{"CVSS:3.1/AV:N", 98, "", ""},
+		{"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 93, "", ""},
+		{"", 98, "", ""},
+	} {
+		version, severity, ok := rated(report.Vulnerability{Vector: c.vector, Score: c.score})
+		if version != c.version || severity != c.severity || ok != (c.version != "") {
+			t.Errorf("%s %d: %q %q %v", c.vector, c.score, version, severity, ok)
 		}
 	}
 }

@@ -259,6 +259,12 @@ func (b *bill) vulnerability(group []report.Vulnerability) {
 			}
 			b.property("wardein:confidence", v.Finding.Confidence.String())
 			b.property("wardein:reach", v.Finding.Reach.String())
+			if v.EPSS != "" {
+				b.property("wardein:epss", v.EPSS)
+			}
+			if v.FixedIn != "" {
+				b.property("wardein:fixed-in", v.FixedIn)
+			}
 			if exploited {
 				b.property("wardein:known-exploited", "true")
 			}
@@ -266,10 +272,13 @@ func (b *bill) vulnerability(group []report.Vulnerability) {
 		if grade, ok := v.Severity(); ok {
 			b.Field("ratings").Array(func() {
 				b.Object(func() {
-					b.Field("method").Text("other") // of CVSS, the version is not told
+					b.Field("method").Text(method(v.Vector))
 					b.Field("score")
 					b.B = append(b.B, tenths(v.Score)...)
 					b.Field("severity").Text(grade.String())
+					if v.Scored != "" {
+						b.Field("source").Object(func() { b.Field("name").Bytes(v.Scored) })
+					}
 					if v.Vector != "" {
 						b.Field("vector").Bytes(v.Vector)
 					}
@@ -286,6 +295,21 @@ func (b *bill) vulnerability(group []report.Vulnerability) {
 			b.Field("workaround").Bytes(v.Meanwhile)
 		}
 	})
+}
+
+// method is the version of CVSS that a vector is of.
+func method(vector string) string {
+	switch {
+	case strings.HasPrefix(vector, "CVSS:4.0/"):
+		return "CVSSv4"
+	case strings.HasPrefix(vector, "CVSS:3.1/"):
+		return "CVSSv31"
+	case strings.HasPrefix(vector, "CVSS:3.0/"):
+		return "CVSSv3"
+	case strings.HasPrefix(vector, "AV:"):
+		return "CVSSv2"
+	}
+	return "other" // not told
 }
 
 // details are what is said, each sentence once.

@@ -61,7 +61,8 @@ func Specimens(t testing.TB) map[string]Specimen {
 		},
 		Findings: []wardein.Finding{
 			{ID: "F-00000001", Check: "vuln", Rule: "vuln.known", Node: ssl, Severity: wardein.Critical, Confidence: wardein.Likely, Reach: wardein.NetworkSide, Exploited: true,
-				Says:   wardein.Text{ID: "known", Args: notes("id", "CVE-2023-00001", "component", "openssl", "version", "3.0.9", "why", "3.0.0 to 3.0.13 of NVD", "source", "NVD", "worst", "CVE-2023-00001 (CVSS 9.8)")},
+				Says: wardein.Text{ID: "known", Args: notes("component", "openssl", "version", "3.0.9",
+					"CVE-2023-00001", "status=affected; score=9.8; scored=nvd; vector=CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H; exploited=2023-06-01; epss=0.94321; fixed=3.0.14; source=nvd; record=CVE-2023-00001; date=2023-05-30; product=cpe:openssl:openssl; range=>= 3.0.0, < 3.0.14; why=by version only")},
 				Quotes: []wardein.Quote{quote(ssl, 9000, "3.0.9")}},
 			{ID: "F-00000002", Check: "vuln", Rule: "vuln.known", Node: ssl, Severity: wardein.Low, Confidence: wardein.Likely,
 				Says: wardein.Text{ID: "known", Args: notes("ids", "CVE-2023-00002, CVE-2023-00003", "component", "openssl", "version", "3.0.9", "status", "not affected", "why", "code not built")}},
