@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	_ "embed"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,14 +11,12 @@ import (
 	"strings"
 )
 
-//go:embed packages.txt
-var packageList string
-
 // archive is one release of Debian for one processor, read with a private
 // apt configuration: the machine's own is neither read nor changed.
 type archive struct {
 	suite, arch string
 	dir         string
+	asked       []string                     // packages of the list
 	records     map[string]map[string]string // by package
 	provides    map[string][]string
 }
@@ -35,13 +32,25 @@ func run(dir string, env []string, name string, args ...string) (string, error) 
 	return string(out), nil
 }
 
-// openArchive updates the lists where there are none yet.
-func openArchive(suite, arch string) (*archive, error) {
-	dir, err := filepath.Abs(filepath.Join(work, suite+"-"+arch))
+// openArchive updates the lists where there are none yet. packages.txt's root
+// stands in the folder suite-arch, packages-heldout.txt's in suite-arch-heldout.
+func openArchive(suite, arch, packages string) (*archive, error) {
+	list, err := os.ReadFile(filepath.Join("bench/components", packages))
 	if err != nil {
 		return nil, err
 	}
-	a := &archive{suite: suite, arch: arch, dir: dir, records: map[string]map[string]string{}, provides: map[string][]string{}}
+	kind := strings.TrimSuffix(strings.TrimPrefix(packages, "packages"), ".txt")
+	dir, err := filepath.Abs(filepath.Join(work, suite+"-"+arch+kind))
+	if err != nil {
+		return nil, err
+	}
+	var asked []string
+	for line := range strings.Lines(string(list)) {
+		if !strings.HasPrefix(line, "#") {
+			asked = append(asked, strings.Fields(line)...)
+		}
+	}
+	a := &archive{suite: suite, arch: arch, dir: dir, asked: asked, records: map[string]map[string]string{}, provides: map[string][]string{}}
 	for _, d := range []string{"apt/lists/partial", "apt/cache/archives/partial", "apt/etc", "debs"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, err
@@ -49,7 +58,7 @@ func openArchive(suite, arch string) (*archive, error) {
 	}
 	conf := fmt.Sprintf(`Dir::State "%[1]s/apt"; Dir::State::status "%[1]s/apt/status"; Dir::Cache "%[1]s/apt/cache"; Dir::Etc "%[1]s/apt/etc";
 Dir::Etc::parts "%[1]s/apt/etc"; Dir::Etc::sourcelist "%[1]s/apt/sources.list"; Dir::Etc::sourceparts "%[1]s/apt/etc";
-APT::Architecture "%[2]s"; APT::Architectures { "%[2]s"; }; Acquire::Languages "none"; APT::Sandbox::User "root";
+Acquire::Check-Valid-Until "false"; APT::Architecture "%[2]s"; APT::Architectures { "%[2]s"; }; Acquire::Languages "none"; APT::Sandbox::User "root";
 `, dir, arch)
 	source := fmt.Sprintf("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian %s main\n", suite)
 	for name, text := range map[string]string{"apt.conf": conf, "apt/status": "", "apt/sources.list": source} {
@@ -149,13 +158,7 @@ func (a *archive) choose() (names, missing []string) {
 		}
 		return true
 	}
-	want := a.kernels()
-	for _, line := range strings.Split(packageList, "\n") {
-		if !strings.HasPrefix(line, "#") {
-			want = append(want, strings.Fields(line)...)
-		}
-	}
-	for _, p := range want {
+	for _, p := range append(a.kernels(), a.asked...) {
 		if a.records[p] == nil || !add(p) {
 			missing = append(missing, p)
 		}

@@ -16,6 +16,8 @@ func main() {
 	suite := flag.String("suite", "bookworm", "releases of Debian, separated by commas")
 	arch := flag.String("arch", "armhf", "processors, separated by commas")
 	variant := flag.String("variant", "root", "root, root-db (with package database), root-stripped (without section headers)")
+	packages := flag.String("packages", "packages.txt", "list of packages: packages.txt or packages-heldout.txt")
+	rest := flag.String("rest", "bullseye,trixie", "static: releases that the sets are made of for the second line")
 	wardein := flag.String("wardein", "", "binary to measure; built if empty")
 	verbose := flag.Bool("v", false, "name every product that is wrong or missing")
 	flag.CommandLine.Parse(os.Args[min(2, len(os.Args)):])
@@ -23,18 +25,32 @@ func main() {
 	if len(os.Args) > 1 {
 		verb = os.Args[1]
 	}
-	if *wardein == "" && verb == "measure" {
+	if verb == "strings" {
+		if err := writeSets(strings.Split(*suite, ","), strings.Split(*arch, ",")); err != nil {
+			fmt.Fprintln(os.Stderr, "components:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if *wardein == "" && (verb == "measure" || verb == "static" || verb == "peers") {
 		*wardein = work + "/wardein"
 		if _, err := run(".", []string{"CGO_ENABLED=0"}, "go", "build", "-o", *wardein, "./cmd/wardein"); err != nil {
 			fmt.Fprintln(os.Stderr, "components:", err)
 			os.Exit(1)
 		}
 	}
-	err := do(verb, strings.Split(*suite, ","), strings.Split(*arch, ","), func(a *archive) error {
+	if verb == "static" {
+		if err := static(strings.Split(*suite, ","), strings.Split(*arch, ","), strings.Split(*rest, ","), *wardein, *verbose); err != nil {
+			fmt.Fprintln(os.Stderr, "components:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	err := do(verb, strings.Split(*suite, ","), strings.Split(*arch, ","), *packages, func(a *archive) error {
 		for _, v := range strings.Split(*variant, ",") {
 			do := func() error { return a.measure(v, *wardein, *verbose) }
 			if verb == "peers" {
-				do = func() error { return a.peer(v, *verbose) }
+				do = func() error { return a.peer(v, *wardein, *verbose) }
 			}
 			if err := do(); err != nil {
 				return err
@@ -48,11 +64,11 @@ func main() {
 	}
 }
 
-func do(verb string, suites, archs []string, measure func(*archive) error) error {
+func do(verb string, suites, archs []string, packages string, measure func(*archive) error) error {
 	var all []*archive
 	for _, s := range suites {
 		for _, a := range archs {
-			x, err := openArchive(s, a)
+			x, err := openArchive(s, a, packages)
 			if err != nil {
 				return err
 			}

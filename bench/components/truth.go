@@ -18,7 +18,7 @@ type truth struct {
 	versions map[string]bool // upstream's, of source and binary packages
 	packages []string
 	elf      int
-	asked    bool // one of its packages is in packages.txt, not there by dependency alone
+	asked    bool // one of its packages is in the list, not there by dependency alone
 }
 
 var (
@@ -91,12 +91,8 @@ func (a *archive) truths() ([]*truth, error) {
 	defer f.Close()
 	by := map[string]*truth{}
 	asked := map[string]bool{}
-	for _, line := range strings.Split(packageList, "\n") {
-		if !strings.HasPrefix(line, "#") {
-			for _, p := range strings.Fields(line) {
-				asked[p] = true
-			}
-		}
+	for _, p := range a.asked {
+		asked[p] = true
 	}
 	for s := bufio.NewScanner(f); s.Scan(); {
 		col := strings.Split(s.Text(), "\t")

@@ -5,6 +5,7 @@
 //	identity     soname, exports, base name, and the file's one version line
 //	getter       an exported function that returns the version
 //	symbols      the set of exported names against those of known releases
+//	strings      texts that only one library has: copies linked into programs
 //	package      dpkg, opkg, apk, rpm, Go, Cargo, Python, npm, Maven, notices
 //
 // Node states what stands in a file's bytes. File names are judged in
@@ -109,6 +110,11 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 			return err
 		}
 		f.getters()
+	}
+	if b.Format == "elf" && !f.module || b.Format == "" {
+		if err := f.copies(); err != nil {
+			return err
+		}
 	}
 	return f.built()
 }

@@ -25,6 +25,7 @@ type file struct {
 	seen   map[string]bool
 	stated int
 	exe    *exe.File
+	soname string
 	module bool // a Linux kernel module: its versions are the kernel's
 	needed []string
 	// libraries are those of needed that are stated
@@ -63,7 +64,7 @@ func (f *file) open() (err error) {
 		return nil
 	}
 	d, _ := f.exe.Dynamic() // a damaged table: what could be read counts
-	f.needed = d.Needed
+	f.needed, f.soname = d.Needed, d.Soname
 	f.symbols, _ = f.exe.DynamicSymbols()
 	var nodes, products []string
 	needed := 0
@@ -98,11 +99,15 @@ func clean(s string) string { return s[:min(len(s), 128)] }
 // needs tells whether the file needs one of some libraries, which stand there
 // without a version.
 func (f *file) needs(libraries []string) bool {
-	for _, n := range f.needed {
-		for _, l := range libraries {
-			if rest, ok := strings.CutPrefix(n, l); ok && (rest == "" || rest[0] == '.' || rest[0] == '-') {
-				return true
-			}
+	return slices.ContainsFunc(f.needed, func(n string) bool { return among(n, libraries) })
+}
+
+// among tells whether a soname is of one of some libraries, which stand there
+// without a version.
+func among(soname string, libraries []string) bool {
+	for _, l := range libraries {
+		if rest, ok := strings.CutPrefix(soname, l); ok && (rest == "" || rest[0] == '.' || rest[0] == '-') {
+			return true
 		}
 	}
 	return false

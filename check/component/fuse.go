@@ -41,6 +41,7 @@ type evidence struct {
 	product *product
 	files   int
 	list    []candidate
+	copies  []linked
 }
 
 // fuser collects the facts of a release by product.
@@ -101,6 +102,8 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 			lines, program = append(lines, x), true
 		case "getter":
 			program = true
+		case "strings":
+			f.holds(at, x)
 		case "package":
 			f.declare(at, x)
 		case "environment", "configuration":
@@ -226,12 +229,16 @@ func (f *fuser) fuse() (out []wardein.Component) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	var apart []wardein.Component
 	for _, name := range names {
 		e := f.by[name]
 		versions, rest := e.choose()
-		if len(versions) == 0 {
+		if len(versions) == 0 && len(e.list) > 0 {
 			versions[""] = e.list
 			rest = nil
+		}
+		if list := e.place(versions); len(list) > 0 {
+			apart = append(apart, e.component("", list))
 		}
 		for v, list := range versions {
 			if len(versions) == 1 {
@@ -240,7 +247,7 @@ func (f *fuser) fuse() (out []wardein.Component) {
 			out = append(out, e.component(v, list))
 		}
 	}
-	out = f.attach(out)
+	out = append(f.attach(out), apart...)
 	slices.SortFunc(out, func(a, b wardein.Component) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
 	})
@@ -260,7 +267,7 @@ func (e *evidence) component(version string, list []candidate) wardein.Component
 	})
 	ways := map[string]bool{}
 	for _, x := range list {
-		if x.version == version {
+		if x.version == version || version == "" && x.by == "strings" {
 			c.Confidence = max(c.Confidence, x.sure)
 			ways[x.by] = true
 		}
@@ -270,7 +277,7 @@ func (e *evidence) component(version string, list []candidate) wardein.Component
 	}
 	for _, x := range list[:min(len(list), maxSeen)] {
 		v := x.version
-		if version == "" {
+		if version == "" && x.by != "strings" {
 			v = ""
 		}
 		c.Seen = append(c.Seen, wardein.Occurrence{By: x.by, Version: v, Confidence: x.sure, Quote: x.quote})

@@ -57,7 +57,7 @@ var namedVersion = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+_.-]{0,30}?)\)?[ /_-]
 // their string, or behind a name.
 func (f *file) lines() error {
 	loners, named := 0, 0
-	buf := make([]byte, 0, chunk+maxLine)
+	buf := make([]byte, 0, min(chunk, f.blob.Size)+maxLine)
 	return f.readOnly(func(off, n int64) error {
 		buf = buf[:0]
 		for pos := off; pos < off+n; {
