@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -114,6 +115,44 @@ func (a *archive) read() error {
 		}
 		if s.Err() != nil {
 			return s.Err()
+		}
+	}
+	return nil
+}
+
+// contents calls each for every line of the archive's list of files: path and
+// packages.
+func (a *archive) contents(each func(line string)) error {
+	find := func() []string {
+		found, _ := filepath.Glob(filepath.Join(a.dir, "apt/lists/*Contents-"+a.arch+"*"))
+		return found
+	}
+	if len(find()) == 0 {
+		const target = "Acquire::IndexTargets::deb::Contents-deb::"
+		args := []string{"-q", "update"}
+		for _, o := range []string{`MetaKey=$(COMPONENT)/Contents-$(ARCHITECTURE)`, "ShortDescription=Contents", "Description=Contents"} {
+			args = append(args, "-o", target+o)
+		}
+		if _, err := run(a.dir, a.env(), "apt-get", args...); err != nil {
+			return err
+		}
+	}
+	for _, path := range find() {
+		cmd := exec.Command("/usr/lib/apt/apt-helper", "cat-file", path)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		s := bufio.NewScanner(out)
+		s.Buffer(nil, 1<<20)
+		for s.Scan() {
+			each(s.Text())
+		}
+		if err := errors.Join(s.Err(), cmd.Wait()); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -16,8 +16,8 @@ func main() {
 	suite := flag.String("suite", "bookworm", "releases of Debian, separated by commas")
 	arch := flag.String("arch", "armhf", "processors, separated by commas")
 	variant := flag.String("variant", "root", "root, root-db (with package database), root-stripped (without section headers)")
-	packages := flag.String("packages", "packages.txt", "list of packages: packages.txt or packages-heldout.txt")
 	rest := flag.String("rest", "bullseye,trixie", "static: releases that the sets are made of for the second line")
+	packages := flag.String("packages", "packages.txt", "lists of packages, separated by commas: packages.txt, packages-heldout.txt")
 	wardein := flag.String("wardein", "", "binary to measure; built if empty")
 	verbose := flag.Bool("v", false, "name every product that is wrong or missing")
 	flag.CommandLine.Parse(os.Args[min(2, len(os.Args)):])
@@ -68,23 +68,25 @@ func do(verb string, suites, archs []string, packages string, measure func(*arch
 	var all []*archive
 	for _, s := range suites {
 		for _, a := range archs {
-			x, err := openArchive(s, a, packages)
-			if err != nil {
-				return err
-			}
-			all = append(all, x)
-			switch verb {
-			case "names", "symbols":
-			case "root":
-				if err := x.build(); err != nil {
+			for _, p := range strings.Split(packages, ",") {
+				x, err := openArchive(s, a, p)
+				if err != nil {
 					return err
 				}
-			case "measure", "peers":
-				if err := measure(x); err != nil {
-					return err
+				all = append(all, x)
+				switch verb {
+				case "names", "symbols":
+				case "root":
+					if err := x.build(); err != nil {
+						return err
+					}
+				case "measure", "peers":
+					if err := measure(x); err != nil {
+						return err
+					}
+				default:
+					return fmt.Errorf("verb %q: root, measure, peers, names or symbols", verb)
 				}
-			default:
-				return fmt.Errorf("verb %q: root, measure, peers, names or symbols", verb)
 			}
 		}
 	}

@@ -13,10 +13,13 @@ import (
 	"github.com/wardein/wardein/exe"
 )
 
+// numberOf are the numbers that os-release says.
+var numberOf = map[string]string{"buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14"}
+
 // symbols writes check/component/data/symbols.txt: for each library in the
 // packages that were downloaded the fingerprint of the names it exports.
 func symbols(archives []*archive) error {
-	seen := map[string]bool{}
+	in := map[string][]string{} // releases of Debian by line
 	var from, lines []string
 	for _, a := range archives {
 		from = append(from, a.suite+" "+a.arch)
@@ -33,13 +36,16 @@ func symbols(archives []*archive) error {
 			if v := a.records[p]["Version"]; upstream(v) != upstream(version) {
 				src, version = strings.TrimRight(p, "0123456789"), v
 			}
-			err := libraries(deb, func(f *exe.File, soname string) {
+			err := libraries(deb, func(f *exe.File, soname, base string) {
 				list, _ := f.DynamicSymbols()
 				print := component.Fingerprint(list)
-				line := fmt.Sprintf("%s %s %s %016x", soname, unnumbered(src), upstream(version), print)
-				if print != 0 && !seen[line] {
-					seen[line] = true
-					lines = append(lines, line)
+				number := "-" // of the file, behind ".so."
+				if _, n, ok := strings.Cut(base, ".so."); ok {
+					number = n
+				}
+				line := fmt.Sprintf("%s %s %s %016x %s", soname, unnumbered(src), upstream(version), print, number)
+				if n := numberOf[a.suite]; print != 0 && !slices.Contains(in[line], n) {
+					in[line] = append(in[line], n)
 				}
 			})
 			if err != nil {
@@ -47,9 +53,12 @@ func symbols(archives []*archive) error {
 			}
 		}
 	}
+	for line, of := range in {
+		sort.Strings(of)
+		lines = append(lines, line+" "+strings.Join(of, ","))
+	}
 	sort.Strings(lines)
-	lines = slices.Compact(lines)
-	head := "# Fingerprints of the names that libraries export: soname, source package, version, sum over the names. Debian " + strings.Join(from, ", ") +
+	head := "# Fingerprints of the names that libraries export: soname, source package, version, sum over the names, number of the file, releases of Debian. Debian " + strings.Join(from, ", ") +
 		"; made by bench/components/run symbols.\n"
 	out := "check/component/data/symbols.txt"
 	fmt.Println(out, len(lines), "fingerprints")
@@ -57,7 +66,7 @@ func symbols(archives []*archive) error {
 }
 
 // libraries calls each for every shared library of a package.
-func libraries(deb string, each func(f *exe.File, soname string)) error {
+func libraries(deb string, each func(f *exe.File, soname, base string)) error {
 	dir, err := os.MkdirTemp("", "symbols")
 	if err != nil {
 		return err
@@ -85,7 +94,7 @@ func libraries(deb string, each func(f *exe.File, soname string)) error {
 			return nil
 		}
 		if d, _ := f.Dynamic(); strings.HasPrefix(d.Soname, "lib") {
-			each(f, d.Soname)
+			each(f, d.Soname, filepath.Base(path))
 		}
 		return nil
 	})

@@ -38,10 +38,12 @@ func upstream(v string) string {
 	return repacked.ReplaceAllString(v, "")
 }
 
-// flat makes 9.2p1 of 9.2-p1, and 2.10 of 2.10.0.
+var lettered = regexp.MustCompile(`\.([a-z])$`)
+
+// flat makes 9.2p1 of 9.2-p1, 2.10 of 2.10.0, and 1.3.8c of 1.3.8.c.
 func flat(s string) string {
 	s = strings.ToLower(strings.NewReplacer("-", "", "_", "", "~", "").Replace(strings.TrimSuffix(s, "-stable")))
-	s = strings.ReplaceAll(s, ".p", "p")
+	s = lettered.ReplaceAllString(strings.ReplaceAll(s, ".p", "p"), "$1")
 	for strings.HasSuffix(s, ".0") {
 		s = strings.TrimSuffix(s, ".0")
 	}
