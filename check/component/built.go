@@ -28,7 +28,7 @@ func (f *file) declare(system, name, version string, off, n int64) {
 	if name == "" || version == "" || len(name) > 256 || len(version) > 128 {
 		return
 	}
-	f.state("package", off, n, note("system", system), note("package", name), note("version", version))
+	f.state("package", off, n, note("system", system), note("package", name), note("version", version), note("in", "file"))
 }
 
 func (f *file) golang(at int64) {

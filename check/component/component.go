@@ -24,7 +24,7 @@ import (
 func Check() wardein.Check {
 	c := wardein.Check{
 		Name:       "component",
-		Version:    1,
+		Version:    2,
 		Doc:        doc,
 		Wants:      wants,
 		Node:       node,
@@ -110,6 +110,9 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 			return err
 		}
 		f.getters()
+		if err := f.packaged(); err != nil {
+			return err
+		}
 	}
 	if b.Format == "elf" && !f.module || b.Format == "" {
 		if err := f.copies(); err != nil {

@@ -36,9 +36,15 @@ type product struct {
 	Exports []string `toml:"exports"`
 	// ReleaseInName says that the number behind ".so." in the library's file
 	// name is the release and not the interface.
-	ReleaseInName bool     `toml:"release_in_name"`
-	Rules         []rule   `toml:"rule"`
-	Getters       []getter `toml:"getter"`
+	ReleaseInName bool `toml:"release_in_name"`
+	// NameVersion is a regular expression over the library's file name whose
+	// groups are the parts of the release: libacl.so.1.1.2301 is of acl 2.3.1.
+	NameVersion string `toml:"name_version"`
+	// Lone says what this product's version looks like where it is all of a
+	// string, in programs whose other numbers do too.
+	Lone    string   `toml:"lone"`
+	Rules   []rule   `toml:"rule"`
+	Getters []getter `toml:"getter"`
 
 	// By names the way of identification of its rules, "rule" where empty:
 	// "kernel" for operating systems, "boot loader".
@@ -69,12 +75,13 @@ type rule struct {
 	once     sync.Once
 }
 
-// getter is an exported function that returns the version.
+// getter is an exported function that returns the version, or an exported
+// object that holds it.
 type getter struct {
 	Export string `toml:"export"`
 	// Form is how a number holds the version: "decimal 1000" is 3045001 for
-	// 3.45.1, "hex 8" 0x020305 for 2.3.5; "" is a function that returns the
-	// address of a string.
+	// 3.45.1, "hex 8" 0x020305 for 2.3.5, "hex 8 3" 0x0305 for 0.3.5; "u16 3"
+	// are three numbers of 16 bits; "" is a string.
 	Form string `toml:"form"`
 }
 
@@ -200,7 +207,7 @@ func (d *database) add(p *product) error {
 		if q, ok := d.getters[g.Export]; ok {
 			return fmt.Errorf("getter %q is %s's", g.Export, q.product.Name)
 		}
-		if _, err := g.decode(0); err != nil {
+		if _, err := g.form(); err != nil {
 			return fmt.Errorf("getter %q: %w", g.Export, err)
 		}
 		d.getters[g.Export] = ownedGetter{g, p}

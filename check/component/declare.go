@@ -25,6 +25,14 @@ func (f *fuser) declare(at string, x wardein.Fact) {
 	d := declared{Declaration: wardein.Declaration{System: x.Attr("system"), Package: x.Attr("package"), Source: x.Attr("source"), Version: x.Attr("version"),
 		Quote: wardein.Quote{Node: at, Off: x.Off, Len: x.Len}}}
 	d.upstream = upstream(d.System, d.Version)
+	// Each program of a package may carry the same statement.
+	key := [4]string{rootOf(at), d.System, d.Package, d.Version}
+	if x.Attr("in") == "file" {
+		if f.stated[key] {
+			return
+		}
+		f.stated[key] = true
+	}
 	f.declared = append(f.declared, d)
 }
 

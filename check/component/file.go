@@ -157,8 +157,8 @@ func (f *file) rules() error {
 			for z > a && !printable(buf[z-1]) {
 				z--
 			}
-			if f.module && r.product.Name == "linux" {
-				continue // a module's version is not the running kernel's
+			if r.product.Name == "linux" && (f.module || len(f.needed) > 0) {
+				continue // a module, or a program that speaks of kernels
 			}
 			f.state("rule", from+int64(a), min(int64(z-a), 256), note("product", r.product.Name), note("version", version),
 				note("built", built), note("own", own), note("quote", quote(buf[a:z])))

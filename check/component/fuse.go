@@ -3,6 +3,7 @@ package component
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,6 +22,7 @@ type candidate struct {
 	rank    int  // ways of identification, strongest first
 	exact   bool // the name before the version is the file's
 	quote   wardein.Quote
+	needed  []string // libraries that the file needs, of a file that is not the product
 }
 
 // Ranks of candidates. What is weak gives way to what is
@@ -49,7 +51,17 @@ type fuser struct {
 	data     *database
 	by       map[string]*evidence
 	declared []declared
-	distro   map[string]string // by root
+	distro   map[string]string   // by root
+	needed   map[string][]string // libraries that a library needs
+	stated   map[[4]string]bool  // declarations by programs
+	exports  []exported
+}
+
+// exported is a library whose fingerprint is known.
+type exported struct {
+	product *product
+	path    string
+	elf, at wardein.Fact
 }
 
 type declared struct {
@@ -66,7 +78,7 @@ func components(_ context.Context, t wardein.Tree, out func(wardein.Component)) 
 
 // identify makes the components of facts and paths.
 func identify(t wardein.Tree) []wardein.Component {
-	f := &fuser{data: known(), by: map[string]*evidence{}, distro: map[string]string{}}
+	f := &fuser{data: known(), by: map[string]*evidence{}, distro: map[string]string{}, needed: map[string][]string{}, stated: map[[4]string]bool{}}
 	var at string
 	var facts []wardein.Fact
 	for n, x := range t.Facts("component") {
@@ -121,6 +133,10 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 	if !program {
 		return
 	}
+	needed := strings.Fields(elf.Attr("needed"))
+	if name := cmp.Or(elf.Attr("soname"), baseName(at)); strings.Contains(name, ".so") {
+		f.needed[name] = append(f.needed[name], needed...)
+	}
 	own := f.identity(baseName(at), elf)
 	if len(own) == 0 {
 		own = unlisted(baseName(at), elf.Attr("soname"), lines)
@@ -132,14 +148,14 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 			continue
 		}
 		mine := slices.Contains(own, p)
-		if x.Attr("own") != "" && !mine {
+		if !mine && (x.Attr("own") != "" || p.linked(needed)) {
 			continue
 		}
-		sure := wardein.Likely
-		if mine {
-			sure = wardein.Certain
+		c := candidate{path: at, by: cmp.Or(p.By, "rule"), version: x.Attr("version"), sure: wardein.Certain, rank: rankRule}
+		if !mine {
+			c.sure, c.needed = wardein.Likely, needed
 		}
-		f.add(p, candidate{path: at, by: cmp.Or(p.By, "rule"), version: x.Attr("version"), sure: sure, rank: rankRule}, x)
+		f.add(p, c, x)
 	}
 	for _, p := range own {
 		f.evidence(p).files++
@@ -163,11 +179,15 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 	shown := false
 	for _, x := range facts {
 		if x.Kind == "getter" && (x.Attr("product") == p.Name || x.Attr("product") == "" && about(x.Attr("quote"), names)) {
-			f.add(p, candidate{path: at, by: "getter", version: x.Attr("version"), sure: wardein.Certain, rank: rankGetter}, x)
+			c := candidate{path: at, by: "getter", version: x.Attr("version"), sure: wardein.Certain, rank: rankGetter}
+			if x.Attr("parts") != "" {
+				c.sure, c.rank = wardein.Likely, rankLone
+			}
+			f.add(p, c, x)
 			shown = true
 		}
 		if x.Kind == "symbols" {
-			f.add(p, candidate{path: at, by: "symbols", version: x.Attr("version"), sure: wardein.Possible, rank: rankSymbols}, x)
+			f.exports = append(f.exports, exported{p, at, elf, x})
 		}
 	}
 	loners, named := map[string]wardein.Fact{}, map[string]wardein.Fact{}
@@ -181,6 +201,9 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 		}
 	}
 	base := baseName(at)
+	if p.Lone != "" {
+		maps.DeleteFunc(loners, func(v string, _ wardein.Fact) bool { return !matches(p.Lone, v) })
+	}
 	v, sure := oneVersion(loners, elf, base)
 	if v != "" {
 		f.add(p, candidate{path: at, by: "identity", version: v, sure: sure, rank: rankLone}, loners[v])
@@ -195,6 +218,9 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 		clear(named)
 	}
 	for v, x := range named {
+		if elf.Attr("soname") != "" && len(v) == 3 {
+			continue // EXIF 2.1 in libexif: a format's
+		}
 		n := x.Attr("name")
 		exact := n == strings.ToLower(base) || strings.TrimPrefix(n, "lib") == strings.ToLower(stem(cmp.Or(elf.Attr("soname"), base)))
 		f.add(p, candidate{path: at, by: "identity", version: v, sure: wardein.Likely, rank: rankNamed, exact: exact}, x)
@@ -205,13 +231,10 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 			f.add(p, candidate{path: at, by: "identity", version: m[1], sure: wardein.Likely, rank: rankName}, elf)
 			shown = true
 		}
-		// Names that agree with one of several releases of these symbols.
-		for _, x := range facts {
-			if x.Kind == "symbols" && x.Attr("version") == m[1] {
-				f.add(p, candidate{path: at, by: "symbols", version: m[1], sure: wardein.Likely, rank: rankName}, x)
-				shown = true
-			}
-		}
+	}
+	if v := p.inName(base); v != "" {
+		f.add(p, candidate{path: at, by: "identity", version: v, sure: wardein.Likely, rank: rankName}, elf)
+		shown = true
 	}
 	if m := released.FindStringSubmatch(base); m != nil && (p.ReleaseInName || strings.Count(m[1], ".") > 1) {
 		f.add(p, candidate{path: at, by: "identity", version: m[1], sure: wardein.Possible, rank: rankFile}, elf)
@@ -224,6 +247,11 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 
 // fuse makes the components.
 func (f *fuser) fuse() (out []wardein.Component) {
+	for _, x := range f.exports {
+		for _, v := range f.data.releasedAs(x.product, x.elf.Attr("soname"), x.at.Attr("print"), baseName(x.path), f.distro[rootOf(x.path)]) {
+			f.add(x.product, candidate{path: x.path, by: "symbols", version: v, sure: wardein.Possible, rank: rankSymbols}, x.at)
+		}
+	}
 	names := make([]string, 0, len(f.by))
 	for name := range f.by {
 		names = append(names, name)
@@ -232,6 +260,9 @@ func (f *fuser) fuse() (out []wardein.Component) {
 	var apart []wardein.Component
 	for _, name := range names {
 		e := f.by[name]
+		if f.drop(e); len(e.list) == 0 {
+			continue
+		}
 		versions, rest := e.choose()
 		if len(versions) == 0 && len(e.list) > 0 {
 			versions[""] = e.list

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/wardein/wardein"
 )
@@ -63,9 +64,12 @@ func oneVersion(loners map[string]wardein.Fact, elf wardein.Fact, base string) (
 			long = append(long, v)
 		}
 	}
+	// "1.0" in a library is mostly that of a format or protocol.
+	short := elf.Attr("soname") != "" && len(all) == 1 && len(all[0]) == 3
 	switch {
 	case len(released) == 1: // "10.42 2022-12-11" is a release with its day
 		return released[0], wardein.Likely
+	case short:
 	case len(all) == 1 && len(long) == 1:
 		return long[0], wardein.Likely
 	case len(all) == 1:
@@ -75,11 +79,15 @@ func oneVersion(loners map[string]wardein.Fact, elf wardein.Fact, base string) (
 }
 
 // hinted is the version that the library's version nodes or the numbers in
-// the file's name begin with: 3.11.2 of python3.11.
+// the file's name begin with: 3.11.2 of python3.11. The number behind ".so."
+// is the interface's.
 func hinted(versions map[string]wardein.Fact, elf wardein.Fact, base string) (best string) {
+	base, _, _ = strings.Cut(base, ".so.")
 	for _, h := range append(strings.Fields(elf.Attr("nodes")), numbers.FindAllString(base, 2)...) {
 		for v := range versions {
-			if (v == h || strings.HasPrefix(v, h+".")) && v > best {
+			// A node 1.0 and a text 1.0 are a library's first interface and
+			// some format's number.
+			if (v == h && len(v) > 3 || strings.HasPrefix(v, h+".")) && v > best {
 				best = v
 			}
 		}
@@ -124,6 +132,9 @@ func (f *fuser) identity(base string, elf wardein.Fact) (own []*product) {
 		}
 		if len(list) > 0 {
 			add(list...)
+			if soname == "" { // babeld of frr, and a program of its own
+				add(f.data.listed("", s))
+			}
 			break
 		}
 	}
@@ -146,8 +157,13 @@ func single(own []*product, rules []wardein.Fact, elf wardein.Fact) []*product {
 				kept = append(kept, p)
 			}
 		}
-		for _, s := range p.Sonames {
-			if needs(elf, s) && !slices.Contains(kept, p) {
+		if p.linked(strings.Fields(elf.Attr("needed"))) && !slices.Contains(kept, p) {
+			kept = append(kept, p)
+		}
+	}
+	if len(kept) == 0 { // its product has a library, which it does not need
+		for _, p := range own {
+			if len(p.Sonames) == 0 {
 				kept = append(kept, p)
 			}
 		}
@@ -175,16 +191,19 @@ func baseName(at string) string {
 // own constants (mgmtd: "exampletel-mgmtd 1.0.0").
 func unlisted(base, soname string, lines []wardein.Fact) []*product {
 	want := strings.ToLower(base)
-	if soname != "" {
+	if strings.HasPrefix(soname, "lib") {
 		want = "lib" + strings.ToLower(stem(soname))
-	} else if strings.Contains(base, ".so") {
-		return nil
+	} else if soname != "" || strings.Contains(base, ".so") {
+		return nil // a plug-in
 	}
 	for _, x := range lines {
 		n := x.Attr("name")
 		if len(want) > 3 && (n == want || "lib"+n == want || soname == "" && strings.HasSuffix(n, "-"+want)) {
 			if soname != "" {
 				n = want
+			}
+			if p := known().byAlias[strings.TrimPrefix(n, "lib")]; p != nil {
+				return []*product{p}
 			}
 			return []*product{{Name: n}}
 		}
@@ -196,6 +215,33 @@ var (
 	numbered = regexp.MustCompile(`[-_.]v?\d+(?:\.\d+)*(?:-[a-z0-9]+)?(\.so)$`)
 	tailed   = regexp.MustCompile(`[-_.]v?\d+(?:\.\d+)*$`)
 )
+
+// patterns are the compiled expressions of the data's keys name_version and
+// lone; data_test.go compiles them all.
+var patterns sync.Map
+
+func pattern(s string) *regexp.Regexp {
+	if re, ok := patterns.Load(s); ok {
+		return re.(*regexp.Regexp)
+	}
+	re, _ := patterns.LoadOrStore(s, regexp.MustCompile(s))
+	return re.(*regexp.Regexp)
+}
+
+func matches(expr, s string) bool { return pattern(expr).MatchString(s) }
+
+// inName is the release that a library's file name carries in a form of the
+// product's own.
+func (p *product) inName(base string) string {
+	if p.NameVersion == "" {
+		return ""
+	}
+	m := pattern(p.NameVersion).FindStringSubmatch(base)
+	if m == nil {
+		return ""
+	}
+	return strings.Join(m[1:], ".")
+}
 
 // shorter gives a name and what is left when versions are cut off:
 // libdb-5.3.so.1, libdb-5.3.so, libdb.so; python3.11, python3, python.

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	_ "embed"
 	"regexp"
 	"strings"
@@ -12,14 +13,21 @@ import (
 //go:embed data/names.txt
 var debianNames string
 
+// debianPrograms likewise.
+//
+//go:embed data/programs.txt
+var debianPrograms string
+
 // listing tells the source package by the binary package's name.
 type listing struct {
 	exact map[string]string
 	stems map[string]string // a library's name without its number; "" for several
+	// programs are those that are not called as their package is
+	programs map[string]string
 }
 
 var listed = sync.OnceValue(func() *listing {
-	l := &listing{map[string]string{}, map[string]string{}}
+	l := &listing{map[string]string{}, map[string]string{}, map[string]string{}}
 	for line := range strings.Lines(debianNames) {
 		f := strings.Fields(line)
 		if len(f) == 0 || f[0] == "#" {
@@ -33,6 +41,13 @@ var listed = sync.OnceValue(func() *listing {
 				} else if !ok || old != "" {
 					l.stems[s] = f[0]
 				}
+			}
+		}
+	}
+	for line := range strings.Lines(debianPrograms) {
+		if f := strings.Fields(line); len(f) > 0 && f[0] != "#" {
+			for _, p := range f[1:] {
+				l.programs[p] = f[0]
 			}
 		}
 	}
@@ -87,7 +102,7 @@ func (d *database) listed(soname, base string) *product {
 		}
 	} else if soname == "" && base != "" {
 		for _, s := range shorter(base) {
-			if src = l.exact[strings.ToLower(s)]; src != "" {
+			if src = cmp.Or(l.exact[strings.ToLower(s)], l.programs[s]); src != "" {
 				break
 			}
 		}

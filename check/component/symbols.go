@@ -2,15 +2,16 @@ package component
 
 import (
 	_ "embed"
-	"strconv"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/wardein/wardein/exe"
 )
 
-// debianSymbols holds fingerprints of libraries' exported names; made by
-// bench/components/run symbols.
+// debianSymbols holds fingerprints of libraries' exported names with the
+// numbers of their files; made by bench/components/run symbols.
 //
 //go:embed data/symbols.txt
 var debianSymbols string
@@ -18,7 +19,9 @@ var debianSymbols string
 // release is one known release of a library.
 type release struct {
 	source, version string
-	print           uint64
+	print           string
+	number          string // behind ".so." in the file's name
+	distros         string // of Debian, by number: "11,12"
 }
 
 // releases are the known ones by soname.
@@ -26,11 +29,8 @@ var releases = sync.OnceValue(func() map[string][]release {
 	m := map[string][]release{}
 	for line := range strings.Lines(debianSymbols) {
 		f := strings.Fields(line)
-		if len(f) != 4 {
-			continue
-		}
-		if v, err := strconv.ParseUint(f[3], 16, 64); err == nil {
-			m[f[0]] = append(m[f[0]], release{f[1], f[2], v})
+		if len(f) == 6 {
+			m[f[0]] = append(m[f[0]], release{f[1], f[2], f[3], f[4], f[5]})
 		}
 	}
 	return m
@@ -65,25 +65,52 @@ func Fingerprint(symbols []exe.Symbol) uint64 {
 	return sum
 }
 
-// fingerprint states the releases that export exactly this file's names,
-// where the known releases of the library differ in them at all: names that
-// never change tell no version.
+// fingerprint states the fingerprint of a library of which releases are known.
 func (f *file) fingerprint(soname string) {
-	list := releases()[soname]
-	if len(list) < 2 {
+	if len(releases()[soname]) == 0 {
 		return
 	}
-	differ := false
-	for _, r := range list[1:] {
-		differ = differ || r.print != list[0].print
+	if print := Fingerprint(f.symbols); print != 0 {
+		f.state("symbols", 0, f.exe.HeaderSize, note("print", fmt.Sprintf("%016x", print)))
 	}
-	if !differ {
-		return
-	}
-	print := Fingerprint(f.symbols)
-	for _, r := range list {
-		if print != 0 && r.print == print {
-			f.state("symbols", 0, f.exe.HeaderSize, note("source", r.source), note("version", r.version))
+}
+
+// releasedAs are the known releases of a library that export these names and
+// whose file has this file's number, where the known releases differ in either
+// at all: what never changes tells no version. Where the image says which
+// release of Debian it is (os-release), that one's counts. Where the numbers
+// are the releases themselves, this file's is its release, known or not.
+func (d *database) releasedAs(p *product, soname, print, base, distro string) (versions []string) {
+	var list []release
+	for _, r := range releases()[soname] {
+		if name := unnumbered(r.source); name == p.Name || d.byAlias[name] == p || d.byAlias[r.source] == p {
+			list = append(list, r)
 		}
 	}
+	number := ""
+	if m := suffixed.FindStringSubmatch(base); m != nil {
+		number = m[1]
+	}
+	differ, named, of := false, number != "", map[string]bool{}
+	for _, r := range list {
+		differ = differ || r.print != list[0].print || r.number != list[0].number
+		named = named && r.number == r.version
+		of[r.version] = true
+	}
+	if named && len(of) > 1 {
+		return []string{number}
+	}
+	debian, isDebian := strings.CutPrefix(distro, "debian ")
+	for _, r := range list {
+		if r.print != print || number != "" && r.number != number {
+			continue
+		}
+		if isDebian && slices.Contains(strings.Split(r.distros, ","), debian) {
+			return []string{r.version}
+		}
+		if differ && !slices.Contains(versions, r.version) {
+			versions = append(versions, r.version)
+		}
+	}
+	return versions
 }

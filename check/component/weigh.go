@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) 
 				strong[c.version] = true
 			}
 		}
-	} else if v := e.weigh(best); v != "" {
+	} else if v := cmp.Or(e.weigh(best), e.weigh(rankSymbols)); v != "" {
 		strong[v] = true
 	}
 	for v := range strong {
@@ -34,11 +35,12 @@ func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) 
 			}
 		}
 	}
-	// A library that says 1.1 and whose file is named by the release 1.1.2.
+	// A library that says 1.1 and whose file is named by the release 1.1.2, or
+	// whose names are that release's.
 	for _, v := range slices.Sorted(maps.Keys(strong)) {
 		longer := v
 		for _, c := range e.list {
-			if c.rank == rankName && shortened(v, c.version) && c.version > longer {
+			if (c.rank == rankName || c.rank == rankSymbols) && shortened(v, c.version) && c.version > longer {
 				longer = c.version
 			}
 		}
@@ -66,6 +68,58 @@ func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) 
 	return versions, kept
 }
 
+// linked tells whether a file needs one of the product's libraries: it was
+// built against them, and a version text in it is that of their headers.
+func (p *product) linked(needed []string) bool {
+	for _, n := range needed {
+		for _, s := range shorter(n) {
+			if slices.Contains(p.Sonames, s) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reaches tells whether libraries need one of the product's, directly or
+// through others of the release.
+func (f *fuser) reaches(p *product, needed []string) bool {
+	seen := map[string]bool{}
+	for queue := slices.Clone(needed); len(queue) > 0; queue = queue[1:] {
+		if n := queue[0]; !seen[n] {
+			seen[n] = true
+			queue = append(queue, f.needed[n]...)
+		}
+	}
+	return p.linked(slices.Collect(maps.Keys(seen)))
+}
+
+// drop takes out the texts of files that reach the product's library through
+// other libraries: they name the headers' version. What stays is another
+// version than the library's, which is a copy of its own.
+func (f *fuser) drop(e *evidence) {
+	if len(e.product.Sonames) == 0 {
+		return
+	}
+	series := map[string]bool{}
+	for _, c := range e.list {
+		if c.needed == nil {
+			series[seriesOf(c.version)] = true
+		}
+	}
+	e.list = slices.DeleteFunc(e.list, func(c candidate) bool {
+		return len(c.needed) > 0 && (len(series) == 0 || series[seriesOf(c.version)]) && f.reaches(e.product, c.needed)
+	})
+}
+
+// seriesOf are the first two numbers of a version.
+func seriesOf(v string) string {
+	if p := strings.SplitN(v, ".", 3); len(p) == 3 {
+		return p[0] + "." + p[1]
+	}
+	return v
+}
+
 // weigh adds up what files show of a version without a rule or getter, and
 // returns the version that most speaks for, "" where two are level. A short
 // number weighs little: of a product that only Debian's names tell it must
@@ -74,7 +128,7 @@ func (e *evidence) weigh(best int) string {
 	weight := map[string]int{}
 	counted := map[[2]string]int{}
 	for _, c := range e.list {
-		if c.version == "" {
+		if c.version == "" || c.rank < best {
 			continue
 		}
 		w := 3
