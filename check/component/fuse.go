@@ -260,9 +260,7 @@ func (f *fuser) fuse() (out []wardein.Component) {
 	var apart []wardein.Component
 	for _, name := range names {
 		e := f.by[name]
-		if f.drop(e); len(e.list) == 0 {
-			continue
-		}
+		f.drop(e)
 		versions, rest := e.choose()
 		if len(versions) == 0 && len(e.list) > 0 {
 			versions[""] = e.list
