@@ -9,12 +9,14 @@ import (
 	"encoding/hex"
 	"math/big"
 	"strings"
+
+	"github.com/wardein/wardein/codec/pem"
 )
 
 // key is what is told of a private key: nothing that helps to have it.
 type key struct {
 	kind      string // "RSA", "EC P-256", "Ed25519", "" when encryption hides it
-	form      string // "PKCS#1", "PKCS#8", "SEC 1", "DSA", "OpenSSH"
+	form      string // "PKCS#1", "PKCS#8", "SEC 1", "DSA", "OpenSSH", "Dropbear", …
 	bits      int    // 0: not told
 	encrypted bool
 	// verified: the private part was seen to belong to the public one, or,
@@ -44,8 +46,7 @@ func (k *key) identity() string {
 	case k.spki != nil:
 		return k.fingerprint()
 	case k.sealed != nil:
-		sum := sha256.Sum256(k.sealed)
-		return "sealed " + hex.EncodeToString(sum[:])
+		return shortID(k.sealed)
 	}
 	return "kind " + k.kind
 }
@@ -85,10 +86,26 @@ var curves = []curve{
 	{asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, 13}, "brainpoolP512r1", 512, nil},
 }
 
+// wanted tells the labels of blocks that hold something secret.
+func wanted(label string) bool {
+	return strings.HasSuffix(label, "PRIVATE KEY") || label == "PGP PRIVATE KEY BLOCK" || label == "OpenVPN Static key V1" ||
+		strings.HasPrefix(label, "OpenVPN tls-crypt-v2 ")
+}
+
 // parseBlock reads a block's key. Not ok: the bytes are no key.
-func parseBlock(b *block) (key, bool) {
+func parseBlock(b *pem.Block) (key, bool) {
+	switch {
+	case b.Label == "PGP PRIVATE KEY BLOCK":
+		return parsePGP(b)
+	case strings.HasPrefix(b.Label, "OpenVPN "):
+		return parseOpenVPN(b)
+	}
+	der, ok := b.Bytes()
+	if !ok || len(der) < 16 {
+		return key{}, false
+	}
 	var proc, dek string
-	for _, h := range b.headers {
+	for _, h := range b.Headers {
 		name, value, _ := strings.Cut(h, ":")
 		switch strings.ToLower(name) {
 		case "proc-type":
@@ -101,19 +118,19 @@ func parseBlock(b *block) (key, bool) {
 	case strings.Contains(proc, "ENCRYPTED"):
 		// RFC 1421, 4.6.1: what is under the cipher is not told; the label
 		// tells the kind.
-		k := key{kind: strings.TrimSpace(strings.TrimSuffix(b.label, "PRIVATE KEY")), form: "PEM", encrypted: true, sealed: b.der}
-		return k, dek != "" && len(b.der)%8 == 0
-	case b.label == "OPENSSH PRIVATE KEY":
-		return parseOpenSSH(b.der)
-	case b.label == "ENCRYPTED PRIVATE KEY":
-		return parseSealed(b.der)
+		k := key{kind: strings.TrimSpace(strings.TrimSuffix(b.Label, "PRIVATE KEY")), form: "PEM", encrypted: true, sealed: der}
+		return k, dek != "" && len(der)%8 == 0
+	case b.Label == "OPENSSH PRIVATE KEY":
+		return parseOpenSSH(der)
+	case b.Label == "ENCRYPTED PRIVATE KEY":
+		return parseSealed(der)
 	}
 	for _, parse := range []func([]byte) (key, bool){parsePKCS8, parseRSA, parseDSA} {
-		if k, ok := parse(b.der); ok {
+		if k, ok := parse(der); ok {
 			return k, true
 		}
 	}
-	return parseEC(b.der, nil)
+	return parseEC(der, nil)
 }
 
 // exact decodes DER that is all of the bytes.
@@ -165,8 +182,8 @@ func parsePKCS8(der []byte) (key, bool) {
 		k = key{kind: "Ed25519", bits: 256, verified: true}
 		if oid.Equal(oidEd25519) {
 			k.spki = spki(oid, nil, ed25519.NewKeyFromSeed(seed)[32:])
-		} else if p, err := ecdh.X25519().NewPrivateKey(seed); err == nil {
-			k.kind, k.spki = "X25519", spki(oid, nil, p.PublicKey().Bytes())
+		} else {
+			k, ok = x25519(seed)
 		}
 	default:
 		k = key{kind: otherKinds[oid.String()]}
@@ -176,6 +193,15 @@ func parsePKCS8(der []byte) (key, bool) {
 	}
 	k.form = "PKCS#8"
 	return k, ok
+}
+
+// x25519 is a bare key of WireGuard, age or PKCS#8.
+func x25519(scalar []byte) (key, bool) {
+	p, err := ecdh.X25519().NewPrivateKey(scalar)
+	if err != nil {
+		return key{}, false
+	}
+	return key{kind: "X25519", bits: 256, verified: true, spki: spki(oidX25519, nil, p.PublicKey().Bytes())}, true
 }
 
 // maxRSA bounds the arithmetic that one key can cause.
@@ -321,7 +347,7 @@ func parseDSA8(params, der []byte) (key, bool) {
 // dsaDomain verifies sizes (FIPS 186-4, 4.2, with room) before anything is
 // computed with them.
 func dsaDomain(p, q, g *big.Int) bool {
-	if p.Sign() <= 0 || p.BitLen() < 256 || p.BitLen() > 4096 || q.BitLen() < 128 || q.BitLen() > 512 || q.Sign() <= 0 || g.Sign() <= 0 || g.Cmp(p) >= 0 || p.Bit(0) == 0 {
+	if p.Sign() <= 0 || p.BitLen() < 256 || p.BitLen() > 3072 || q.BitLen() < 128 || q.BitLen() > 512 || q.Sign() <= 0 || g.Sign() <= 0 || g.Cmp(p) >= 0 || p.Bit(0) == 0 {
 		return false
 	}
 	one := big.NewInt(1)

@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"os"
 	"os/exec"
@@ -11,12 +12,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/wardein/wardein/codec/pem"
 	"github.com/wardein/wardein/internal/testkit"
 	"github.com/wardein/wardein/internal/testkit/checktest"
 )
 
-func TestGolden(t *testing.T) { checktest.Golden(t, Check) }
-func Fuzz(f *testing.F)       { checktest.Fuzz(f, Check) }
+func TestGolden(t *testing.T) { checktest.Golden(t, Check()) }
+func Fuzz(f *testing.F)       { checktest.Fuzz(f, Check()) }
 
 // Keys of every kind that OpenSSL makes have the fingerprint and the size
 // that OpenSSL tells.
@@ -66,7 +68,7 @@ func TestAgainstOpenSSL(t *testing.T) {
 			sum := sha256.Sum256(der)
 			want = hex.EncodeToString(sum[:])
 		}
-		facts, err := checktest.Node(t, Check, append([]byte("some bytes\x00"), pem...))
+		facts, err := checktest.Node(t, Check(), append([]byte("some bytes\x00"), pem...))
 		if err != nil || len(facts) != 1 {
 			t.Errorf("%v: %d facts, %v", c.args, len(facts), err)
 			continue
@@ -91,7 +93,7 @@ func TestAgainstSSHKeygen(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			pem := read(t, file)
-			facts, err := checktest.Node(t, Check, pem)
+			facts, err := checktest.Node(t, Check(), pem)
 			if err != nil || len(facts) != 1 {
 				t.Fatalf("%s: %d facts, %v", kind, len(facts), err)
 			}
@@ -126,12 +128,12 @@ func TestTellsNoKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		tree := checktest.Load(t, ar)
-		said := checktest.String(Check, tree.Judge(t, Check))
+		said := checktest.String(Check(), tree.Judge(t, Check()))
 		for _, f := range ar.Files {
 			if f.Name == "want" {
 				continue
 			}
-			facts, _ := checktest.Node(t, Check, f.Data)
+			facts, _ := checktest.Node(t, Check(), f.Data)
 			for _, fact := range facts {
 				for _, a := range fact.Attrs {
 					said += a.Value + "\n"
@@ -155,21 +157,39 @@ func FuzzParse(f *testing.F) {
 			f.Fatal(err)
 		}
 		for _, file := range ar.Files {
-			if i := bytes.Index(file.Data, []byte(begin)); i >= 0 {
-				if b, ok := readBlock(bytes.NewReader(file.Data), int64(i), int64(len(file.Data))); ok {
-					f.Add(b.der, b.label)
+			if i := bytes.Index(file.Data, []byte(pem.Begin)); i >= 0 {
+				if b, ok := pem.Read(bytes.NewReader(file.Data), int64(i), int64(len(file.Data)), wanted); ok {
+					der, _ := b.Bytes()
+					f.Add(der, b.Label)
 				}
 			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, der []byte, label string) {
-		k, ok := parseBlock(&block{label: label, der: der})
+		k, ok := parseBlock(&pem.Block{Label: label, Lines: []string{base64.StdEncoding.EncodeToString(der)}})
 		if ok && (k.identity() == "" || k.bits < 0 || k.form == "") {
 			t.Errorf("%+v", k)
 		}
 		k, ok = parseOpenSSH(der)
 		if ok && k.spki == nil {
 			t.Errorf("%+v", k)
+		}
+		for _, find := range finders {
+			at := bytes.Index(der, []byte(find.literal))
+			if at < 0 {
+				continue
+			}
+			var got []place
+			if find.many != nil {
+				got = find.many(bytes.NewReader(der), int64(len(der)), int64(at))
+			} else if p, ok := find.one(bytes.NewReader(der), int64(len(der)), int64(at)); ok {
+				got = append(got, p)
+			}
+			for _, p := range got {
+				if p.off < 0 || p.len <= 0 || p.off+p.len > int64(len(der)) || p.form == "" {
+					t.Errorf("%+v", p)
+				}
+			}
 		}
 	})
 }
@@ -196,7 +216,7 @@ func TestEscapes(t *testing.T) {
 		"C":        `"` + strings.ReplaceAll(pem, "\n", "\\n\"\n  \"") + `"`,
 		"one line": strings.ReplaceAll(pem, "\n", " "),
 	} {
-		if facts, err := checktest.Node(t, Check, []byte("x = "+s+"\n")); len(facts) != 1 || err != nil {
+		if facts, err := checktest.Node(t, Check(), []byte("x = "+s+"\n")); len(facts) != 1 || err != nil {
 			t.Errorf("%s: %d facts, %v", name, len(facts), err)
 		}
 	}
@@ -205,11 +225,11 @@ func TestEscapes(t *testing.T) {
 // Beginnings without end cost one pass, and more than are looked at is said.
 func TestManyBeginnings(t *testing.T) {
 	data := bytes.Repeat([]byte("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n"), 5000)
-	if _, err := checktest.Node(t, Check, data); err == nil {
+	if _, err := checktest.Node(t, Check(), data); err == nil {
 		t.Error("5,000 places and no word of the limit")
 	}
 	data = append([]byte("-----BEGIN RSA PRIVATE KEY-----\n"), bytes.Repeat([]byte("A"), 1<<20)...)
-	if facts, err := checktest.Node(t, Check, data); len(facts) != 0 || err != nil {
+	if facts, err := checktest.Node(t, Check(), data); len(facts) != 0 || err != nil {
 		t.Error(len(facts), err)
 	}
 }
@@ -225,7 +245,7 @@ func BenchmarkNode(b *testing.B) {
 			for i := 0; i < len(data); i += 64 << 10 {
 				copy(data[i:], f.Data)
 			}
-			checktest.Benchmark(b, Check, data)
+			checktest.Benchmark(b, Check(), data)
 		}
 	}
 }
