@@ -43,6 +43,7 @@ type page struct {
 
 	Name, Kind, Bytes, Digest string
 	AsOf, RecipeDigest, Tree  string
+	Feeds, Known              string // of known vulnerabilities
 	Nodes                     int64
 	Incidents                 int
 	Partial                   bool
@@ -86,6 +87,8 @@ func HTML(w io.Writer, r *wardein.Report, name string, tree *File, messages map[
 		Digest: r.Release.Digest.String(), AsOf: term.Clean(r.Recipe.AsOf), RecipeDigest: RecipeDigest(&r.Recipe).String(),
 		Tree: r.Tree.String(), Nodes: r.Nodes, Incidents: r.Incidents, Partial: r.Partial,
 		Delivered: strings.Join(deliveredParts(r), " · "),
+		Feeds:     strings.TrimPrefix(strings.Join(dataParts(&r.Recipe), " · "), "data: "),
+		Known:     strings.TrimPrefix(strings.Join(knownParts(r), " · "), "known vulnerabilities: "),
 	}
 	p.coverage(&r.Coverage)
 	p.parts(r.Release.Parts)

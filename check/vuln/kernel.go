@@ -2,6 +2,7 @@ package vuln
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"fmt"
 	"io"
@@ -26,8 +27,8 @@ func isBuiltin(b wardein.Blob) bool {
 	return string(head[:n]) == "kernel/"
 }
 
-// builtin states the folders of a modules.builtin file.
-func builtin(b wardein.Blob, out func(wardein.Fact)) error {
+// node states the folders of a modules.builtin file.
+func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 	data := make([]byte, b.Size)
 	if n, err := b.ReadAt(data, 0); int64(n) < b.Size && err != io.EOF {
 		return err

@@ -54,7 +54,7 @@ var doc = wardein.Doc{
 		"A vendor's VEX statement about the release or the component goes before all others; with a package revision, declared or in a banner, the distribution decides, since it puts fixes into its own revisions; else NVD and the CVE list decide, and \"by version only\" is said. " +
 		"One finding for each component lists the vulnerabilities with the range that matched, who says so, and the scheme: known exploited (CISA KEV) first, then by reach × EPSS × CVSS. Each vulnerability's status, score, vector, dates and first fixed version stand as an argument of its own, for other forms of the report. " +
 		"What VEX statements and distributions settle is counted with their reasons. " +
-		"A component is reached where it is, or is loaded into, a program that a start-up file names; whether that listens is read from the calls that it imports. " +
+		"A component is reached where it is, or is loaded into, a program that a start-up file names; whether that waits for connections or datagrams is what the check service saw. " +
 		"For Linux, vulnerabilities in source files that the kernel's configuration leaves out, or beside which neither a module nor an entry of modules.builtin lies, or under another processor's folder, are possible only, and counted apart.",
 	FalsePositives: []string{
 		"a fix that was put into the build without a change of version, where nothing carries a revision: said as \"by version only\"",
@@ -89,19 +89,12 @@ var messages = map[string]string{
 	"vuln.meanwhile": "Let only who must reach what uses {component}; look the known exploited ones up first.",
 }
 
-// wants takes lists of built-in modules, and programs.
+// wants takes lists of built-in modules.
 func wants(b wardein.Blob) (bool, string) {
-	if b.Format == "elf" || isBuiltin(b) {
+	if isBuiltin(b) {
 		return true, ""
 	}
-	return false, "neither a program nor a list of built-in modules"
-}
-
-func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
-	if b.Format == "elf" {
-		return imports(b, out)
-	}
-	return builtin(b, out)
+	return false, "no list of built-in modules"
 }
 
 // judge looks at one tree.

@@ -38,7 +38,7 @@ func (r *release) Facts(check string) iter.Seq2[*wardein.Node, wardein.Fact] {
 			}
 		}
 		for i, f := range r.given {
-			of := map[string]string{"elf": "component", "option": "component", "configuration": "component", "program": "vuln"}[f.Kind]
+			of := map[string]string{"elf": "component", "option": "component", "configuration": "component"}[f.Kind]
 			if check == cmp.Or(of, "service") && !yield(r.Lookup(r.nodes[i]), f) {
 				return
 			}
