@@ -93,7 +93,7 @@ type Finding struct {
 	Confidence Confidence
 	Reach      Reach
 	// Cases are the test cases of 3GPP TS 33.117 that it speaks to; the runner
-	// fills them in from its check.
+	// fills in those of its rule where the check names none itself.
 	Cases []string
 	// Exploited tells that a public list names what the finding is about as
 	// exploited (CISA KEV).

@@ -248,7 +248,10 @@ func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []warde
 			return nil
 		}
 		return c.Tree(ctx, tree, func(f wardein.Finding) {
-			f.Check, f.Cases = c.Name, c.Cases[f.Rule]
+			f.Check = c.Name
+			if f.Cases == nil {
+				f.Cases = c.Cases[f.Rule]
+			}
 			findings = append(findings, f)
 		})
 	})

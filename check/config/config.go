@@ -249,12 +249,15 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 			var what, about []string
 			for _, l := range list {
 				f.Severity = max(f.Severity, severities[l.Severity])
+				f.Cases = append(f.Cases, l.Case)
 				about = append(about, l.Key+"="+l.fact.Attr("value"))
 				what = append(what, l.Key+" "+l.fact.Attr("value")+" ("+l.Says+")")
 				if len(f.Quotes) < shown {
 					f.Quotes = append(f.Quotes, wardein.Quote{Node: file, Off: l.fact.Off, Len: l.fact.Len, Bytes: l.fact.Attr("line")})
 				}
 			}
+			slices.Sort(f.Cases)
+			f.Cases = slices.Compact(f.Cases)
 			if f.Severity >= wardein.Medium {
 				f.Meanwhile.ID, f.Reach = "config.until", wardein.Management
 			}
