@@ -20,6 +20,7 @@ import (
 func Check(asOf string) wardein.Check {
 	c := wardein.Check{
 		Name: "cryptolib", Version: 1, Doc: doc, Messages: messages,
+		Cases: map[string][]string{"cryptolib.end-of-life": {"TC_NO_UNSUPPORTED_COMPONENTS"}},
 		Wants: wants, Node: node, Tree: judge(asOf).tree,
 	}
 	for _, t := range known().constants {

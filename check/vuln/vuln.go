@@ -44,6 +44,10 @@ func Check(data Data) wardein.Check {
 			}
 			return (&judge{Data: data, tree: t, out: out}).all(ctx)
 		},
+		Cases: map[string][]string{
+			"vuln.known":    {"TC_BVT_VULNERABILITY_SCANNING"},
+			"vuln.doubtful": {"TC_BVT_VULNERABILITY_SCANNING"},
+		},
 		Messages: messages,
 	}
 }
