@@ -24,7 +24,7 @@ import (
 // named sets.
 func Check(known ...*KeySet) wardein.Check {
 	c := wardein.Check{
-		Name: "secret", Version: 2, Doc: doc, Messages: messages,
+		Name: "secret", Version: 2, Doc: doc, Messages: messages, Cases: testCases,
 		Wants: func(wardein.Blob) (bool, string) { return true, "" },
 		Node:  node,
 		Reads: []string{"cert"},
