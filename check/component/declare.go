@@ -39,7 +39,7 @@ func (f *fuser) declare(at string, x wardein.Fact) {
 var (
 	epoch    = regexp.MustCompile(`^\d+:`)
 	repacked = regexp.MustCompile(`(?:[+~]20\d{6}|[+~.-]?(?:dfsg|ds|repack|really|debian|git|svn|hg|cvs|snapshot|samba|\+b\d)).*$`)
-	revision = regexp.MustCompile(`-r?\d+(\.\d+)*$`)
+	revision = regexp.MustCompile(`-r?\d+(\.\d+)*(?:-[0-9a-f]{32})?$|[~-][0-9a-f]{32}-r\d+$`)
 )
 
 // upstream is a package's version without what the distribution added.
@@ -71,7 +71,11 @@ func upstream(system, v string) string {
 
 // name is the component that a package is of.
 func (d *declared) name(data *database) string {
-	for _, s := range []string{d.Package, d.Source} {
+	names := []string{d.Package, d.Source}
+	if d.System == "opkg" && d.Source != "" {
+		names = []string{d.Source} // libblobmsg-json is libubox's, kmod-… the kernel's
+	}
+	for _, s := range names {
 		if p := data.byAlias[strings.ToLower(s)]; p != nil && libraryOf[d.System] == "" {
 			return p.Name
 		}
@@ -112,7 +116,7 @@ func (f *fuser) purl(d *declared, name string) string {
 		}
 		return "pkg:rpm/" + cmp.Or(distro, "redhat") + "/" + d.Package + "@" + escape(v) + qualifiers
 	case "opkg":
-		return "pkg:opkg/" + d.Package + "@" + escape(d.Version)
+		return "pkg:opkg/" + cmp.Or(d.Source, d.Package) + "@" + escape(d.Version)
 	}
 	return ""
 }
@@ -124,6 +128,7 @@ func escape(v string) string {
 // attach joins what is declared to what was found; what was only declared is
 // a component of its own.
 func (f *fuser) attach(found []wardein.Component) []wardein.Component {
+	f.settle()
 	byName := map[string][]int{}
 	for i := range found {
 		byName[found[i].Name] = append(byName[found[i].Name], i)

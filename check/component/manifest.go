@@ -155,7 +155,7 @@ func (m *reader) control(line string, off int64) {
 		}
 	}
 	switch k {
-	case "Package", "Version", "Source", "Status", "Name", "Bundle-SymbolicName", "Bundle-Version", "Implementation-Title", "Implementation-Version", "groupId", "artifactId", "version", "Architecture", "Auto-Installed", "Installed-Time", "License", "License-Expression":
+	case "Package", "Version", "Source", "SourceName", "Status", "Name", "Bundle-SymbolicName", "Bundle-Version", "Implementation-Title", "Implementation-Version", "groupId", "artifactId", "version", "Architecture", "Auto-Installed", "Installed-Time", "License", "License-Expression":
 		if _, ok := m.fields[k]; !ok {
 			m.fields[k] = strings.TrimSpace(v)
 		}
@@ -208,6 +208,9 @@ func (m *reader) flush() {
 		// OpenWrt's Source is the folder of its recipe.
 		if strings.Contains(source, "/") {
 			source = source[strings.LastIndexByte(source, '/')+1:]
+		}
+		if f["SourceName"] != "" {
+			source = f["SourceName"]
 		}
 	case pythonFile:
 		name = f["Name"]
