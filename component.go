@@ -16,6 +16,9 @@ type Component struct {
 	// PURL is the package URL with version, "" when there is none.
 	PURL       string
 	Confidence Confidence
+	// Needs are the components whose libraries its programs and libraries load
+	// at run time (DT_NEEDED), sorted by name and version.
+	Needs []ComponentRef
 	// Declared are the statements of package databases and notices in the
 	// release about this product, sorted by node and package.
 	Declared []Declaration
@@ -23,6 +26,9 @@ type Component struct {
 	// and way of identification.
 	Seen []Occurrence
 }
+
+// ComponentRef names a component of the same release.
+type ComponentRef struct{ Name, Version string }
 
 // Occurrence is one place that shows a component.
 type Occurrence struct {
@@ -46,5 +52,7 @@ type Declaration struct {
 	// Distribution is the name and number of the distribution whose
 	// revisions these are ("debian 12"), "" when nothing tells it.
 	Distribution string
-	Quote        Quote
+	// License is what is stated about the licence, as it stands there.
+	License string
+	Quote   Quote
 }

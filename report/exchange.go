@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"iter"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,7 @@ func CPE(c *wardein.Component) string {
 		return ""
 	}
 	part := "a"
-	if c.Product == "linux_kernel" || strings.HasPrefix(c.Product, "vxworks") {
+	if c.Product == "linux_kernel" || slices.ContainsFunc(c.Seen, func(s wardein.Occurrence) bool { return s.By == "kernel" }) {
 		part = "o"
 	}
 	return "cpe:2.3:" + part + ":" + vendor + ":" + product + ":" + version + ":*:*:*:*:*:*:*"

@@ -148,6 +148,7 @@ func writeComponent(w *canon.Writer, c *wardein.Component) {
 				d := &c.Declared[i]
 				w.Object(func() {
 					w.Field("distribution").Bytes(d.Distribution)
+					w.Field("license").Bytes(d.License)
 					w.Field("package").Bytes(d.Package)
 					w.Field("quote")
 					writeQuote(w, &d.Quote)
@@ -158,6 +159,11 @@ func writeComponent(w *canon.Writer, c *wardein.Component) {
 			}
 		})
 		w.Field("name").Bytes(c.Name)
+		w.Field("needs").Array(func() {
+			for _, n := range c.Needs {
+				w.Object(func() { w.Field("name").Bytes(n.Name); w.Field("version").Bytes(n.Version) })
+			}
+		})
 		w.Field("product").Bytes(c.Product)
 		w.Field("purl").Bytes(c.PURL)
 		w.Field("scheme").Text(c.Scheme)

@@ -22,7 +22,7 @@ func rootOf(p string) string {
 
 // declare takes in a statement of a package database.
 func (f *fuser) declare(at string, x wardein.Fact) {
-	d := declared{Declaration: wardein.Declaration{System: x.Attr("system"), Package: x.Attr("package"), Source: x.Attr("source"), Version: x.Attr("version"),
+	d := declared{Declaration: wardein.Declaration{System: x.Attr("system"), Package: x.Attr("package"), Source: x.Attr("source"), Version: x.Attr("version"), License: x.Attr("license"),
 		Quote: wardein.Quote{Node: at, Off: x.Off, Len: x.Len}}}
 	d.upstream = upstream(d.System, d.Version)
 	// Each program of a package may carry the same statement.
@@ -138,6 +138,7 @@ func (f *fuser) attach(found []wardein.Component) []wardein.Component {
 		if d.System == "dpkg" || d.System == "opkg" || d.System == "apk" || d.System == "rpm" {
 			d.Distribution = f.distro[rootOf(d.Quote.Node)]
 		}
+		d.License = f.license(d)
 		name := d.name(f.data)
 		at := -1
 		for _, k := range byName[name] {

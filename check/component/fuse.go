@@ -55,6 +55,8 @@ type fuser struct {
 	needed   map[string][]string // libraries that a library needs
 	stated   map[[4]string]bool  // declarations by programs
 	exports  []exported
+	links    map[string]linkage
+	rights   map[string]string // licences by root, docs and package
 }
 
 // exported is a library whose fingerprint is known.
@@ -78,7 +80,7 @@ func components(_ context.Context, t wardein.Tree, out func(wardein.Component)) 
 
 // identify makes the components of facts and paths.
 func identify(t wardein.Tree) []wardein.Component {
-	f := &fuser{data: known(), by: map[string]*evidence{}, distro: map[string]string{}, needed: map[string][]string{}, stated: map[[4]string]bool{}}
+	f := &fuser{data: known(), by: map[string]*evidence{}, distro: map[string]string{}, needed: map[string][]string{}, stated: map[[4]string]bool{}, links: map[string]linkage{}, rights: map[string]string{}}
 	var at string
 	var facts []wardein.Fact
 	for n, x := range t.Facts("component") {
@@ -118,6 +120,8 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 			f.holds(at, x)
 		case "package":
 			f.declare(at, x)
+		case "license":
+			f.licensed(at, x)
 		case "environment", "configuration":
 			f.booted(at, x)
 		case "system":
@@ -142,6 +146,7 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 		own = unlisted(baseName(at), elf.Attr("soname"), lines)
 	}
 	own = single(own, rules, elf)
+	f.linked(at, elf, own)
 	for _, x := range rules {
 		p := f.data.byName[x.Attr("product")]
 		if p == nil || x.Attr("built") != "" {
@@ -280,6 +285,7 @@ func (f *fuser) fuse() (out []wardein.Component) {
 	slices.SortFunc(out, func(a, b wardein.Component) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
 	})
+	f.need(out)
 	return out
 }
 

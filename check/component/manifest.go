@@ -23,6 +23,7 @@ const (
 	openwrtBuild = "openwrt"  // etc/openwrt_release
 	noticeFile   = "notice"
 	configFile   = "configuration" // of a Linux kernel
+	rightsFile   = "copyright"     // of a Debian package
 )
 
 const (
@@ -44,6 +45,8 @@ func manifestOf(b wardein.Blob) string {
 		return controlFile
 	case (strings.HasPrefix(s, "C:Q1") || strings.HasPrefix(s, "P:")) && (strings.Contains(s, "\nV:") || strings.HasPrefix(s, "C:Q1")):
 		return apkFile
+	case strings.HasPrefix(s, "Format: http") && strings.Contains(first, "/copyright-format/1.0"):
+		return rightsFile
 	case strings.HasPrefix(s, "Metadata-Version: "):
 		return pythonFile
 	case strings.HasPrefix(s, "Manifest-Version: "):
@@ -80,6 +83,10 @@ func manifest(b wardein.Blob, out func(wardein.Fact)) error {
 		return m.lines(b, m.notice)
 	case configFile:
 		return m.lines(b, m.configuration)
+	case rightsFile:
+		err := m.lines(b, m.rights)
+		m.stateRights()
+		return err
 	case osRelease, openwrtBuild:
 		err := m.lines(b, m.system)
 		if m.fields["ID"] != "" {
@@ -105,6 +112,7 @@ type reader struct {
 	fields map[string]string
 	off, n int64 // of the entry's line that names the package
 	stated int
+	named  []string // licences
 }
 
 // lines hands out the lines of a text, at most 64 KiB of each.

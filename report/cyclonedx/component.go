@@ -54,6 +54,9 @@ func (b *bill) component(i int) {
 		if len(files) == 1 { // more than one: each occurrence has its file's
 			b.Field("hashes").Array(func() { b.hash(files[0]) })
 		}
+		if list := report.Licenses(c); len(list) > 0 {
+			b.Field("licenses").Array(func() { b.licenses(list) })
+		}
 		b.Field("name").Bytes(c.Name)
 		b.Field("properties").Array(func() {
 			b.property("wardein:confidence", c.Confidence.String())
@@ -72,6 +75,25 @@ func (b *bill) component(i int) {
 			b.Field("version").Bytes(c.Version)
 		}
 	})
+}
+
+// licenses are what package databases declare: one expression, or names.
+func (b *bill) licenses(list []string) {
+	if x, ok := report.Expression(list[0]); ok && len(list) == 1 {
+		b.Object(func() {
+			b.Field("acknowledgement").Text("declared")
+			b.Field("expression").Text(x)
+		})
+		return
+	}
+	for _, s := range list {
+		b.Object(func() {
+			b.Field("license").Object(func() {
+				b.Field("acknowledgement").Text("declared")
+				b.Field("name").Bytes(s)
+			})
+		})
+	}
 }
 
 // maxVersion is the schema's bound.

@@ -2,6 +2,7 @@
 //
 //	metadata         the tool; the release by its digest, its delivered files
 //	components       products with package URL, CPE name and evidence; keys
+//	dependencies     which component loads which
 //	compositions     that the list is not complete
 //	vulnerabilities  findings of the check vuln, when there are any
 //	annotations      what was not looked at
@@ -77,6 +78,18 @@ func (b *bill) document() {
 	})
 	b.Field("compositions").Array(b.composition)
 	b.Field("dependencies").Array(func() {
+		for i, list := range report.Needs(b.r) {
+			if len(list) > 0 {
+				b.Object(func() {
+					b.Field("dependsOn").Array(func() {
+						for _, k := range list {
+							b.Text(b.refs[k])
+						}
+					})
+					b.Field("ref").Text(b.refs[i])
+				})
+			}
+		}
 		b.Object(func() {
 			b.Field("dependsOn").Array(func() {
 				for _, ref := range b.refs {

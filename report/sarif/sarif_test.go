@@ -1,7 +1,6 @@
 package sarif
 
 import (
-	"bytes"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,45 +11,17 @@ import (
 	"github.com/wardein/wardein/internal/testkit/schema"
 )
 
-func write(t *testing.T, s schema.Specimen) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	if err := Write(&out, s.Report, s.Tree, s.Checks); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
+var form = schema.Form{Schema: schema.SARIF, Write: Write}
 
-func TestValid(t *testing.T) {
-	s := schema.Compile(t, schema.SARIF)
-	for name, spec := range schema.Specimens(t) {
-		t.Run(name, func(t *testing.T) {
-			doc := write(t, spec)
-			schema.Valid(t, s, doc)
-			if !bytes.Equal(doc, write(t, spec)) {
-				t.Error("not the same twice")
-			}
-		})
-	}
-}
+func TestValid(t *testing.T) { form.Test(t, nil) }
 
-// The schema is one that says no.
 func TestInvalid(t *testing.T) {
-	s := schema.Compile(t, schema.SARIF)
-	doc := string(write(t, schema.Specimens(t)["full"]))
-	for _, c := range [][2]string{{`"level":"error"`, `"level":"fatal"`}, {`"byteOffset":9000`, `"byteOffset":"9000"`}, {`"uri":"`, `"uri":"http://[`}, {`"guid":"`, `"guid":"x`}} {
-		if bad := strings.Replace(doc, c[0], c[1], 1); bad == doc || s.Validate(schema.Parse(t, []byte(bad))) == nil {
-			t.Errorf("%s is valid", c[1])
-		}
-	}
+	form.Refuse(t, [2]string{`"level":"error"`, `"level":"fatal"`}, [2]string{`"byteOffset":9000`, `"byteOffset":"9000"`}, [2]string{`"uri":"`, `"uri":"http://[`}, [2]string{`"guid":"`, `"guid":"x`})
 }
 
 func TestContent(t *testing.T) {
-	doc := schema.At(t, schema.Parse(t, write(t, schema.Specimens(t)["full"])), "runs", 0)
-	for _, c := range []struct {
-		want any
-		at   []any
-	}{
+	doc := schema.At(t, schema.Parse(t, form.Doc(t, schema.Specimens(t)["full"])), "runs", 0)
+	schema.Say(t, doc, []schema.Said{
 		{"vuln.known", []any{"results", 0, "ruleId"}},
 		{2.0, []any{"results", 0, "ruleIndex"}},
 		{"vuln.known", []any{"tool", "driver", "rules", 2, "id"}},
@@ -68,13 +39,9 @@ func TestContent(t *testing.T) {
 		{"not looked at (encrypted): openssl-enc: no key", []any{"invocations", 0, "toolExecutionNotifications", 0, "message", "text"}},
 		{true, []any{"invocations", 0, "executionSuccessful"}},
 		{".", []any{"artifacts", 0, "location", "uri"}},
-	} {
-		if got := schema.At(t, doc, c.at...); got != c.want {
-			t.Errorf("%v: %v, want %v", c.at, got, c.want)
-		}
-	}
+	}...)
 	spec := schema.Specimens(t)["partial"]
-	if schema.At(t, schema.Parse(t, write(t, spec)), "runs", 0, "invocations", 0, "executionSuccessful") != false {
+	if schema.At(t, schema.Parse(t, form.Doc(t, spec)), "runs", 0, "invocations", 0, "executionSuccessful") != false {
 		t.Error("an interrupted run is successful")
 	}
 	// a finding that moves keeps its fingerprint
@@ -82,7 +49,7 @@ func TestContent(t *testing.T) {
 	moved.Findings = append([]wardein.Finding(nil), moved.Findings...)
 	moved.Findings[0].Node, moved.Findings[0].Quotes = "elsewhere", nil
 	at := []any{"runs", 0, "results", 0, "partialFingerprints", Fingerprint}
-	if schema.At(t, schema.Parse(t, write(t, spec)), at...) != schema.At(t, schema.Parse(t, write(t, schema.Specimen{Report: &moved, Tree: spec.Tree, Checks: spec.Checks})), at...) {
+	if schema.At(t, schema.Parse(t, form.Doc(t, spec)), at...) != schema.At(t, schema.Parse(t, form.Doc(t, schema.Specimen{Report: &moved, Tree: spec.Tree, Checks: spec.Checks})), at...) {
 		t.Error("the fingerprint moved")
 	}
 }

@@ -7,7 +7,8 @@
 //	SPDXRef-Component-…  the products, with package URL, CPE name, what shows
 //	                     them (sourceInfo) and what is declared (annotations)
 //
-// Licences are not looked at: NOASSERTION. Files are not listed, since SPDX
+// Licences are those that package databases declare, otherwise NOASSERTION:
+// licences of files are not looked at. Files are not listed, since SPDX
 // 2.3 wants a SHA-1 of each; a component that one file shows has that file's
 // name and SHA-256. The document is a function of the report and its tree
 // file: its namespace comes from the report's digest, its date is the
@@ -40,6 +41,7 @@ type document struct {
 	blobs    map[string]wardein.Digest
 	vulns    []report.Vulnerability
 	of       map[int][]int // component → its vulnerabilities
+	texts    []string      // of licences that are no SPDX expression
 }
 
 const (
@@ -84,6 +86,13 @@ func begin(r *wardein.Report, t wardein.Tree, checks []wardein.Check) (*document
 	}
 	d.blobs = report.Blobs(t, paths)
 	d.vulns = report.Vulnerabilities(r, d.messages)
+	for i := range r.Components {
+		for _, s := range report.Licenses(&r.Components[i]) {
+			if _, ok := report.Expression(s); !ok && !slices.Contains(d.texts, s) {
+				d.texts = append(d.texts, s)
+			}
+		}
+	}
 	d.of = map[int][]int{}
 	for i := range d.vulns {
 		d.of[d.vulns[i].Component] = append(d.of[d.vulns[i].Component], i)
@@ -111,12 +120,23 @@ func (d *document) write() {
 		}
 	})
 	d.Field("creationInfo").Object(func() {
-		d.Field("comment").Text("The date is the one that the release was judged at. Licences were not looked at.")
+		d.Field("comment").Text("The date is the one that the release was judged at. Licences are what package databases state.")
 		d.Field("created").Text(d.stamp)
 		d.Field("creators").Array(func() { d.Text(d.tool) })
 	})
 	d.Field("dataLicense").Text("CC0-1.0")
 	d.Field("documentNamespace").Text("https://spdx.org/spdxdocs/wardein-" + report.UUID(sum, "spdx"))
+	if len(d.texts) > 0 {
+		d.Field("hasExtractedLicensingInfos").Array(func() {
+			for i, s := range d.texts {
+				d.Object(func() {
+					d.Field("comment").Text("what a package database in the release states")
+					d.Field("extractedText").Bytes(s)
+					d.Field("licenseId").Text(licenseRef(i))
+				})
+			}
+		})
+	}
 	d.Field("name").Text("wardein-sha256-" + d.r.Release.Digest.String())
 	d.Field("packages").Array(func() {
 		d.Object(d.release)
@@ -128,6 +148,11 @@ func (d *document) write() {
 		d.relation(documentID, releaseID, "DESCRIBES")
 		for _, id := range d.ids {
 			d.relation(releaseID, id, "CONTAINS")
+		}
+		for i, list := range report.Needs(d.r) {
+			for _, k := range list {
+				d.relation(d.ids[i], d.ids[k], "DEPENDS_ON")
+			}
 		}
 	})
 	d.Field("spdxVersion").Text("SPDX-2.3")
@@ -197,7 +222,7 @@ func (d *document) component(i int) {
 	d.Field("externalRefs").Array(func() { d.references(i) })
 	d.Field("filesAnalyzed").Bool(false)
 	d.Field("licenseConcluded").Text(unsaid)
-	d.Field("licenseDeclared").Text(unsaid)
+	d.Field("licenseDeclared").Text(d.license(c))
 	name := c.Name
 	if name == "" {
 		name = unsaid
@@ -211,6 +236,32 @@ func (d *document) component(i int) {
 	if c.Version != "" {
 		d.Field("versionInfo").Bytes(c.Version)
 	}
+}
+
+func licenseRef(i int) string { return "LicenseRef-" + strconv.Itoa(i+1) }
+
+// license is an expression of what package databases declare.
+func (d *document) license(c *wardein.Component) string {
+	var all []string
+	for _, s := range report.Licenses(c) {
+		x, ok := report.Expression(s)
+		if !ok {
+			x = licenseRef(slices.Index(d.texts, s))
+		} else if strings.Contains(x, " ") {
+			x = "(" + x + ")"
+		}
+		if !slices.Contains(all, x) {
+			all = append(all, x)
+		}
+	}
+	if len(all) == 0 {
+		return unsaid
+	}
+	x := strings.Join(all, " AND ")
+	if len(all) == 1 {
+		x = strings.TrimSuffix(strings.TrimPrefix(x, "("), ")")
+	}
+	return x
 }
 
 // file is the one file that shows a component, "" where there is none or

@@ -11,7 +11,7 @@ import (
 )
 
 // three writes the same as a graph of SPDX 3.0.1 elements in JSON-LD, profiles
-// core, software and security:
+// core, software, security and simpleLicensing:
 //
 //	#document → #bom → #release → components → files (hasEvidence)
 //	annotations of #release      what was not looked at
@@ -77,7 +77,7 @@ func (x *three) next(kind string) string {
 func (x *three) graph(sum wardein.Digest) {
 	x.Object(func() {
 		x.Field("@id").Text(creation)
-		x.Field("comment").Text("The date is the one that the release was judged at. Licences were not looked at.")
+		x.Field("comment").Text("The date is the one that the release was judged at. Licences are what package databases state.")
 		x.Field("created").Text(x.stamp)
 		x.Field("createdBy").Array(func() { x.Text(x.iri("agent")) })
 		x.Field("createdUsing").Array(func() { x.Text(x.iri("tool")) })
@@ -113,8 +113,53 @@ func (x *three) graph(sum wardein.Digest) {
 			x.relation("hasEvidence", x.component(i), files)
 		}
 	}
+	for i, list := range report.Needs(x.r) {
+		var to []string
+		for _, k := range list {
+			to = append(to, x.component(k))
+		}
+		if len(to) > 0 {
+			x.relation("dependsOn", x.component(i), to)
+		}
+	}
+	x.licenses()
 	x.notes(sum)
 	x.vulnerabilities()
+}
+
+// licenses are elements of their own, which components are declared to have.
+func (x *three) licenses() {
+	ids := map[string]string{}
+	for i := range x.r.Components {
+		var to []string
+		for _, s := range report.Licenses(&x.r.Components[i]) {
+			id := ids[s]
+			if id == "" {
+				id = x.iri("License-" + strconv.Itoa(len(ids)+1))
+				ids[s] = id
+				x.license(id, s)
+			}
+			to = append(to, id)
+		}
+		if len(to) > 0 {
+			x.relation("hasDeclaredLicense", x.component(i), to)
+		}
+	}
+}
+
+func (x *three) license(id, s string) {
+	x.Object(func() {
+		x.Field("creationInfo").Text(creation)
+		kind := "simplelicensing_SimpleLicensingText"
+		if e, ok := report.Expression(s); ok {
+			kind = "simplelicensing_LicenseExpression"
+			x.Field("simplelicensing_licenseExpression").Text(e)
+		} else {
+			x.Field("simplelicensing_licenseText").Bytes(s)
+		}
+		x.Field("spdxId").Text(id)
+		x.Field("type").Text(kind)
+	})
 }
 
 // element writes one that has no more than a name.
@@ -133,7 +178,7 @@ func (x *three) collections() {
 		x.Field("creationInfo").Text(creation)
 		x.Field("element").Array(func() { x.Text(x.iri("bom")) })
 		x.Field("name").Text("wardein-sha256-" + x.r.Release.Digest.String())
-		x.Field("profileConformance").Array(func() { x.Text("core"); x.Text("software"); x.Text("security") })
+		x.Field("profileConformance").Array(func() { x.Text("core"); x.Text("software"); x.Text("security"); x.Text("simpleLicensing") })
 		x.Field("rootElement").Array(func() { x.Text(x.iri("bom")) })
 		x.Field("spdxId").Text(x.iri("document"))
 		x.Field("type").Text("SpdxDocument")

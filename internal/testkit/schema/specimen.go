@@ -50,12 +50,14 @@ func Specimens(t testing.TB) map[string]Specimen {
 		Coverage: wardein.Coverage{Known: 2000, Opaque: 700, Padding: 1000, Unknown: 396, UnknownBy: []wardein.ClassCount{{Class: "high entropy", Bytes: 396}}, Code: []wardein.CodeCount{{Arch: "arm", Bytes: 900, Read: 700}}},
 		Components: []wardein.Component{
 			{Name: "busybox", Version: "1.36.1", Vendor: "busybox", Product: "busybox", PURL: "pkg:generic/busybox@1.36.1", Confidence: wardein.Certain,
+				Needs:    []wardein.ComponentRef{{Name: "openssl", Version: "3.0.9"}, {Name: "not there"}},
+				Declared: []wardein.Declaration{{System: "opkg", Package: "busybox", Version: "1.36.1-r1", License: "GPL-2.0 with exceptions"}},
 				Seen: []wardein.Occurrence{{By: "rule", Version: "1.36.1", Confidence: wardein.Likely, Quote: quote("root.squashfs/bin/busybox", 4711, "BusyBox v1.36.1 (")},
 					{By: "identity", Confidence: wardein.Possible, Quote: wardein.Quote{Node: "root.squashfs/bin/busybox"}}}},
 			{Name: "linux", Version: "5.10.0", Vendor: "linux", Product: "linux_kernel", Confidence: wardein.Certain,
 				Seen: []wardein.Occurrence{{By: "kernel", Version: "5.10.0", Confidence: wardein.Certain, Quote: quote("kernel", 16, "Linux version 5.10.0")}}},
 			{Name: "openssl", Version: "3.0.9", Scheme: "openssl", Vendor: "openssl", Product: "openssl", PURL: "pkg:generic/openssl@3.0.9", Confidence: wardein.Likely,
-				Declared: []wardein.Declaration{{System: "dpkg", Package: "libssl3", Source: "openssl", Version: "3.0.15-1~deb12u1", Distribution: "debian 12", Quote: quote("root.squashfs/var/lib/dpkg/status", 100, "Package: libssl3")}},
+				Declared: []wardein.Declaration{{System: "dpkg", Package: "libssl3", Source: "openssl", Version: "3.0.15-1~deb12u1", Distribution: "debian 12", License: "Apache-2.0 AND BSD-3-Clause", Quote: quote("root.squashfs/var/lib/dpkg/status", 100, "Package: libssl3")}},
 				Seen: []wardein.Occurrence{{By: "getter", Version: "3.0.9", Confidence: wardein.Likely, Quote: quote(ssl, 9000, "OpenSSL_version: 3.0.9")},
 					{By: "package", Version: "3.0.15", Confidence: wardein.Likely, Quote: quote("root.squashfs/var/lib/dpkg/status", 100, "Package: libssl3")}}},
 		},
@@ -108,7 +110,8 @@ func Specimens(t testing.TB) map[string]Specimen {
 		{Name: "x", Version: "1:2.0+b~c all versions < 3", Vendor: "v", Product: "p"},
 	} {
 		c.Seen = []wardein.Occurrence{{By: Hostile, Version: c.Version, Quote: wardein.Quote{Node: Hostile, Off: -7, Len: 3, Bytes: Hostile}}, {By: "getter", Quote: wardein.Quote{Off: 1 << 62, Len: 1, Bytes: "f: x"}}}
-		c.Declared = []wardein.Declaration{{System: "dpkg", Package: Hostile, Source: Hostile, Version: Hostile, Distribution: Hostile, Quote: wardein.Quote{Node: Hostile, Bytes: Hostile}}}
+		c.Declared = []wardein.Declaration{{System: "dpkg", Package: Hostile, Source: Hostile, Version: Hostile, Distribution: Hostile, License: Hostile, Quote: wardein.Quote{Node: Hostile, Bytes: Hostile}}}
+		c.Needs = []wardein.ComponentRef{{Name: c.Name, Version: c.Version}, {Name: Hostile, Version: Hostile}, {Name: Hostile, Version: Hostile}, {Name: "x", Version: "none"}}
 		bad.Components = append(bad.Components, c)
 	}
 	tree := func(nodes ...*wardein.Node) *report.File {
