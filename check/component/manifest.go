@@ -222,6 +222,7 @@ func (m *reader) flush() {
 		}
 	case pythonFile:
 		name = f["Name"]
+		version, _, _ = strings.Cut(version, " ") // "1.2.0 2021-06-17T05:15:04Z"
 		if x := f["License-Expression"]; x != "" {
 			f["License"] = x
 		}
