@@ -73,7 +73,7 @@ func (r *result) writeForm(w io.Writer, o output) error {
 	if err != nil {
 		return err
 	}
-	tree := report.OpenTree(r.tree, st.Size(), nil, nil)
+	tree := report.OpenTree(r.tree, st.Size(), nil, r.facts)
 	if err := write(w, r.report, tree, checks.Checks(), o.publisher); err != nil {
 		return err
 	}

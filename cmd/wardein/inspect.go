@@ -236,6 +236,8 @@ type result struct {
 	report *wardein.Report
 	name   string
 	tree   *os.File // temporary
+	// facts are those that the forms for other tools show
+	facts report.Facts
 }
 
 func (r *result) cleanup() {
@@ -349,6 +351,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		return nil, err
 	}
 	file := report.OpenTree(treeFile, st.Size(), lines, facts)
+	res.facts = report.Facts{"cert": facts["cert"]}
 	judging := context.WithoutCancel(ctx)
 	runner := inspect.New(checks.With(data))
 	if data.DB != nil {

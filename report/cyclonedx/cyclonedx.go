@@ -1,13 +1,14 @@
 // Package cyclonedx writes a report as a CycloneDX 1.6 bill of materials (ECMA-424).
 //
 //	metadata         the tool; the release by its digest, its delivered files
-//	components       products with package URL, CPE name and evidence; keys
+//	components       products with package URL, CPE name and evidence; keys;
+//	                 certificates, where the tree gives facts
 //	dependencies     which component loads which
 //	compositions     that the list is not complete
 //	vulnerabilities  findings of the check vuln, when there are any
 //	annotations      what was not looked at
 //
-// The bill is a function of the report and its tree file: the serial number
+// The bill is a function of the report, its tree file and what was stated of certificates: the serial number
 // comes from the report's digest, the only time is the evaluation date, and
 // nothing names the input or the machine. Names in it are escaped as in the
 // report; see docs/report.md.
@@ -17,7 +18,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -38,6 +38,7 @@ type bill struct {
 	refs     []string // of the components
 	blobs    map[string]wardein.Digest
 	keys     []key
+	certs    []certificate
 	vulns    []report.Vulnerability
 }
 
@@ -53,6 +54,7 @@ func Write(w io.Writer, r *wardein.Report, t wardein.Tree, checks []wardein.Chec
 	b.refs = report.Refs(r)
 	b.blobs = report.Blobs(t, paths)
 	b.keys = keys(r)
+	b.certs = certificates(t)
 	b.vulns = report.Vulnerabilities(r, b.messages)
 	b.Object(b.document)
 	_, err := w.Write(append(b.B, '\n'))
@@ -74,6 +76,9 @@ func (b *bill) document() {
 		}
 		for i := range b.keys {
 			b.key(&b.keys[i])
+		}
+		for i := range b.certs {
+			b.certificate(&b.certs[i])
 		}
 	})
 	b.Field("compositions").Array(b.composition)
@@ -255,80 +260,6 @@ func (b *bill) properties(d wardein.Digest) {
 	if n := len(r.Gaps) - maxGaps; n > 0 {
 		b.count("wardein:gaps.not-listed", int64(n))
 	}
-}
-
-// key is a private key that the release holds: kind and public fingerprint,
-// no byte of it.
-type key struct {
-	ref, kind, fingerprint string
-	bits                   int64
-	finding                *wardein.Finding
-	quotes                 []wardein.Quote
-}
-
-var bitsForm = regexp.MustCompile(`^(.*) (\d{2,6}) bits$`)
-
-// keys are those that the check secret found, each once.
-func keys(r *wardein.Report) (out []key) {
-	at := map[string]bool{}
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		if f.Check != "secret" || !strings.HasPrefix(f.Rule, "secret.private-key") {
-			continue
-		}
-		k := key{finding: f, quotes: f.Quotes, ref: "key:" + f.ID}
-		for _, a := range f.Says.Args {
-			switch a.Name {
-			case "kind":
-				k.kind = a.Value
-			case "fingerprint":
-				k.fingerprint = a.Value
-			}
-		}
-		if m := bitsForm.FindStringSubmatch(k.kind); m != nil {
-			k.kind = m[1]
-			k.bits, _ = strconv.ParseInt(m[2], 10, 32) // digits, at most six
-		}
-		if k.fingerprint != "" {
-			k.ref = "key:sha256:" + k.fingerprint
-		}
-		if !at[k.ref] {
-			at[k.ref] = true
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-func (b *bill) key(k *key) {
-	b.Object(func() {
-		b.Field("bom-ref").Text(k.ref)
-		b.Field("cryptoProperties").Object(func() {
-			b.Field("assetType").Text("related-crypto-material")
-			b.Field("relatedCryptoMaterialProperties").Object(func() {
-				if k.fingerprint != "" {
-					b.Field("id").Text(k.fingerprint)
-				}
-				if k.bits > 0 {
-					b.Field("size").Int(k.bits)
-				}
-				b.Field("type").Text("private-key")
-			})
-		})
-		b.Field("evidence").Object(func() {
-			b.Field("occurrences").Array(func() {
-				for i := range k.quotes {
-					b.occurrence(&k.quotes[i], "", fmt.Sprintf("%d bytes", k.quotes[i].Len))
-				}
-			})
-		})
-		b.Field("name").Bytes("private key (" + k.kind + ")")
-		b.Field("properties").Array(func() {
-			b.property("wardein:finding", k.finding.ID)
-			b.property("wardein:encrypted", strconv.FormatBool(k.finding.Rule == "secret.private-key-encrypted"))
-		})
-		b.Field("type").Text("cryptographic-asset")
-	})
 }
 
 // occurrence is one place. Its location is the node's path.

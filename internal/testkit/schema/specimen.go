@@ -117,15 +117,29 @@ func Specimens(t testing.TB) map[string]Specimen {
 	tree := func(nodes ...*wardein.Node) *report.File {
 		var b bytes.Buffer
 		w := report.NewTreeWriter(&b)
+		facts := report.Facts{}
 		for _, n := range nodes {
-			if _, err := w.Write(n); err != nil {
+			line, err := w.Write(n)
+			if err != nil {
 				t.Fatal(err)
+			}
+			add := func(off int64, kv ...string) {
+				facts["cert"] = append(facts["cert"], report.NodeFact{Line: line, Fact: wardein.Fact{Kind: "cert", Off: off, Len: 1200, Attrs: notes(kv...)}})
+			}
+			switch n.Path {
+			case "root.squashfs/etc/key.pem": // twice, and the key's own
+				for off := range int64(2) {
+					add(1704+1300*off, "sha256", "c0ffee", "spki", "00ff00ff", "subject", "CN=box.example", "from", "2020-01-01", "until", "2030-01-01", "kind", "RSA", "bits", "2048", "hash", "SHA256", "self", "yes")
+				}
+			case Hostile:
+				add(-1, "sha256", Hostile, "spki", Hostile, "subject", Hostile, "from", Hostile, "until", "2030-13-01")
+				add(0, "sha256", "")
 			}
 		}
 		if _, err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		return report.OpenTree(bytes.NewReader(b.Bytes()), int64(b.Len()), nil, nil)
+		return report.OpenTree(bytes.NewReader(b.Bytes()), int64(b.Len()), nil, facts)
 	}
 	return map[string]Specimen{
 		"full":    {full, tree(fullTree...), checks},
