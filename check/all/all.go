@@ -7,12 +7,14 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/check/account"
+	"github.com/wardein/wardein/check/cert"
 	"github.com/wardein/wardein/check/component"
 	"github.com/wardein/wardein/check/config"
 	"github.com/wardein/wardein/check/cryptolib"
 	"github.com/wardein/wardein/check/hardening"
 	"github.com/wardein/wardein/check/secret"
 	"github.com/wardein/wardein/check/service"
+	"github.com/wardein/wardein/check/source"
 	"github.com/wardein/wardein/check/vuln"
 )
 
@@ -24,13 +26,15 @@ const DataDate = "2026-11-22"
 func Checks() []wardein.Check { return With(vuln.Data{}) }
 
 // With returns all checks, with the data that was loaded for them.
-func With(data vuln.Data) []wardein.Check {
+func With(data vuln.Data, keys ...*secret.KeySet) []wardein.Check {
 	return []wardein.Check{
-		secret.Check(),
+		secret.Check(keys...),
+		cert.Check(cmp.Or(data.AsOf, DataDate)),
 		account.Check,
 		service.Check,
 		hardening.Check,
 		config.Check,
+		source.Check,
 		component.Check(),
 		cryptolib.Check(cmp.Or(data.AsOf, DataDate)),
 		vuln.Check(data),
