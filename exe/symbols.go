@@ -37,6 +37,11 @@ func (f *File) DynamicSymbols() ([]Symbol, error) {
 	if err != nil || table.Len == 0 {
 		return nil, err
 	}
+	return f.symbols(table, names)
+}
+
+// symbols reads a table of symbols.
+func (f *File) symbols(table, names Place) ([]Symbol, error) {
 	tb, err := f.read(uint64(names.Off), uint64(min(names.Len, maxSymbolNames)))
 	if err != nil {
 		return nil, err

@@ -1,0 +1,293 @@
+package exe
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// Calls are the direct calls of imported functions that a file's code makes:
+// the branches whose target is the function's stub, or its slot in the global
+// offset table. Who calls through a pointer of his own is not among them.
+type Calls struct {
+	// Imports are the functions that the file takes from others, sorted by
+	// name; those that nothing calls directly are among them.
+	Imports []Import
+	// List is sorted by address.
+	List []Call
+	// Code is how many bytes of code were read.
+	Code int64
+}
+
+// Import is a function that a file takes from another, or offers in a way
+// that another may replace.
+type Import struct {
+	Name string
+	// Defined says that the file holds a function of that name itself.
+	Defined      bool
+	Calls, Tails int
+}
+
+// Call is one branch. In a relocatable object Addr is the offset in the file.
+type Call struct {
+	Addr   uint64
+	Off    int64 // in the file
+	Import int   // index in Calls.Imports
+	// Tail says that the branch does not come back.
+	Tail bool
+}
+
+// Uncounted is why the calls in a file can't be counted.
+type Uncounted struct {
+	// Limit says that a bound was reached; the file's kind is one that is
+	// read.
+	Limit bool
+	Why   string
+}
+
+func (e *Uncounted) Error() string { return e.Why }
+
+func uncounted(format string, args ...any) error {
+	return &Uncounted{Why: fmt.Sprintf(format, args...)}
+}
+
+// Bounds on what counting may cost. A real file stays far below.
+const (
+	maxSlots     = 1 << 20
+	maxStubs     = 1 << 20
+	maxCodeParts = 1 << 12
+	maxVeneers   = 1 << 16
+
+	// windowSize is how much code is looked at at a time, and windowLook how
+	// many bytes behind a window a decoder may read.
+	windowSize = 256 << 10
+	windowLook = 64
+)
+
+// counter is the state of one count.
+type counter struct {
+	f     *File
+	dyn   map[uint64]uint64
+	names []string // of imports, by index
+	own   []bool   // defined in the file
+	index map[string]int
+	slots map[uint64]int // address of a GOT slot: import
+	stubs map[uint64]int // address of a stub: import; bit 0: Thumb
+	low   uint64         // addresses of stubs are in [low, high]
+	high  uint64
+	code  []part
+	list  []Call
+	words []uint32 // of the window
+}
+
+// part is a run of code.
+type part struct {
+	addr   uint64
+	off, n int64
+}
+
+// window is a piece of a part; b goes on behind it, where the part does.
+type window struct {
+	addr uint64
+	off  int64
+	n    int // b[:n] is the window
+	b    []byte
+}
+
+// Calls counts the direct calls of imported functions. It reads code twice:
+// stubs are recognised by their bytes first, then branches by their targets.
+// Where the calls of a file can't be counted, the error is an Uncounted.
+func (f *File) Calls() (*Calls, error) {
+	if err := f.countable(); err != nil {
+		return nil, err
+	}
+	c := &counter{f: f, index: map[string]int{}, slots: map[uint64]int{}, stubs: map[uint64]int{}, low: ^uint64(0)}
+	if f.Type == TypeRel {
+		if err := c.object(); err != nil {
+			return nil, err
+		}
+		return c.result(), nil
+	}
+	if err := c.ranges(); err != nil {
+		return nil, err
+	}
+	if len(c.code) == 0 {
+		return c.result(), nil
+	}
+	if err := c.imports(); err != nil {
+		return nil, err
+	}
+	find := map[string]func() error{
+		"x86": c.x86, "x86-64": c.x86, "arm": c.arm, "aarch64": c.aarch64, "ppc": c.ppc, "ppc64": c.ppc64, "mips": c.mips, "mips64": c.mips,
+	}[f.Arch]
+	if err := find(); err != nil {
+		return nil, err
+	}
+	return c.result(), nil
+}
+
+// countable says why not, if it can be told from the headers.
+func (f *File) countable() error {
+	switch f.Arch {
+	case "x86", "x86-64", "arm", "aarch64", "ppc", "ppc64":
+	case "mips", "mips64":
+		// MIPS ELF e_flags: EF_MIPS_ARCH_ASE_M16, EF_MIPS_MICROMIPS, EF_MIPS_ARCH.
+		switch {
+		case f.Flags&0x04000000 != 0:
+			return uncounted("MIPS16 code is not read")
+		case f.Flags&0x02000000 != 0:
+			return uncounted("microMIPS code is not read")
+		case f.Flags>>28 == 9 || f.Flags>>28 == 10:
+			return uncounted("code of MIPS release 6 is not read")
+		}
+	default:
+		return uncounted("calls in code for %s are not read", f.Arch)
+	}
+	switch f.Type {
+	case TypeRel:
+		return nil
+	case TypeExec, TypeDyn:
+	default:
+		return uncounted("a file of type %s has no calls to count", TypeName(f.Type))
+	}
+	if b, err := f.read(0, 1024); err == nil && len(f.Segments) <= 8 && packed(b) {
+		return uncounted("packed with UPX")
+	}
+	if !f.HasDynamic() {
+		return uncounted("linked statically: calls name no function")
+	}
+	return nil
+}
+
+// packed tells a file that UPX made by its loader's header, which stands
+// behind the program headers.
+func packed(b []byte) bool {
+	for i := 0; i+4 <= len(b); i += 4 {
+		if string(b[i:i+4]) == "UPX!" {
+			return true
+		}
+	}
+	return false
+}
+
+// name gives the index of an import.
+func (c *counter) name(s string, defined bool) int {
+	i, ok := c.index[s]
+	if !ok {
+		i = len(c.names)
+		c.index[s] = i
+		c.names = append(c.names, s)
+		c.own = append(c.own, defined)
+	}
+	return i
+}
+
+// stub adds a stub.
+func (c *counter) stub(addr uint64, of int) {
+	c.stubs[addr] = of
+	c.low, c.high = min(c.low, addr), max(c.high, addr)
+}
+
+// at returns the import whose stub is at an address.
+func (c *counter) at(addr uint64) (int, bool) {
+	if addr < c.low || addr > c.high {
+		return 0, false
+	}
+	i, ok := c.stubs[addr]
+	return i, ok
+}
+
+func (c *counter) call(addr uint64, off int64, of int, tail bool) {
+	c.list = append(c.list, Call{Addr: addr, Off: off, Import: of, Tail: tail})
+}
+
+// branch adds a call if the target is a stub.
+func (c *counter) branch(addr uint64, off int64, target uint64, tail bool) {
+	if i, ok := c.at(target); ok {
+		c.call(addr, off, i, tail)
+	}
+}
+
+// result sorts what was found.
+func (c *counter) result() *Calls {
+	order := make([]int, len(c.names))
+	for i := range order {
+		order[i] = i
+	}
+	sort.Slice(order, func(i, j int) bool { return c.names[order[i]] < c.names[order[j]] })
+	out := &Calls{Imports: make([]Import, len(order)), List: c.list}
+	place := make([]int, len(order))
+	for i, k := range order {
+		out.Imports[i] = Import{Name: c.names[k], Defined: c.own[k]}
+		place[k] = i
+	}
+	for i := range out.List {
+		l := &out.List[i]
+		l.Import = place[l.Import]
+		if l.Tail {
+			out.Imports[l.Import].Tails++
+		} else {
+			out.Imports[l.Import].Calls++
+		}
+	}
+	slices.SortFunc(out.List, func(a, b Call) int { return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Off, b.Off)) })
+	for _, p := range c.code {
+		out.Code += p.n
+	}
+	return out
+}
+
+// each hands out the code window by window. A function that returns fewer
+// bytes than the window has gets the rest again.
+func (c *counter) each(do func(w *window) (int, error)) error {
+	buf := make([]byte, windowSize+windowLook)
+	for _, p := range c.code {
+		for at := int64(0); at < p.n; {
+			b := buf[:min(int64(len(buf)), p.n-at)]
+			if n, err := c.f.r.ReadAt(b, p.off+at); n < len(b) {
+				return fmt.Errorf("code at %#x: %w", p.off+at+int64(n), err)
+			}
+			w := &window{addr: p.addr + uint64(at), off: p.off + at, n: min(len(b), windowSize), b: b}
+			n, err := do(w)
+			if err != nil {
+				return err
+			}
+			if n <= 0 || n > w.n {
+				n = w.n
+			}
+			at += int64(n)
+		}
+	}
+	return nil
+}
+
+// eachWord is each for instructions of four bytes: it decodes their order.
+// What stands behind the last whole word of a part is no instruction.
+func (c *counter) eachWord(big bool, do func(w *window, words []uint32) (int, error)) error {
+	return c.each(func(w *window) (int, error) {
+		n := len(w.b) / 4
+		c.words = slices.Grow(c.words[:0], n)[:n]
+		b := w.b[:n*4]
+		for i := range c.words {
+			if p := b[i*4 : i*4+4]; big {
+				c.words[i] = uint32(p[3]) | uint32(p[2])<<8 | uint32(p[1])<<16 | uint32(p[0])<<24
+			} else {
+				c.words[i] = uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
+			}
+		}
+		k, err := do(w, c.words)
+		return k * 4, err
+	})
+}
+
+// number returns how many whole instructions of that size begin in the window.
+func (w *window) number(size int) int { return min(w.n, len(w.b)) / size }
+
+// full says that there are too many stubs.
+func (c *counter) full() error {
+	if len(c.stubs) > maxStubs {
+		return &Uncounted{Limit: true, Why: fmt.Sprintf("more than %d stubs of imported functions", maxStubs)}
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package exe
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/wardein/wardein/internal/testkit"
+	"github.com/wardein/wardein/internal/testkit/calltruth"
+)
+
+// callBuilds are the ways in which the sources in testdata/calls are built.
+// The full matrix, with real programs and clang, is bench/unsafecall.
+var callBuilds = []struct {
+	target string
+	args   []string
+}{
+	{"x86_64-linux-gnu", []string{"-O2"}},
+	{"x86_64-linux-gnu", []string{"-Os", "-no-pie", "-fcf-protection=none", "-Wl,-z,lazy"}},
+	{"x86_64-linux-gnu", []string{"-O2", "-fno-plt"}},
+	{"i686-linux-gnu", []string{"-O2"}},
+	{"i686-linux-gnu", []string{"-Os", "-no-pie", "-fcf-protection=none"}},
+	{"i686-linux-gnu", []string{"-O2", "-fno-plt"}},
+	{"arm-linux-gnueabi", []string{"-O2", "-marm", "-march=armv7-a"}},
+	{"arm-linux-gnueabi", []string{"-Os", "-mthumb", "-march=armv7-a"}},
+	{"arm-linux-gnueabi", []string{"-O2", "-marm", "-march=armv5t", "-no-pie"}},
+	{"aarch64-linux-gnu", []string{"-O2"}},
+	{"aarch64-linux-gnu", []string{"-Os", "-mbranch-protection=standard", "-no-pie"}},
+	{"mips-linux-gnu", []string{"-O2"}},
+	{"mips-linux-gnu", []string{"-Os", "-no-pie", "-fno-pic", "-mno-abicalls"}},
+	{"mips-linux-gnu", []string{"-Os", "-mxgot"}},
+	{"mipsel-linux-gnu", []string{"-Os"}},
+	{"mips64el-linux-gnuabi64", []string{"-O2"}},
+	{"powerpc-linux-gnu", []string{"-O2"}},
+	{"powerpc-linux-gnu", []string{"-Os", "-no-pie"}},
+	{"powerpc-linux-gnu", []string{"-O2", "-Wl,--bss-plt"}},
+	{"powerpc64le-linux-gnu", []string{"-O2"}},
+	{"powerpc64-linux-gnu", []string{"-O2"}},
+}
+
+// TestCalls counts calls in stripped files, and compares each with the
+// relocations of the file that was not stripped.
+func TestCalls(t *testing.T) {
+	for _, b := range callBuilds {
+		name := strings.Join(append([]string{b.target}, b.args...), " ")
+		t.Run(name, func(t *testing.T) {
+			cc := testkit.Tool(t, b.target+"-gcc")
+			strip := testkit.Tool(t, "strip")
+			dir := t.TempDir()
+			full, bare := filepath.Join(dir, "full"), filepath.Join(dir, "bare")
+			args := append([]string{"-w", "-Wl,--emit-relocs", "-o", full}, b.args...)
+			args = append(args, "testdata/calls/text.c", "testdata/calls/net.c", "testdata/calls/main.c", "-lm")
+			if out, err := exec.Command(cc, args...).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if out, err := exec.Command(strip, "-o", bare, full).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			want, err := calltruth.Read(full)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(bare)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareCalls(t, data, want)
+			// Without section headers bytes alone tell stubs.
+			if !slices.Contains(b.args, "-fno-plt") {
+				compareCalls(t, withoutSections(data), want)
+			}
+		})
+	}
+}
+
+// withoutSections is a file that has no section headers, as some vendors
+// strip theirs.
+func withoutSections(b []byte) []byte {
+	b = slices.Clone(b)
+	if b[4] == 2 {
+		clear(b[40:48])
+		clear(b[60:64])
+	} else {
+		clear(b[32:36])
+		clear(b[48:52])
+	}
+	return b
+}
+
+// TestObjectCalls counts calls in relocatable objects, which kernel modules
+// are too.
+func TestObjectCalls(t *testing.T) {
+	var short map[string]int
+	for _, b := range [][]string{
+		{"x86_64-linux-gnu", "-O2"}, {"i686-linux-gnu", "-Os", "-fno-pic"}, {"arm-linux-gnueabi", "-O2", "-mthumb", "-march=armv7-a"}, {"aarch64-linux-gnu", "-O2"},
+		{"powerpc-linux-gnu", "-O2"}, {"powerpc64le-linux-gnu", "-O2"}, {"mips64el-linux-gnuabi64", "-O2"},
+		{"mips-linux-gnu", "-O2", "-mno-abicalls", "-fno-pic"}, {"mips-linux-gnu", "-O2", "-mno-abicalls", "-fno-pic", "-mlong-calls"},
+	} {
+		out := filepath.Join(t.TempDir(), "text.o")
+		cc := testkit.Tool(t, b[0]+"-gcc")
+		if msg, err := exec.Command(cc, append(b[1:], "-w", "-c", "-o", out, "testdata/calls/text.c")...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", b, err, msg)
+		}
+		data, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if long := slices.Contains(b, "-mlong-calls"); !long {
+			want, err := calltruth.Read(out)
+			if err != nil {
+				t.Fatalf("%q: %v", b, err)
+			}
+			compareCalls(t, data, want)
+		}
+		got, err := open(t, data).Calls()
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts := map[string]int{}
+		for _, i := range got.Imports {
+			counts[i.Name] = i.Calls + i.Tails
+		}
+		// Calls through registers have no relocation of their own; the same
+		// source has as many of them, but for two that the compiler joins.
+		if slices.Contains(b, "-mlong-calls") {
+			if counts["strtol"]++; !maps.Equal(counts, short) {
+				t.Errorf("long calls %v, short ones %v", counts, short)
+			}
+		}
+		short = counts
+	}
+}
+
+// TestUncounted opens files whose calls can't be counted: each says why.
+func TestUncounted(t *testing.T) {
+	arm := build(t, testkit.Tool(t, "arm-linux-gnueabi-gcc"), "-static")
+	if _, err := open(t, arm).Calls(); err == nil || !strings.Contains(err.Error(), "statically") {
+		t.Errorf("static: %v", err)
+	}
+	if _, err := open(t, build(t, testkit.Tool(t, "aarch64-linux-gnu-gcc"), "-static-pie")).Calls(); err == nil || !strings.Contains(err.Error(), "linked in") {
+		t.Errorf("static and position-independent: %v", err)
+	}
+	mips := build(t, testkit.Tool(t, "mips-linux-gnu-gcc"))
+	mips[36] |= 4 // EF_MIPS_ARCH_ASE_M16
+	if _, err := open(t, mips).Calls(); err == nil || !strings.Contains(err.Error(), "MIPS16") {
+		t.Errorf("MIPS16: %v", err)
+	}
+	mips[18], mips[19] = 0, 243
+	if _, err := open(t, mips).Calls(); err == nil || !strings.Contains(err.Error(), "riscv32") {
+		t.Errorf("RISC-V: %v", err)
+	}
+	copy(arm[0xf0:], "UPX!")
+	if _, err := open(t, arm).Calls(); err == nil || !strings.Contains(err.Error(), "UPX") {
+		t.Errorf("packed: %v", err)
+	}
+}
+
+// startup are functions that only the code called from before main calls, which
+// comes without relocations.
+var startup = map[string]bool{"__libc_start_main": true, "__gmon_start__": true, "__cxa_finalize": true, "_ITM_deregisterTMCloneTable": true, "_ITM_registerTMCloneTable": true}
+
+func compareCalls(t *testing.T, data []byte, want map[uint64]calltruth.Call) {
+	t.Helper()
+	f := open(t, data)
+	got, err := f.Calls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	seen := map[uint64]bool{}
+	for _, c := range got.List {
+		name := got.Imports[c.Import].Name
+		w, ok := want[c.Addr]
+		switch {
+		case startup[name]:
+		case !ok:
+			lines = append(lines, fmt.Sprintf("%#x: found %s, tail %v: no relocation", c.Addr, name, c.Tail))
+		case w.Name != name || w.Tail != c.Tail:
+			lines = append(lines, fmt.Sprintf("%#x: found %s, tail %v: relocation %s, tail %v", c.Addr, name, c.Tail, w.Name, w.Tail))
+		}
+		seen[c.Addr] = true
+	}
+	for addr, w := range want {
+		if !seen[addr] && !startup[w.Name] {
+			lines = append(lines, fmt.Sprintf("%#x: relocation %s, tail %v: not found", addr, w.Name, w.Tail))
+		}
+	}
+	slices.Sort(lines)
+	if len(lines) > 0 {
+		t.Errorf("%d calls expected, %d found, code %d:\n%s", len(want), len(got.List), got.Code, strings.Join(lines, "\n"))
+	}
+}

@@ -1,0 +1,557 @@
+package exe
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+)
+
+// mips finds calls in MIPS code of both widths.
+//
+// A call loads the function's slot into a register, mostly lw t9,off(gp), may
+// move it about, keep it over other calls and jump around, and ends in jalr.
+// So registers are followed through the blocks of each function (flow). Where
+// addresses are fixed, calls go to stubs instead: lui t7; lw t9; jr t9 (MIPS
+// psABI supplement, "Position-Independent Function Prologue", "Global Offset
+// Table"; stubs as GNU ld writes them).
+func (c *counter) mips() error {
+	big := c.f.Order.Uint16([]byte{0, 1}) == 1
+	word := uint64(c.f.Class / 8)
+	if c.f.Arch == "mips64" && c.f.Class == 32 {
+		return uncounted("code of the n32 ABI is not read")
+	}
+	load := uint32(35)
+	if word == 8 {
+		load = 55
+	}
+	inStub := map[uint64]bool{} // jumps that are parts of stubs
+	err := c.eachWord(big, func(w *window, words []uint32) (int, error) {
+		for i, n := 0, w.number(4); i < n && i+3 < len(words); i++ {
+			// lui rX; lw t9,low(rX); addiu t8,rX; jr t9, the last two in either order
+			x, y := words[i], words[i+1]
+			if x>>21 != 0x1e0 || y>>26 != load || y>>16&31 != 25 || y>>21&31 != x>>16&31 {
+				continue
+			}
+			slot := uint64(int64(int32(x<<16))) + uint64(int64(int16(y)))
+			if of, ok := c.slots[c.width(slot)]; ok && (words[i+2] == 0x03200008 || words[i+3] == 0x03200008) {
+				c.stub(w.addr+uint64(i)*4, of)
+				inStub[w.addr+uint64(i)*4+8], inStub[w.addr+uint64(i)*4+12] = true, true
+			}
+		}
+		return 0, c.full()
+	})
+	if err != nil {
+		return err
+	}
+	fl := &flow{c: c, load: load, gp: c.dyn[dynPltgot] + 0x7ff0, inStub: inStub, wide: word == 8}
+	return c.flows(fl)
+}
+
+// flows runs a flow over all code, function by function.
+func (c *counter) flows(fl *flow) error {
+	return c.eachWord(c.f.Order.Uint16([]byte{0, 1}) == 1, func(w *window, words []uint32) (int, error) {
+		n := w.number(4)
+		if n < len(words) {
+			// Functions are kept whole: the window ends behind a return.
+			for i := n - 2; i > n/2; i-- {
+				if words[i] == mipsReturn {
+					n = i + 2
+					break
+				}
+			}
+		}
+		return n, fl.run(w, words[:min(n+1, len(words))], n)
+	})
+}
+
+// width cuts an address to the file's class.
+func (c *counter) width(a uint64) uint64 {
+	if c.f.Class == 32 {
+		return uint64(uint32(a))
+	}
+	return a
+}
+
+const (
+	mipsReturn = 0x03e00008 // jr ra
+
+	// A value is a constant, or, with mipsImport set, an import.
+	mipsImport = 1 << 63
+	// mipsSaved are the registers that a called function leaves as they are:
+	// s0 to s7, gp, s8.
+	mipsSaved = 0x50ff0000
+)
+
+// registers are what is known at one point: constants and functions in
+// registers, and functions that were put aside on the stack.
+type registers struct {
+	known uint32
+	spilt uint8
+	at    [32]uint64
+	slot  [8]int16
+	held  [8]uint64
+}
+
+// meet keeps what two ways to a point agree on, and says whether less is
+// known than before.
+func (r *registers) meet(o *registers) bool {
+	known, spilt := r.known, r.spilt
+	for k := known; k != 0; k &= k - 1 {
+		if i := bits.TrailingZeros32(k); o.known>>i&1 == 0 || o.at[i] != r.at[i] {
+			r.known &^= 1 << i
+		}
+	}
+	for i := range r.slot {
+		if v, ok := o.spill(r.slot[i]); r.spilt>>i&1 != 0 && (!ok || v != r.held[i]) {
+			r.spilt &^= 1 << i
+		}
+	}
+	return known != r.known || spilt != r.spilt
+}
+
+func (r *registers) spill(slot int16) (uint64, bool) {
+	for i := range r.slot {
+		if r.spilt>>i&1 != 0 && r.slot[i] == slot {
+			return r.held[i], true
+		}
+	}
+	return 0, false
+}
+
+func (r *registers) keep(slot int16, v uint64, ok bool) {
+	free := -1
+	for i := range r.slot {
+		if r.spilt>>i&1 == 0 {
+			free = i
+		} else if r.slot[i] == slot {
+			free = i
+			r.spilt &^= 1 << i
+			break
+		}
+	}
+	if ok && free >= 0 {
+		r.slot[free], r.held[free] = slot, v
+		r.spilt |= 1 << free
+	}
+}
+
+// flow follows registers through a window of code.
+type flow struct {
+	c      *counter
+	load   uint32 // opcode that loads an address
+	gp     uint64
+	wide   bool
+	inStub map[uint64]bool
+	// names are the imports that a relocation puts into a register at an
+	// address, in a relocatable object.
+	names map[uint64]int
+
+	w     *window
+	words []uint32
+	n     int
+	block []int32 // of a word that begins one: index + 1
+	start []int32 // of a block: its word
+	in    []registers
+	have  []bool // the block's in is set
+	led   []bool // a branch goes to the block
+	dirty []bool
+	found []int32 // at a jump: import + 1
+}
+
+func reset[T any](s []T, n int) []T {
+	s = slices.Grow(s[:0], n)[:n]
+	clear(s)
+	return s
+}
+
+// run finds the calls in words[:n].
+func (f *flow) run(w *window, words []uint32, n int) error {
+	f.w, f.words, f.n = w, words, n
+	f.blocks()
+	f.found = reset(f.found, n)
+	k := len(f.start)
+	f.in, f.have, f.dirty = slices.Grow(f.in[:0], k)[:k], reset(f.have, k), reset(f.dirty, k)
+	// Blocks that a branch leads to wait for it; the second sweep takes
+	// those that only blocks of the same kind lead to.
+	for _, wait := range []bool{true, false} {
+		if err := f.sweep(wait); err != nil {
+			return err
+		}
+	}
+	for i, of := range f.found {
+		if of != 0 {
+			x := words[i]
+			tail := x>>26 == 2 || x>>26 == 4 || x>>26 == 0 && x&0x3f == 8
+			f.c.call(w.addr+uint64(i)*4, w.off+int64(i)*4, int(of-1), tail)
+		}
+	}
+	return nil
+}
+
+// branchTarget returns where a branch with an offset leads, and whether it may
+// go on instead. Those that call are not among them.
+func branchTarget(x uint32, i int) (to int, on, ok bool) {
+	to = i + 1 + int(int16(x))
+	switch op := x >> 26; op {
+	case 4, 20: // beq
+		return to, x>>16&0x3ff != 0, true
+	case 5, 6, 7, 21, 22, 23:
+		return to, true, true
+	case 1: // bltz, bgez, and the likely ones
+		return to, true, x>>16&31 < 4
+	case 17, 18: // bc1, bc2
+		return to, true, x>>21&31 == 8
+	}
+	return 0, false, false
+}
+
+// jumps says whether an instruction ends a block beside those that
+// branchTarget knows.
+func jumps(x uint32) bool { return x>>26 == 2 || x>>26 == 0 && x&0x3f == 8 && x&0x001ff800 == 0 }
+
+// returns says whether an instruction is a call: jalr, jal, bal.
+func returns(x uint32) bool {
+	return x>>26 == 0 && x&0x3f == 9 || x>>26 == 3 || x>>26 == 1 && x>>20&1 != 0 && x>>16&31 < 20
+}
+
+// blocks finds where blocks begin.
+func (f *flow) blocks() {
+	f.block, f.start, f.led = reset(f.block, f.n+3), f.start[:0], f.led[:0]
+	const begins, led = 1, 2
+	f.block[0] = begins
+	for i, x := range f.words[:f.n] {
+		if to, _, ok := branchTarget(x, i); ok {
+			f.block[i+2] |= begins
+			if to >= 0 && to < f.n {
+				f.block[to] |= begins | led
+			}
+		} else if jumps(x) {
+			f.block[i+2] |= begins
+			if to, ok := f.far(x, i); ok && x>>26 == 2 {
+				f.block[to] |= begins | led
+			}
+		}
+	}
+	for i := range f.n {
+		if f.block[i]&led != 0 && i > 0 && returns(f.words[i-1]) {
+			f.block[i+1] |= begins // a call goes on behind its delay slot
+		}
+		if f.block[i] != 0 {
+			f.start = append(f.start, int32(i))
+			f.led = append(f.led, f.block[i]&led != 0)
+			f.block[i] = int32(len(f.start))
+		}
+	}
+}
+
+// address is what j and jal lead to.
+func (f *flow) address(x uint32, i int) uint64 {
+	return (f.w.addr+uint64(i)*4+4)&^0x0fffffff | uint64(x&0x03ffffff)<<2
+}
+
+// far is the word of the window that j leads to.
+func (f *flow) far(x uint32, i int) (int, bool) {
+	d := (f.address(x, i) - f.w.addr) / 4
+	return int(d), d < uint64(f.n)
+}
+
+// sweep goes through the blocks until nothing changes.
+func (f *flow) sweep(wait bool) error {
+	// Real code takes two visits a block; code that is made to take more is
+	// not followed to the end.
+	budget := 256*len(f.start) + 1<<16
+	var cur registers
+	// What nothing seems to lead to, in the middle of a function, is led to by
+	// a jump through a table or by an exception: then what is known at the
+	// jump, or what all calls so far agree on.
+	var table, calls registers
+	inTable, inCalls := false, false
+	for k := 0; k < len(f.start); {
+		if budget--; budget < 0 {
+			return &Uncounted{Limit: true, Why: fmt.Sprintf("more than 256 visits a block of code at %#x", f.w.addr)}
+		}
+		i := int(f.start[k])
+		if !f.have[k] {
+			switch {
+			case wait && f.led[k]:
+				k++
+				continue
+			case inTable && !f.prologue(i):
+				f.in[k] = table
+			case inCalls && !f.prologue(i):
+				f.in[k] = calls
+			default:
+				inTable, inCalls = false, false
+				f.in[k] = registers{known: 1 << 28}
+				f.in[k].at[28] = f.gp
+			}
+			f.have[k], f.dirty[k] = true, true
+		}
+		if !f.dirty[k] {
+			k++
+			continue
+		}
+		f.dirty[k] = false
+		cur = f.in[k]
+		end := f.n
+		if k+1 < len(f.start) {
+			end = int(f.start[k+1])
+		}
+		next := k + 1
+		to := func(word int) {
+			if word < 0 || word >= f.n {
+				return
+			}
+			b := int(f.block[word]) - 1
+			switch {
+			case b < 0:
+				return
+			case !f.have[b]:
+				f.in[b], f.have[b], f.dirty[b] = cur, true, true
+			case f.in[b].meet(&cur):
+				f.dirty[b] = true
+			default:
+				return
+			}
+			next = min(next, b)
+		}
+		on := true
+		if !f.led[k] {
+			// Padding behind a jump leads nowhere.
+			for i < end && f.words[i] == 0 {
+				i++
+			}
+			on = i < end
+		}
+		for ; i < end && on; i++ {
+			x := f.words[i]
+			if t, falls, ok := branchTarget(x, i); ok {
+				if !falls {
+					if of, ok := f.c.at(f.w.addr + uint64(int64(t)*4)); ok {
+						f.found[i] = int32(of) + 1
+					}
+				}
+				likely := x>>28 == 5 || (x>>26 == 1 || x>>26 == 17) && x>>17&1 != 0
+				before := cur
+				f.delay(&cur, i)
+				to(t)
+				if likely {
+					cur = before
+				}
+				if falls {
+					to(i + 2)
+				}
+				on = false
+				continue
+			}
+			if jumps(x) {
+				on = false
+				if x>>26 == 2 {
+					if of, ok := f.c.at(f.address(x, i)); ok {
+						f.found[i] = int32(of) + 1
+						continue
+					}
+					f.delay(&cur, i)
+					if t, ok := f.far(x, i); ok {
+						to(t)
+					}
+					continue
+				}
+				rs := x >> 21 & 31
+				if f.target(&cur, i, rs) || rs == 31 || rs == 25 {
+					continue
+				}
+				f.delay(&cur, i)
+				table, inTable = cur, true
+				continue
+			}
+			switch {
+			case x>>26 == 0 && x&0x3f == 9: // jalr
+				f.target(&cur, i, x>>21&31)
+			case x>>26 == 3: // jal
+				f.direct(i, f.address(x, i))
+			case x>>26 == 1 && x>>20&1 != 0 && x>>16&31 < 20: // bal
+				f.direct(i, f.w.addr+uint64(int64(i+1+int(int16(x)))*4))
+			default:
+				f.step(&cur, i)
+				continue
+			}
+			f.delay(&cur, i)
+			cur.known &= mipsSaved
+			if !inCalls {
+				calls, inCalls = cur, true
+			} else {
+				calls.meet(&cur)
+			}
+			i++
+		}
+		if on {
+			to(i)
+		}
+		k = next
+	}
+	return nil
+}
+
+func (f *flow) direct(i int, target uint64) {
+	f.found[i] = 0
+	if of, ok := f.c.at(f.c.width(target)); ok {
+		f.found[i] = int32(of) + 1
+	}
+}
+
+// target states what a jump through a register calls.
+func (f *flow) target(r *registers, i int, rs uint32) bool {
+	f.found[i] = 0
+	if r.known>>rs&1 == 0 || f.inStub[f.w.addr+uint64(i)*4] {
+		return f.inStub[f.w.addr+uint64(i)*4]
+	}
+	v := r.at[rs]
+	if v&mipsImport != 0 {
+		f.found[i] = int32(v&^mipsImport) + 1
+		return true
+	}
+	if of, ok := f.c.at(f.c.width(v)); ok {
+		f.found[i] = int32(of) + 1
+		return true
+	}
+	return false
+}
+
+// prologue says whether a function begins at word i: it sets gp or takes room
+// on the stack first.
+func (f *flow) prologue(i int) bool {
+	for k, x := range f.words[i:min(i+6, f.n)] {
+		if k > 0 && f.block[i+k] != 0 {
+			break
+		}
+		if k < 2 && x>>16 == 0x3c1c || (x>>16 == 0x27bd || x>>16 == 0x67bd) && int16(x) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// delay runs the instruction behind a jump.
+func (f *flow) delay(r *registers, i int) {
+	if i+1 < len(f.words) {
+		f.step(r, i+1)
+	}
+}
+
+// mipsDest says which register an opcode writes: 1 rt, 2 rd; the rest is in
+// step.
+var mipsDest = [64]uint8{0: 2, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1, 16: 3, 17: 3, 18: 3, 24: 1, 25: 1, 26: 1, 27: 1, 28: 2, 31: 4,
+	32: 1, 33: 1, 34: 1, 35: 1, 36: 1, 37: 1, 38: 1, 39: 1, 48: 1, 52: 1, 55: 1, 56: 1, 60: 1}
+
+// step does what an instruction does to known registers.
+func (f *flow) step(r *registers, i int) {
+	x := f.words[i]
+	op, rs, rt := x>>26, x>>21&31, x>>16&31
+	imm := uint64(int64(int16(x)))
+	var v uint64
+	ok := false
+	dest := rt
+	switch op {
+	case 15: // lui
+		v, ok = uint64(int64(int32(x<<16))), true
+	case 9, 25, 13: // addiu, daddiu, ori
+		if r.known>>rs&1 != 0 && r.at[rs]&mipsImport == 0 {
+			if ok = true; op == 13 {
+				imm &= 0xffff
+			}
+			v = r.at[rs] + imm
+		}
+		if rt == 29 {
+			r.spilt = 0
+		}
+	case f.load:
+		switch {
+		case rs == 29:
+			v, ok = r.spill(int16(x))
+		case r.known>>rs&1 != 0 && r.at[rs]&mipsImport == 0:
+			if of, slot := f.c.slots[f.c.width(f.near(r.at[rs])+imm)]; slot {
+				v, ok = uint64(of)|mipsImport, true
+			}
+		}
+		if rt == 28 && !ok {
+			return // gp comes back from where it was saved
+		}
+	case f.load + 8: // sw, sd
+		if rs == 29 {
+			r.keep(int16(x), r.at[rt], r.known>>rt&1 != 0)
+		}
+		return
+	case 0:
+		dest = x >> 11 & 31
+		switch x & 0x7ff {
+		case 0x21, 0x2d, 0x25: // addu, daddu, or
+			rk, tk := r.known>>rs&1 != 0, r.known>>rt&1 != 0
+			switch {
+			case rt == 0 && rk:
+				v, ok = r.at[rs], true
+			case rs == 0 && tk:
+				v, ok = r.at[rt], true
+			case x&0x7ff == 0x25 || rk && r.at[rs]&mipsImport != 0 || tk && r.at[rt]&mipsImport != 0:
+			case rk && tk:
+				v, ok = r.at[rs]+r.at[rt], true
+			case rk && (rt == 25 || rt == 31):
+				v, ok = r.at[rs]+f.entry(i), true
+			case tk && (rs == 25 || rs == 31):
+				v, ok = r.at[rt]+f.entry(i), true
+			}
+			if !ok && dest == 28 {
+				return
+			}
+		}
+	default:
+		switch mipsDest[op] {
+		case 0:
+			return
+		case 2:
+			dest = x >> 11 & 31
+		case 3: // mfc1 and the like; all else writes registers of the coprocessor
+			if rs > 3 {
+				return
+			}
+		case 4: // ext, ins; seb, wsbh
+			r.known &^= 1 << (x >> 11 & 31)
+		}
+	}
+	if f.names != nil {
+		if of, named := f.names[f.w.addr+uint64(i)*4]; named {
+			v, ok = uint64(of)|mipsImport, true
+		}
+	}
+	if !ok || dest == 0 {
+		r.known &^= 1 << dest
+		return
+	}
+	r.known |= 1 << dest
+	if v&mipsImport == 0 {
+		if v = f.c.width(v) &^ mipsImport; dest == 28 {
+			v = f.near(v)
+		}
+	}
+	r.at[dest] = v
+}
+
+// entry is where the function begins that computes its gp at word i: t9 holds
+// that. It is where the run of lui, addiu and what was put between begins.
+func (f *flow) entry(i int) uint64 {
+	for k := i - 1; k >= max(0, i-3); k-- {
+		if f.words[k]>>26 == 15 {
+			return f.w.addr + uint64(k)*4
+		}
+	}
+	return f.w.addr + uint64(i)*4
+}
+
+// near takes what a prologue computed for the file's gp where it is off by the
+// few instructions that were put before it.
+func (f *flow) near(v uint64) uint64 {
+	if d := f.c.width(f.gp - v + 128); d <= 256 {
+		return f.gp
+	}
+	return v
+}

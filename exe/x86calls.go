@@ -1,0 +1,173 @@
+package exe
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+)
+
+// x86 finds calls in code of both widths. Instructions have no alignment, so
+// each byte may begin one; of four bytes of displacement few are right by
+// chance.
+//
+// Intel SDM volume 2: CALL rel32 (E8), JMP rel32 (E9), Jcc rel32 (0F 8x),
+// CALL and JMP r/m (FF /2, FF /4).
+func (c *counter) x86() error {
+	long := c.f.Is64()
+	got := c.dyn[dynPltgot]
+	// What a slot is named by: relative to the next instruction, absolute, or
+	// (i386) relative to the GOT that a register holds.
+	slot := func(b []byte, next uint64) (int, bool) {
+		d := uint64(int64(int32(binary.LittleEndian.Uint32(b[2:]))))
+		switch {
+		case b[1] != 0x25 && b[1] != 0x15:
+			d = uint64(uint32(d + got))
+		case long:
+			d += next
+		default:
+			d = uint64(uint32(d))
+		}
+		i, ok := c.slots[d]
+		return i, ok
+	}
+	sections := c.f.namedCode()
+	err := c.each(func(w *window) (int, error) {
+		for p := 0; p < w.n; p++ {
+			if w.b[p] != 0xff && w.b[p] != 0xf3 {
+				continue
+			}
+			from, jump := x86Stub(w.b[p:], long)
+			if jump < 0 {
+				continue
+			}
+			jump += p
+			i, ok := slot(w.b[jump:], w.addr+uint64(jump)+6)
+			if !ok {
+				continue
+			}
+			if named, plt := sections.at(w.off + int64(p)); named && plt || !named && x86IsStub(w.b[jump:], from) {
+				c.stub(w.addr+uint64(p), i)
+				c.stub(w.addr+uint64(jump), i)
+				p = jump + 5
+				if err := c.full(); err != nil {
+					return 0, err
+				}
+			}
+		}
+		return 0, nil
+	})
+	if err != nil {
+		return err
+	}
+	mask := ^uint64(0)
+	if !long {
+		mask = 1<<32 - 1
+	}
+	return c.each(func(w *window) (int, error) {
+		b := w.b
+		for p := 0; p < w.n; p++ {
+			if !x86Opcode[b[p]] || p+6 > len(b) {
+				continue
+			}
+			addr := w.addr + uint64(p)
+			rel := func(at int) uint64 { return uint64(int64(int32(binary.LittleEndian.Uint32(b[at:])))) }
+			switch {
+			case b[p] == 0xe8 || b[p] == 0xe9:
+				c.branch(addr, w.off+int64(p), (addr+5+rel(p+1))&mask, b[p] == 0xe9)
+			case b[p] == 0x0f:
+				if b[p+1]&0xf0 == 0x80 {
+					c.branch(addr, w.off+int64(p), (addr+6+rel(p+2))&mask, true)
+				}
+			case b[p+1] == 0x15 || b[p+1] == 0x25 || !long && x86ByGOT(b[p:]):
+				if i, ok := slot(b[p:], addr+6); ok {
+					if _, stub := c.at(addr); !stub {
+						c.call(addr, w.off+int64(p), i, b[p+1]&0x38 == 0x20)
+					}
+				}
+			}
+		}
+		return 0, nil
+	})
+}
+
+var x86Opcode = [256]bool{0xe8: true, 0xe9: true, 0x0f: true, 0xff: true}
+
+// x86ByGOT tells CALL and JMP through a register and 32 bits (i386 without
+// PLT). Calls through a table of an object look the same: they are left
+// out by the register, EBX, which holds the GOT by convention, or because the
+// slot is in front of what the register points to.
+func x86ByGOT(b []byte) bool {
+	reg := b[1] & 7
+	return (b[1]&0xf8 == 0x90 || b[1]&0xf8 == 0xa0) && reg != 4 && (reg == 3 || b[5] == 0xff)
+}
+
+// x86Stub finds the jump of what may be a stub: JMP r/m, behind ENDBR and
+// what linkers put between the two. −1 is none; from tells what came first.
+func x86Stub(b []byte, long bool) (from byte, jump int) {
+	p := 0
+	from = b[0]
+	if b[0] == 0xf3 { // ENDBR64, ENDBR32
+		if len(b) < 20 || b[1] != 0x0f || b[2] != 0x1e || b[3] != 0xfa && b[3] != 0xfb {
+			return from, -1
+		}
+		p = 4
+		if b[p] == 0x41 && b[p+1] == 0xbb { // mov $index, %r11d (mold)
+			p += 6
+		}
+		if b[p] == 0xf2 { // BND
+			p++
+		}
+	}
+	if p+6 > len(b) || b[p] != 0xff || b[p+1] != 0x25 && (long || b[p+1] != 0xa3) {
+		return from, -1
+	}
+	return from, p
+}
+
+// x86IsStub tells a stub from a tail call by what follows the jump.
+func x86IsStub(b []byte, from byte) bool {
+	rest := b[6:]
+	has := func(s string) bool { return strings.HasPrefix(string(rest[:min(len(rest), 8)]), s) }
+	switch {
+	case len(rest) >= 6 && rest[0] == 0x68 && rest[5] == 0xe9: // push $index; jmp
+		return true
+	case has("\x66\x90"):
+		return true
+	case from == 0xf3 && (has("\x66\x0f\x1f\x44\x00\x00") || has("\x0f\x1f\x44\x00\x00") || has("\xcc")):
+		return true
+	}
+	return len(rest) >= 5 && from == 0xf3 && rest[0] == 0x68
+}
+
+// namedCode is the executable sections that have a name, in the order of the
+// file, and which of them hold stubs. Where names are gone, bytes decide.
+type namedCode []namedPart
+
+type namedPart struct {
+	part
+	plt bool
+}
+
+func (f *File) namedCode() (n namedCode) {
+	for i := range f.Sections {
+		s := &f.Sections[i]
+		if s.InFile && s.Flags&SectionExec != 0 && s.Name != "" {
+			n = append(n, namedPart{part{off: int64(s.Off), n: int64(s.Size)}, strings.HasPrefix(s.Name, ".plt") || strings.HasPrefix(s.Name, ".iplt")})
+		}
+	}
+	slices.SortFunc(n, func(a, b namedPart) int {
+		return cmp.Compare(a.off, b.off)
+	})
+	return n
+}
+
+func (n namedCode) at(off int64) (named, plt bool) {
+	i, _ := slices.BinarySearchFunc(n, off+1, func(s namedPart, off int64) int {
+		return cmp.Compare(s.off, off)
+	})
+	if i == 0 || off-n[i-1].off >= n[i-1].n {
+		return false, false
+	}
+	return true, n[i-1].plt
+}
