@@ -357,11 +357,8 @@ func distinct(list []*copied, background []string) error {
 			}
 		}
 		for s := range c.texts {
-			for _, o := range owners[s] {
-				if o != c && (float64(shared[o]) < holds*float64(len(c.texts)) || float64(shared[o]) >= holds*float64(len(o.texts))) {
-					delete(c.texts, s)
-					break
-				}
+			if len(owners[s]) > 1 {
+				delete(c.texts, s)
 			}
 		}
 	}
@@ -600,8 +597,10 @@ func staticArchives(suites, archs []string) (list []*archive, background []strin
 				return nil, nil, err
 			}
 			list = append(list, a)
-			debs, _ := filepath.Glob(filepath.Join(work, s+"-"+arch, "debs", "*.deb"))
-			background = append(background, debs...)
+			if arch == archs[0] { // constants are the same on other processors
+				debs, _ := filepath.Glob(filepath.Join(work, s+"-"+arch, "debs", "*.deb"))
+				background = append(background, debs...)
+			}
 		}
 	}
 	return list, background, nil

@@ -237,28 +237,42 @@ func (f *fuser) holds(at string, x wardein.Fact) {
 	e.copies = append(e.copies, linked{c, x.Attr("after"), x.Attr("before")})
 }
 
-// place adds the copies to the versions that the same file shows, or that are
-// between their bounds, and returns those that are of no version found.
+// place adds the copies to the version that the same file shows, or that is
+// between their bounds, and returns those that are of no version found. A
+// copy without bounds says nothing about another file's version.
 func (e *evidence) place(versions map[string][]candidate) (apart []candidate) {
 	scheme, _ := version.Named(e.product.Scheme)
 	found := slices.Sorted(maps.Keys(versions))
 	for _, c := range e.copies {
-		fits := func(v string) bool {
-			if v == "" || slices.ContainsFunc(versions[v], func(o candidate) bool { return o.path == c.path }) {
-				return true
-			}
-			above, err := version.Compare(scheme, v, c.after)
-			if c.after != "" && (err != nil || above <= 0) {
-				return false
-			}
-			below, err := version.Compare(scheme, v, c.before)
-			return c.before == "" || err == nil && below < 0
+		beside := func(o candidate) bool { return o.path == c.path }
+		at := slices.IndexFunc(found, func(v string) bool { return slices.ContainsFunc(versions[v], beside) })
+		if at < 0 && (c.after != "" || c.before != "") {
+			at = slices.IndexFunc(found, func(v string) bool { return between(scheme, v, c.after, c.before) })
 		}
-		if i := slices.IndexFunc(found, fits); i >= 0 {
-			versions[found[i]] = append(versions[found[i]], c.candidate)
+		// The version that the product's own file shows may have been passed
+		// over, and of a product without a version there is one component.
+		if at < 0 && (slices.ContainsFunc(e.list, beside) || slices.Contains(found, "")) {
+			at = min(0, len(found)-1) // none where nothing was found
+		}
+		if at >= 0 {
+			versions[found[at]] = append(versions[found[at]], c.candidate)
 		} else {
 			apart = append(apart, c.candidate)
 		}
 	}
 	return apart
+}
+
+// between tells whether a version is behind one and before another; "" is no
+// bound.
+func between(scheme version.Scheme, v, after, before string) bool {
+	if v == "" {
+		return false
+	}
+	above, err := version.Compare(scheme, v, after)
+	if after != "" && (err != nil || above <= 0) {
+		return false
+	}
+	below, err := version.Compare(scheme, v, before)
+	return before == "" || err == nil && below < 0
 }

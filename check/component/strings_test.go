@@ -191,9 +191,18 @@ func TestLinked(t *testing.T) {
 			}
 		}
 	}
+	// A copy without bounds is not of another file's version.
+	got, _ := named(t, map[string][]byte{
+		"fw/usr/lib/libz.so.1": library{soname: "libz.so.1", data: "\x00 inflate 1.2.13 Copyright 1995-2022 Mark Adler \x00"}.build(),
+		"fw/usr/sbin/cached":   library{data: constants(t, "zlib", 0)}.build(),
+		"fw/usr/sbin/exproxy":  library{data: "\x00 inflate 1.1.4 Copyright 1995-2002 Mark Adler \x00" + constants(t, "zlib", 0)}.build(),
+	})
+	if want := []string{"zlib likely", "zlib 1.1.4 likely", "zlib 1.2.13 certain"}; !slices.Equal(got, want) {
+		t.Errorf("no bounds: %q, want %q", got, want)
+	}
 	// A copy of a release that is not the library's in the same release is a
 	// component of its own.
-	got, _ := named(t, map[string][]byte{
+	got, _ = named(t, map[string][]byte{
 		"fw/usr/lib/libmbedcrypto.so.16": library{soname: "libmbedcrypto.so.16", texts: map[string]string{"mbedtls_version_get_string": "9.9.9"}, data: "\x00Mbed TLS 9.9.9\x00mbed TLS 9.9.9\x00"}.build(),
 		"fw/usr/sbin/omcid":              library{data: first}.build(),
 	})
