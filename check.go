@@ -19,7 +19,9 @@ type Check struct {
 	// words ("no literal found"). It sees bytes and format only, no path.
 	Wants func(Blob) (bool, string)
 	// Node states facts about one blob's bytes. Its result is cached by
-	// content. It may be nil.
+	// content. It may be nil. A *Gap as error says that the bytes are of a kind
+	// that the check does not read: it is not applicable for that reason, and
+	// Tree makes Gaps of the facts that were stated, one for many files.
 	Node func(ctx context.Context, b Blob, out func(Fact)) error
 	// Code says that Node reads executable code, not only strings and tables
 	// in it: only then does code count as read.

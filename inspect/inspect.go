@@ -58,8 +58,9 @@ func (r *Runner) Look(ctx context.Context, b wardein.Blob, hits func(i int) []in
 		case c.Node == nil:
 			o.Why = whyTreeOnly
 			continue
-		case b.Members && c.Components == nil:
-			// What names products looks at programs that hold archives too.
+		case b.Members && c.Components == nil && !c.Code:
+			// What names products or reads code looks at programs that hold
+			// archives too.
 			o.Why = whyMembers
 			continue
 		}
@@ -90,7 +91,10 @@ func (r *Runner) look(ctx context.Context, c *wardein.Check, b wardein.Blob, o *
 			dropped++
 		}
 	})
+	var gap *wardein.Gap
 	switch {
+	case errors.As(err, &gap):
+		o.Why = gap.Why // Tree says so, once for all files of a kind
 	case err != nil:
 		o.State, o.Why = wardein.Failed, err.Error()
 	case dropped > 0:

@@ -133,6 +133,23 @@ func TestTooManyFacts(t *testing.T) {
 	}
 }
 
+// A check that can't read a kind of bytes is not applicable, for that reason,
+// and keeps the facts that its Tree makes a Gap of. Code in a container is read.
+func TestLookUnread(t *testing.T) {
+	r := New([]wardein.Check{{Name: "calls", Code: true, Node: func(_ context.Context, _ wardein.Blob, out func(wardein.Fact)) error {
+		out(wardein.Fact{Kind: "uncounted"})
+		return &wardein.Gap{Kind: wardein.Unsupported, Why: "linked statically"}
+	}}})
+	b := text("x")
+	b.Members = true
+	o := r.Look(context.Background(), b, noHits)
+	tally := r.NewTally()
+	gaps := tally.Add(&wardein.Node{Path: "x", Entry: wardein.Entry{Kind: wardein.File}}, o)
+	if o[0].State != wardein.NotApplicable || o[0].Why != "linked statically" || len(o[0].Facts) != 1 || len(gaps) != 0 || tally.ReadCode(o) {
+		t.Errorf("%+v, gaps %v", o, gaps)
+	}
+}
+
 // Law 2 on random nodes: done, failed and not applicable add up to the nodes,
 // and each failure is a Gap that names the node and the check.
 func TestTally(t *testing.T) {
