@@ -28,6 +28,9 @@ var ruleOf = map[string]string{
 	"telnetd respawned by init, tcp/23":                                "service.telnet",
 	"telnetd -p 2323 -l /bin/sh, started by rc.d/S45console, no login": "service.telnet-shell",
 
+	"expired 2021-12-31, self-signed, its key is in the image": "cert.expired",
+	"RSA 1024, SHA-1": "cert.weak-key",
+
 	"says libexcfg 2.4.0, the binary says 2.3.1: they disagree": "component.differs",
 
 	"the same key in both releases (reuse, against a key set)": "",

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"io"
 
+	"github.com/wardein/wardein/codec/der"
 	"golang.org/x/crypto/cryptobyte"
 	tag "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -26,7 +27,7 @@ const (
 // entries of tag, alias, date, and for a private key (tag 1) the protected key
 // and its certificates in clear.
 func findJKS(r io.ReaderAt, size, off int64) (out []place) {
-	p := bytesAt(r, off, int(min(size-off, maxStore)))
+	p := der.At(r, off, int(min(size-off, maxStore)))
 	d := beReader{p: p, at: 4}
 	version, count := d.u32(), d.u32()
 	if version != 1 && version != 2 || count > 10_000 {
@@ -49,9 +50,9 @@ func findJKS(r io.ReaderAt, size, off int64) (out []place) {
 				if version == 2 {
 					d.skip(int(d.u16()))
 				}
-				der := d.take(int(d.u32()))
+				cert := d.take(int(d.u32()))
 				if i == 0 && !d.bad {
-					k.fromCertificate(der)
+					k.fromCertificate(cert)
 				}
 				if d.bad {
 					return out
@@ -110,12 +111,12 @@ func (d *beReader) u32() uint32 {
 
 // fromCertificate takes the public key of the certificate that belongs to an
 // encrypted key.
-func (k *key) fromCertificate(der []byte) {
-	s := cryptobyte.String(der)
+func (k *key) fromCertificate(raw []byte) {
+	s := cryptobyte.String(raw)
 	var cert, tbs, spki cryptobyte.String
 	if !s.ReadASN1(&cert, tag.SEQUENCE) || !cert.ReadASN1(&tbs, tag.SEQUENCE) || !tbs.SkipOptionalASN1(tag.Tag(0).ContextSpecific().Constructed()) ||
 		!tbs.SkipASN1(tag.INTEGER) || !tbs.SkipASN1(tag.SEQUENCE) || !tbs.SkipASN1(tag.SEQUENCE) || !tbs.SkipASN1(tag.SEQUENCE) || !tbs.SkipASN1(tag.SEQUENCE) ||
-		!tbs.ReadASN1Element(&spki, tag.SEQUENCE) || len(spki) > maxDER {
+		!tbs.ReadASN1Element(&spki, tag.SEQUENCE) || len(spki) > der.MaxSize {
 		return
 	}
 	k.spki = spki
@@ -170,10 +171,10 @@ var (
 func findPKCS12(r io.ReaderAt, _, off int64) (out []place) {
 	for _, head := range []int64{4, 3, 2} { // of the SEQUENCE before off
 		c := off - head - 3
-		if string(bytesAt(r, c, 3)) != "\x02\x01\x03" {
+		if string(der.At(r, c, 3)) != "\x02\x01\x03" {
 			continue
 		}
-		h := bytesAt(r, c-4, 4)
+		h := der.At(r, c-4, 4)
 		var start int64
 		var n int
 		switch {
@@ -184,7 +185,7 @@ func findPKCS12(r io.ReaderAt, _, off int64) (out []place) {
 		default:
 			continue
 		}
-		s := cryptobyte.String(bytesAt(r, start, n))
+		s := cryptobyte.String(der.At(r, start, n))
 		var pfx, info, content, safe cryptobyte.String
 		var contents cryptobyte.String
 		if !s.ReadASN1(&pfx, tag.SEQUENCE) || !pfx.SkipASN1(tag.INTEGER) || !pfx.ReadASN1(&info, tag.SEQUENCE) || !contentOf(&info, &content) ||

@@ -64,8 +64,8 @@ var stemsByPair = sync.OnceValue(func() *stemTable {
 			}
 		}
 		for _, k := range []int{best, best + 1} {
-			for _, a := range cases(s[k]) {
-				for _, b := range cases(s[k+1]) {
+			for _, a := range letters(s[k]) {
+				for _, b := range letters(s[k+1]) {
 					p := uint16(a) | uint16(b)<<8
 					if t.bits[p>>6]>>(p&63)&1 == 0 {
 						t.bits[p>>6] |= 1 << (p & 63)
@@ -80,7 +80,7 @@ var stemsByPair = sync.OnceValue(func() *stemTable {
 	return t
 })
 
-func cases(c byte) []byte {
+func letters(c byte) []byte {
 	if c >= 'a' && c <= 'z' {
 		return []byte{c, c - 0x20}
 	}

@@ -150,13 +150,33 @@ func (s *scan) judge(x *rule, name string, v value) bool {
 		return false
 	case x.kind == "setting" && (!v.whole || len(text) < 3 || !s.text || strings.ContainsAny(text, " \t();")):
 		return false
-	case x.kind == "snmp-community" && (text == "public" || text == "private"):
-		more = append(more, wardein.Note{Name: "default", Value: "yes"})
+	case x.kind == "snmp-community":
+		if text == "public" || text == "private" {
+			more = append(more, wardein.Note{Name: "default", Value: "yes"})
+		}
+		if s.loopback() {
+			more = append(more, wardein.Note{Name: "local", Value: "yes"})
+		}
 	case hashed(text):
 		more = append(more, wardein.Note{Name: "hashed", Value: "yes"})
 	}
 	s.state(x.kind, name, v.from, v.to, more...)
 	return true
+}
+
+// loopback tells whether an snmpd.conf listens on the unit itself alone
+// (agentaddress, snmpd.conf(5)).
+func (s *scan) loopback() bool {
+	_, rest, _ := bytes.Cut(s.p, []byte("\nagentaddress"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	addresses := strings.FieldsFunc(string(line), func(r rune) bool { return r == ',' || r <= ' ' })
+	for _, a := range addresses {
+		a = strings.TrimPrefix(strings.TrimPrefix(a, "udp:"), "udp6:")
+		if !strings.HasPrefix(a, "127.") && !strings.HasPrefix(a, "[::1]") && !strings.HasPrefix(a, "localhost") {
+			return false
+		}
+	}
+	return len(addresses) > 0
 }
 
 // value is where the value of a setting stands, and in what syntax.

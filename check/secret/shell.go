@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wardein/wardein/codec/der"
 	"github.com/wardein/wardein/codec/pem"
 )
 
@@ -20,7 +21,7 @@ var dropbearHeads = []string{
 }
 
 func findDropbear(r io.ReaderAt, _, off int64) (place, bool) {
-	b := bytesAt(r, off, 8<<10)
+	b := der.At(r, off, 8<<10)
 	w := wire(b)
 	k, ok := key{}, false
 	switch kind := w.text(); {
@@ -67,7 +68,7 @@ const puttyHead = "PuTTY-User-Key-File-"
 
 // findPuTTY reads a PPK file of version 2 or 3 (PuTTY manual, appendix C).
 func findPuTTY(r io.ReaderAt, _, off int64) (place, bool) {
-	b := string(bytesAt(r, off, 16<<10))
+	b := string(der.At(r, off, 16<<10))
 	field := map[string]string{}
 	var public, private []byte
 	at := 0
@@ -173,7 +174,7 @@ const ageHead = "AGE-SECRET-KEY-1"
 
 // findAge reads an age identity: Bech32 (BIP 173) of an X25519 key.
 func findAge(r io.ReaderAt, _, off int64) (place, bool) {
-	b := bytesAt(r, off, 74)
+	b := der.At(r, off, 74)
 	const alphabet = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
 	if len(b) < 74 {
 		return place{}, false

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/aside"
 	"github.com/wardein/wardein/internal/stable"
 )
 
@@ -59,7 +60,7 @@ func tree(_ context.Context, t wardein.Tree, known []*KeySet, out func(wardein.F
 		if testKeys()[f.Attr("fingerprint")] {
 			continue
 		}
-		if aside(n.Path) {
+		if aside.Is(n.Path) {
 			if len(shows.quotes) < shown {
 				shows.quotes = append(shows.quotes, wardein.Quote{Node: n.Path, Off: f.Off, Len: f.Len})
 			}
@@ -151,17 +152,6 @@ func (k *found) finding(subject string) wardein.Finding {
 	return f
 }
 
-// aside tells places where keys stand that show or test something.
-func aside(path string) bool {
-	for dir := range strings.SplitSeq(path[:strings.LastIndexByte(path, '/')+1], "/") {
-		switch dir {
-		case "doc", "docs", "man", "example", "examples", "test", "tests", "testdata", "selftest", "info", "help", "locale", "licenses":
-			return true
-		}
-	}
-	return false
-}
-
 // same is the finding that a key has several uses or copies. Copies of one
 // file (two banks of flash) do not count.
 func (k *found) same() wardein.Finding {
@@ -224,7 +214,7 @@ type group struct {
 	quotes   []wardein.Quote
 	n        int
 	defaults int
-	hashed   int
+	locals   int  // how many are of services for the unit itself
 	writes   bool // a name says that it may write
 	inForce  bool // one stands where configuration does
 	programs int  // how many stand in programs
@@ -239,18 +229,18 @@ type kind struct {
 }
 
 // kinds are the kinds of credentials that settings hold: how grave, and from
-// where what uses them is reached.
+// where what uses them is reached, where that is the unit itself.
 var kinds = []kind{
 	{"snmp-community", wardein.Medium, wardein.Management, "secret.until-snmp"},
 	{"snmp-user", wardein.Medium, wardein.Management, "secret.until-snmp"},
-	{"acs", wardein.High, wardein.NetworkSide, "secret.until-setting"},
+	{"acs", wardein.High, wardein.Management, "secret.until-setting"},
 	{"login", wardein.High, wardein.Management, "secret.until-setting"},
 	{"web-user", wardein.Medium, wardein.Management, "secret.until-setting"},
 	{"wifi", wardein.High, wardein.SubscriberSide, "secret.until-setting"},
-	{"ppp", wardein.Medium, wardein.NetworkSide, "secret.until-setting"},
-	{"vpn", wardein.High, wardein.NetworkSide, "secret.until-setting"},
+	{"ppp", wardein.Medium, wardein.NoneShown, "secret.until-setting"},
+	{"vpn", wardein.High, wardein.NoneShown, "secret.until-setting"},
 	{"aaa", wardein.High, wardein.Management, "secret.until-setting"},
-	{"sip", wardein.Medium, wardein.NetworkSide, "secret.until-setting"},
+	{"sip", wardein.Medium, wardein.NoneShown, "secret.until-setting"},
 	{"service", wardein.Medium, wardein.NoneShown, "secret.until-setting"},
 	{"url", wardein.Medium, wardein.NoneShown, "secret.until-setting"},
 	{"token", wardein.High, wardein.NoneShown, "secret.until-token"},
@@ -262,7 +252,7 @@ var kinds = []kind{
 func gather(groups map[string]*group, n *wardein.Node, f wardein.Fact) {
 	kind, name := f.Attr("kind"), f.Attr("name")
 	byForm := kind == "token" || kind == "url" || kind == "web-user"
-	if aside(n.Path) || !confirmed(name, n.Path) || prose(n.Path) || !byForm && source(n.Path) || kind == "setting" && !configuration(n.Path) {
+	if aside.Is(n.Path) || !confirmed(name, n.Path) || prose(n.Path) || !byForm && source(n.Path) || kind == "setting" && !configuration(n.Path) {
 		return
 	}
 	g := groups[kind]
@@ -275,8 +265,8 @@ func gather(groups map[string]*group, n *wardein.Node, f wardein.Fact) {
 	if f.Attr("default") == "yes" {
 		g.defaults++
 	}
-	if f.Attr("hashed") == "yes" {
-		g.hashed++
+	if f.Attr("local") == "yes" {
+		g.locals++
 	}
 	if isProgram(n) {
 		g.programs++
@@ -318,7 +308,14 @@ func (g *group) finding(kind *kind) wardein.Finding {
 	case kind.name == "web-user":
 		f.Confidence = wardein.Certain
 	}
-	if g.writes {
+	switch {
+	case g.locals == g.n:
+		f.Severity = wardein.Low
+		f.Says.ID += "-local"
+		if f.Reach != wardein.NoneShown {
+			f.Reach = wardein.Local
+		}
+	case g.writes:
 		f.Severity = wardein.High
 	}
 	f.ID = stable.ID(f.Rule, g.names...)

@@ -141,3 +141,35 @@ func (b *Block) body(s string) {
 		}
 	}
 }
+
+// Unwrap decodes the base64 that p begins with; line ends, also escaped
+// ones, may stand in it. n is how many bytes of p it takes.
+func Unwrap(p []byte) (out []byte, n int64) {
+	var text strings.Builder
+run:
+	for i := 0; i < len(p); i++ {
+		c := p[i]
+		switch {
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '+', c == '/':
+			text.WriteByte(c)
+			n = int64(i + 1)
+		case c == '=' && text.Len()%4 >= 2:
+			n = int64(i + 1)
+			break run
+		case c == '\\' && i+1 < len(p) && (p[i+1] == 'n' || p[i+1] == 'r'):
+			i++
+		case c == '\n' || c == '\r' || c == ' ' || c == '\t':
+		default:
+			break run
+		}
+	}
+	s := text.String()
+	if len(s)%4 == 1 {
+		s = s[:len(s)-1]
+	}
+	out, err := base64.RawStdEncoding.DecodeString(s)
+	if err != nil {
+		return nil, 0
+	}
+	return out, n
+}

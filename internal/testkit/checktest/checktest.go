@@ -156,8 +156,8 @@ func Node(t testing.TB, c wardein.Check, data []byte) (facts []wardein.Fact, err
 
 // Judge runs a check over a tree and returns its findings. It fails when one
 // breaks a promise: a field is empty, a text has no sentence, a quote is not
-// what stands there.
-func (t *Tree) Judge(tb testing.TB, c wardein.Check) (out []wardein.Finding) {
+// what stands there. The check sees the facts of others, too, if any are given.
+func (t *Tree) Judge(tb testing.TB, c wardein.Check, also ...wardein.Check) (out []wardein.Finding) {
 	tb.Helper()
 	t.facts = map[string][]fact{}
 	for _, n := range t.nodes {
@@ -171,6 +171,12 @@ func (t *Tree) Judge(tb testing.TB, c wardein.Check) (out []wardein.Finding) {
 		}
 		for _, f := range facts {
 			t.facts[c.Name] = append(t.facts[c.Name], fact{n, f})
+		}
+		for _, o := range also {
+			facts, _ := Node(tb, o, data)
+			for _, f := range facts {
+				t.facts[o.Name] = append(t.facts[o.Name], fact{n, f})
+			}
 		}
 	}
 	if c.Components != nil {
@@ -265,7 +271,7 @@ func Load(tb testing.TB, ar *txtar.Archive) *Tree {
 
 // Golden judges every testdata/*.txt and compares with its "want"; -update
 // rewrites it. At least one sample must hit and one must not.
-func Golden(t *testing.T, c wardein.Check) {
+func Golden(t *testing.T, c wardein.Check, also ...wardein.Check) {
 	t.Helper()
 	paths, _ := filepath.Glob("testdata/*.txt")
 	hit, quiet := 0, 0
@@ -275,7 +281,7 @@ func Golden(t *testing.T, c wardein.Check) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found := Load(t, ar).Judge(t, c)
+			found := Load(t, ar).Judge(t, c, also...)
 			if len(found) > 0 {
 				hit++
 			} else {
