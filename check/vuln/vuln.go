@@ -59,7 +59,7 @@ var doc = wardein.Doc{
 		"One finding for each component lists the vulnerabilities with the range that matched, who says so, and the scheme: known exploited (CISA KEV) first, then by reach × EPSS × CVSS. Each vulnerability's status, score, vector, dates and first fixed version stand as an argument of its own, for other forms of the report. " +
 		"What VEX statements and distributions settle is counted with their reasons. " +
 		"A component is reached where it is, or is loaded into, a program that a start-up file names; whether that waits for connections or datagrams is what the check service saw. " +
-		"For Linux, vulnerabilities in source files that the kernel's configuration leaves out, or beside which neither a module nor an entry of modules.builtin lies, or under another processor's folder, are possible only, and counted apart.",
+		"For Linux, vulnerabilities in source files that the kernel's configuration leaves out, or beside which neither a module nor an entry of modules.builtin lies, of which the kernel has no functions, or under another processor's folder, are possible only, and counted apart.",
 	FalsePositives: []string{
 		"a fix that was put into the build without a change of version, where nothing carries a revision: said as \"by version only\"",
 		"code that is in the product's source but was not built into this one",
@@ -76,7 +76,7 @@ var doc = wardein.Doc{
 		"no database: a gap, and no number",
 		"a feed more than 30 days older than the evaluation date is a gap",
 		"that a program is started is taken from the check service; on which interface it listens is not seen, nor what a static program calls",
-		"which options build a folder of Linux' source is known for 319 folders of 2.6.39 to 6.12; the kernel's symbols are not compared with the source files, since records name no functions",
+		"which options build a folder of Linux' source is known for 319 folders of 2.6.39 to 6.12, what names of its functions begin with for 76; single functions are not looked for, since records name none",
 		"ranges of git commits have no order here: the records that have them say so",
 	},
 	References: []string{
@@ -93,12 +93,12 @@ var messages = map[string]string{
 	"vuln.meanwhile": "Let only who must reach what uses {component}; look the known exploited ones up first.",
 }
 
-// wants takes lists of built-in modules.
+// wants takes lists of built-in modules and of a kernel's symbols.
 func wants(b wardein.Blob) (bool, string) {
-	if isBuiltin(b) {
+	if isBuiltin(b) || isSymbols(b) {
 		return true, ""
 	}
-	return false, "no list of built-in modules"
+	return false, "no list of built-in modules or of a kernel's symbols"
 }
 
 // judge looks at one tree.
@@ -107,7 +107,7 @@ type judge struct {
 	tree    wardein.Tree
 	out     func(wardein.Finding)
 	uses    map[string]use // node → the started program that it is, or is loaded into
-	kernels kernels
+	kernels *kernels
 	release []vulndb.Statement // about the release by its digest
 }
 
@@ -216,7 +216,7 @@ func (j *judge) component(c *wardein.Component) error {
 			if err := j.DB.Explain(&h.Match); err != nil {
 				return err
 			}
-			h.unbuilt = j.kernels.of(c.Version).without(h.Statements[h.Decides].Files)
+			h.unbuilt = j.kernels.of(c).without(h.Statements[h.Decides].Files)
 		}
 		x.hits = append(x.hits, h)
 	}

@@ -213,7 +213,29 @@ func TestWithout(t *testing.T) {
 	}
 }
 
+// A list of symbols says of which folders there are functions; one that is too
+// short for a kernel says nothing.
+func TestSymbols(t *testing.T) {
+	c := Check(Data{})
+	for n, want := range map[int]string{10: "functions fs/xfs", 6000: "functions fs/xfs; symbols "} {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "c03%05x t xfs_f%d\n", i, i)
+		}
+		b.WriteString("c0400000 D btrfs_data\n")
+		facts, err := checktest.Node(t, c, []byte(b.String()))
+		var got []string
+		for _, f := range facts {
+			got = append(got, f.Kind+" "+f.Attr("folder"))
+		}
+		if err != nil || strings.Join(got, "; ") != want {
+			t.Errorf("%d: %q, %v; want %q", n, got, err, want)
+		}
+	}
+}
+
 func FuzzNode(f *testing.F) {
+	f.Add([]byte("c0300000 T xfs_inode_init\nc0300010 t btrfs_x\n"))
 	f.Add([]byte("kernel/fs/squashfs/squashfs.ko\nkernel/net/ipv6/ipv6.ko\n"))
 	f.Add(bytes.Repeat([]byte("kernel/a"), 100))
 	f.Fuzz(func(t *testing.T, data []byte) { checktest.Node(t, Check(Data{}), data) })
@@ -262,7 +284,8 @@ func TestPriority(t *testing.T) {
 // A configuration that leaves a folder out says so; modules of another version
 // say nothing.
 func TestKernels(t *testing.T) {
-	k := kernels{}
+	k := newKernels()
+	k.symbols["fw/kernel/kallsyms"] = map[string]bool{"": true, "fs/btrfs": true}
 	k.at("5.10.103-ex").options = map[string]bool{"NET": true, "BT": true, "NET_VENDOR_INTEL": true}
 	k.at("4.9.1").add("net/tipc")
 	for _, c := range []struct{ version, file, want string }{
@@ -275,12 +298,19 @@ func TestKernels(t *testing.T) {
 		{"4.9.1", "net/tipc/link.c", ""},
 		{"4.9.1", "net/sctp/input.c", "no module lies beside its source files (net/sctp/input.c)"},
 		{"6.1", "net/sctp/input.c", ""},
+		{"3.4", "fs/btrfs/inode.c", ""},
+		{"3.4", "mm/mmap.c", ""},
+		{"3.4", "fs/xfs/xfs_inode.c", "no function of the kernel has a name that begins with xfs_, as those of fs/xfs do, and no module lies there"},
 	} {
-		if got := k.of(c.version).without([]string{c.file}); got != c.want {
+		x := &wardein.Component{Version: c.version}
+		if c.version == "3.4" {
+			x.Seen = []wardein.Occurrence{{Quote: wardein.Quote{Node: "fw/kernel"}}}
+		}
+		if got := k.of(x).without([]string{c.file}); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.version, c.file, got, c.want)
 		}
 	}
-	both := k.of("5.10.103").without([]string{"net/tipc/link.c", "mm/mmap.c"})
+	both := k.of(&wardein.Component{Version: "5.10.103"}).without([]string{"net/tipc/link.c", "mm/mmap.c"})
 	if both != "" {
 		t.Errorf("one of the files is there: %q", both)
 	}
