@@ -1,21 +1,55 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/internal/term"
 )
 
 // Saved is a report file as it was written, for verbs that show parts of it.
 type Saved struct {
 	Version    string
 	Release    struct{ Digest, Kind, Size string }
-	Recipe     struct{ As_of, Module string }
+	Recipe     SavedRecipe
+	Coverage   struct{ Accounted_ppm, Opened_ppm int64 }
+	Counts     []SavedCount
 	Components []SavedComponent
 	Findings   []SavedFinding
 	Gaps       []SavedGap
+	Nodes      string
 	Partial    bool
 }
+
+// SavedRecipe is the recipe of a report file.
+type SavedRecipe struct {
+	As_of, Module string
+	Checks        []wardein.Ingredient
+	// Digest identifies it, as RecipeDigest does.
+	Digest wardein.Digest `json:"-"`
+}
+
+// UnmarshalJSON takes the digest, too.
+func (r *SavedRecipe) UnmarshalJSON(b []byte) error {
+	type plain SavedRecipe
+	if err := json.Unmarshal(b, (*plain)(r)); err != nil {
+		return err
+	}
+	var c bytes.Buffer // as it was written, should somebody have put it on lines
+	if err := json.Compact(&c, b); err != nil {
+		return err
+	}
+	r.Digest = digest(c.Bytes())
+	return nil
+}
+
+// SavedCount is how a check ended on the nodes, of a report file.
+type SavedCount struct{ Check, Done, Failed string }
 
 // SavedText is a sentence of a report file.
 type SavedText struct{ ID, Text string }
@@ -27,7 +61,19 @@ type SavedFinding struct {
 	ID, Check, Rule, Node, Severity, Confidence, Reach string
 	Says, Fix, Meanwhile                               SavedText
 	Cases                                              []string
-	Quotes                                             []struct{ Node, Off, Len, Bytes string }
+	Quotes                                             []SavedQuote
+}
+
+// SavedQuote is a quote of a report file.
+type SavedQuote struct{ Node, Off, Len, Bytes string }
+
+// String prints a quote in one line.
+func (q *SavedQuote) String() string {
+	s := fmt.Sprintf("%s at %s, %s bytes", PlainPath(q.Node), Offset(q.Off), term.Clean(q.Len))
+	if q.Bytes != "" {
+		s += ": " + Plain(q.Bytes)
+	}
+	return s
 }
 
 // SavedComponent is a component of a report file.
@@ -66,6 +112,28 @@ func (f *SavedFinding) UnmarshalJSON(b []byte) error {
 	}
 	f.Raw = append(json.RawMessage(nil), b...)
 	return nil
+}
+
+// Plain is text of a report file as it is printed: decoded, and what could
+// mislead a reader escaped.
+func Plain(s string) string {
+	if raw, err := canon.Unescape(s); err == nil {
+		s = raw
+	}
+	return term.Clean(s)
+}
+
+// PlainPath is a node's path of a report file as it is printed.
+func PlainPath(p string) string { return path(Plain(p)) }
+
+// Offset is a decimal number of a report file in the form that offsets have
+// elsewhere.
+func Offset(decimal string) string {
+	n, err := strconv.ParseInt(decimal, 10, 64)
+	if err != nil {
+		return term.Clean(decimal)
+	}
+	return fmt.Sprintf("%#x", n)
 }
 
 // Read reads a report file. Names stay in their escaped form.

@@ -121,50 +121,7 @@ func (t *table) line(label string, parts ...string) {
 
 // text writes s behind a lead of n columns.
 func (t *table) text(lead string, n int, s string) {
-	t.w.WriteString(lead)
-	if t.Width <= 0 {
-		t.w.WriteString(s + "\n")
-		return
-	}
-	at, spaces := n, 0
-	words := strings.Split(s, " ")
-	for i, word := range words {
-		if word == "" {
-			spaces++
-			continue
-		}
-		k := columns(word)
-		need := k
-		if i+1 < len(words) && (words[i+1] == "·" || units[strings.Trim(words[i+1], "),")]) {
-			need += 1 + columns(words[i+1]) // these do not begin a line
-		}
-		if i > 0 && at+spaces+need > max(t.Width, 40) {
-			t.w.WriteString("\n" + strings.Repeat(" ", indent))
-			at, spaces = indent, 0
-		}
-		t.w.WriteString(strings.Repeat(" ", spaces) + word)
-		at, spaces = at+spaces+k, 1
-	}
-	t.w.WriteString("\n")
-}
-
-// units stay on the line of their number.
-var units = map[string]bool{"B": true, "kB": true, "MB": true, "GB": true, "%": true}
-
-// columns is the width of a word without its colours.
-func columns(s string) (n int) {
-	esc := false
-	for _, r := range s {
-		switch {
-		case r == 0x1b:
-			esc = true
-		case esc:
-			esc = r != 'm'
-		default:
-			n++
-		}
-	}
-	return n
+	t.w.WriteString(lead + term.Wrap(s, n, indent, t.Width) + "\n")
 }
 
 // path is a node's path, on a terminal shortened in its middle.

@@ -40,12 +40,22 @@ const kindList = "table, json, jsonl, html, cyclonedx, spdx, spdx3, sarif, csaf"
 // goes to standard output and the report and its tree file into the current
 // folder.
 func parseOutputs(flags []string, name string) (out []output, err error) {
+	if len(flags) == 0 {
+		out = []output{{kind: "json", file: name + kinds["json"]}}
+	}
+	more, err := outputsOf(flags, name, kinds, kindList)
+	return append(out, more...), err
+}
+
+// outputsOf reads -o flags of kinds that have these ends; the table goes to
+// standard output when nothing else does.
+func outputsOf(flags []string, name string, ends map[string]string, list string) (out []output, err error) {
 	stdout := 0
 	for _, f := range flags {
 		kind, file, named := strings.Cut(f, "=")
-		end, ok := kinds[kind]
+		end, ok := ends[kind]
 		if !ok {
-			return nil, &hinted{fmt.Errorf("unknown output: %q", kind), "outputs are " + kindList}
+			return nil, &hinted{fmt.Errorf("unknown output: %q", kind), "outputs are " + list}
 		}
 		switch {
 		case named && file == "":
@@ -62,9 +72,6 @@ func parseOutputs(flags []string, name string) (out []output, err error) {
 	}
 	if stdout > 1 {
 		return nil, &hinted{fmt.Errorf("standard output can take one result: %d are to go there", stdout), "give the others a file: -o html=FILE"}
-	}
-	if len(flags) == 0 {
-		out = []output{{kind: "json", file: name + kinds["json"]}}
 	}
 	if stdout == 0 {
 		out = append(out, output{kind: "table", file: "-"})

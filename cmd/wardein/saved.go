@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -108,16 +107,6 @@ no particular run of bytes.
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd
-}
-
-// offset is a decimal number of a report file in the form that offsets have
-// elsewhere.
-func offset(decimal string) string {
-	n, err := strconv.ParseInt(decimal, 10, 64)
-	if err != nil {
-		return term.Clean(decimal)
-	}
-	return fmt.Sprintf("%#x", n)
 }
 
 func writeGap(w *canon.Writer, g *report.SavedGap) {
@@ -219,20 +208,12 @@ beginning of an ID is enough where it is the only one.`,
 	return cmd
 }
 
-func orDot(p string) string {
-	if p == "" {
-		return "."
-	}
-	return plain(p)
-}
-
-// plain is text of a report file as tree and find print it.
-func plain(s string) string {
-	if raw, err := canon.Unescape(s); err == nil {
-		s = raw
-	}
-	return term.Clean(s)
-}
+// How text of a report file is printed: as tree and find print it.
+var (
+	plain  = report.Plain
+	orDot  = report.PlainPath
+	offset = report.Offset
+)
 
 func completeReports(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
 	for _, r := range reportsHere() {
@@ -291,11 +272,7 @@ func showFinding(out *bufio.Writer, f seen) {
 		line("TS 33.117", "%s", term.Clean(strings.Join(f.Cases, ", ")))
 	}
 	for _, q := range f.Quotes {
-		text := fmt.Sprintf("%s at %s, %s bytes", orDot(q.Node), offset(q.Off), q.Len)
-		if q.Bytes != "" {
-			text += ": " + plain(q.Bytes)
-		}
-		line("bytes", "%s", text)
+		line("bytes", "%s", q.String())
 	}
 	if f.Fix.Text != "" {
 		line("vendor", "%s", plain(f.Fix.Text))

@@ -284,7 +284,7 @@ func configure(cmd *cobra.Command) error {
 	for _, s := range settings {
 		f := cmd.Flags().Lookup(s.key)
 		v, ok := all[s.key]
-		if f == nil || !ok || f.Changed || s.key == "output" && cmd.Flags().Changed("json") {
+		if f == nil || !ok || f.Changed || s.key == "output" && (cmd.Name() != "inspect" || cmd.Flags().Changed("json")) {
 			continue
 		}
 		if sv, ok := f.Value.(pflag.SliceValue); ok {

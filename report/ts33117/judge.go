@@ -1,0 +1,271 @@
+package ts33117
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/report"
+)
+
+// State is how a test case stands after the checks of one report.
+type State string
+
+// The states of a test case; none says that it is met.
+const (
+	Indication  State = "indication of failure"
+	Nothing     State = "nothing found by these checks"
+	NotExamined State = "not examined"
+)
+
+// States are all states, in the order in which they are shown.
+var States = []State{Indication, Nothing, NotExamined}
+
+// Row is a test case with what a report says to it.
+type Row struct {
+	*Case
+	State State
+	// Why is the reason of a case that was not examined.
+	Why string
+	// Findings speak to the case, in the report's order. Those of severity info
+	// are remarks: alone they are no indication of failure.
+	Findings []*report.SavedFinding
+	// Checks have rules that speak to it, in the order of the checks.
+	Checks []Look
+}
+
+// Look is what a check with rules for a case did.
+type Look struct {
+	Check string
+	Rules []string // those that speak to the case, sorted
+	// Ran tells that the report has the check. Version is that of the check
+	// there, Now that of the check whose rules these are.
+	Ran          bool
+	Version, Now int
+	// Looked is how many of Unit it was done with, Failed on how many nodes it
+	// failed.
+	Looked, Failed int64
+	Unit           string
+	Gaps           []*report.SavedGap // of this check
+}
+
+// Sheet is the table of test cases of one report.
+type Sheet struct {
+	Report *report.Saved
+	Rows   []Row
+}
+
+// Judge sorts a report's findings by test case. A finding speaks to the cases
+// that the report names for it; where it names none, to those that the checks
+// name for its rule.
+func Judge(s *report.Saved, checks []wardein.Check) *Sheet {
+	j := judge{Saved: s, checks: checks}
+	rules := map[string][]string{}
+	for _, c := range checks {
+		if c.Components != nil {
+			j.lister = c.Name
+		}
+		for rule, ids := range c.Cases {
+			rules[rule] = ids
+		}
+	}
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		ids := f.Cases
+		if len(ids) == 0 {
+			ids = rules[f.Rule]
+		}
+		j.cases = append(j.cases, ids)
+	}
+	sheet := &Sheet{Report: s}
+	all := Cases().Cases
+	for i := range all {
+		sheet.Rows = append(sheet.Rows, j.row(&all[i]))
+	}
+	for _, id := range j.strangers() {
+		sheet.Rows = append(sheet.Rows, j.row(&Case{ID: id, About: "a test case that the list of cases here does not have", Unverified: true}))
+	}
+	return sheet
+}
+
+// Pick returns the sheet with these cases alone, in its own order.
+func (s *Sheet) Pick(cases []*Case) *Sheet {
+	picked := &Sheet{Report: s.Report}
+	for _, r := range s.Rows {
+		if slices.Contains(cases, r.Case) {
+			picked.Rows = append(picked.Rows, r)
+		}
+	}
+	return picked
+}
+
+// In returns the rows of one state.
+func (s *Sheet) In(state State) (rows []*Row) {
+	for i := range s.Rows {
+		if s.Rows[i].State == state {
+			rows = append(rows, &s.Rows[i])
+		}
+	}
+	return rows
+}
+
+type judge struct {
+	*report.Saved
+	checks []wardein.Check
+	cases  [][]string // of each finding
+	lister string     // the check that names components
+}
+
+// strangers are the cases of findings that the catalogue does not have.
+func (j *judge) strangers() (ids []string) {
+	for _, of := range j.cases {
+		for _, id := range of {
+			if !Known(id) && !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (j *judge) row(c *Case) Row {
+	row := Row{Case: c, State: NotExamined}
+	if c.ID != "" {
+		for i := range j.Findings {
+			if slices.Contains(j.cases[i], c.ID) {
+				row.Findings = append(row.Findings, &j.Findings[i])
+			}
+		}
+		for i := range j.checks {
+			if l := j.look(&j.checks[i], c.ID); l != nil {
+				row.Checks = append(row.Checks, *l)
+			}
+		}
+	}
+	switch {
+	case slices.ContainsFunc(row.Findings, func(f *report.SavedFinding) bool { return !remark(f) }):
+		row.State = Indication
+	case len(row.Findings) > 0:
+		row.State = Nothing
+	case len(row.Checks) == 0:
+		row.Why = c.needs()
+	default:
+		var whys []string
+		for i := range row.Checks {
+			if why := row.Checks[i].blind(); why != "" {
+				whys = append(whys, why)
+			} else {
+				row.State = Nothing
+			}
+		}
+		if row.State != Nothing {
+			row.Why = strings.Join(whys, "; ")
+		}
+	}
+	return row
+}
+
+// remark tells that a finding has no effect by itself.
+func remark(f *report.SavedFinding) bool { return f.Severity == wardein.Info.String() }
+
+// look is what a check with rules for a case did, nil for one without.
+func (j *judge) look(c *wardein.Check, id string) *Look {
+	l := &Look{Check: c.Name, Now: c.Version, Unit: "node"}
+	for rule, ids := range c.Cases {
+		if slices.Contains(ids, id) {
+			l.Rules = append(l.Rules, rule)
+		}
+	}
+	if len(l.Rules) == 0 {
+		return nil
+	}
+	slices.Sort(l.Rules)
+	for _, k := range j.Counts {
+		if k.Check == c.Name {
+			l.Ran, l.Looked, l.Failed = true, number(k.Done), number(k.Failed)
+		}
+	}
+	if !l.Ran {
+		return l
+	}
+	switch {
+	case j.lister != "" && slices.Contains(c.Reads, j.lister):
+		l.Looked, l.Unit = int64(len(j.Components)), "component"
+	case c.Node == nil:
+		l.Looked = number(j.Nodes) // its findings come from the tree
+	}
+	for _, k := range j.Recipe.Checks {
+		if k.Name == c.Name {
+			l.Version = k.Version
+		}
+	}
+	for i := range j.Gaps {
+		if j.Gaps[i].Who == c.Name {
+			l.Gaps = append(l.Gaps, &j.Gaps[i])
+		}
+	}
+	return l
+}
+
+// blind says why a check that found nothing did not look, "" where it did.
+func (l *Look) blind() string {
+	if !l.Ran {
+		return "the check " + l.Check + " did not run"
+	}
+	for _, g := range l.Gaps {
+		if g.Kind == string(wardein.NoData) && g.Node == "" {
+			return l.Check + " had no data, or not all: " + g.Why
+		}
+	}
+	switch {
+	case l.Looked > 0:
+		return ""
+	case l.Failed > 0:
+		return fmt.Sprintf("%s failed on %s", l.Check, plural(l.Failed, l.Unit))
+	}
+	return l.Check + " met no " + l.Unit + " of the kind that it reads"
+}
+
+// needs says what a case without a check needs.
+func (c *Case) needs() string {
+	var use []string
+	doc := false
+	for _, m := range c.Modes {
+		switch m {
+		case "IMG":
+			return "no check for it yet"
+		case "DOC":
+			doc = true
+		default:
+			use = append(use, m)
+		}
+	}
+	switch {
+	case len(use) == 0 && !doc:
+		return "no check for it yet"
+	case len(use) == 0:
+		return "needs the vendor's documents (DOC)"
+	case doc:
+		return "needs the product brought into use (" + strings.Join(use, ", ") + ") and the vendor's documents (DOC)"
+	}
+	return "needs the product brought into use (" + strings.Join(use, ", ") + ")"
+}
+
+// number is a decimal number of a report file, 0 for what is none.
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
