@@ -2,6 +2,7 @@ package ts33117
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ type Sheet struct {
 // that the report names for it; where it names none, to those that the checks
 // name for its rule.
 func Judge(s *report.Saved, checks []wardein.Check) *Sheet {
-	j := judge{Saved: s, checks: checks}
+	j := judge{Saved: s, checks: checks, findings: map[string][]*report.SavedFinding{}}
 	rules := map[string][]string{}
 	for _, c := range checks {
 		if c.Components != nil {
@@ -77,15 +78,19 @@ func Judge(s *report.Saved, checks []wardein.Check) *Sheet {
 		if len(ids) == 0 {
 			ids = rules[f.Rule]
 		}
-		j.cases = append(j.cases, ids)
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+			j.findings[id] = append(j.findings[id], f)
+		}
 	}
 	sheet := &Sheet{Report: s}
 	all := Cases().Cases
 	for i := range all {
 		sheet.Rows = append(sheet.Rows, j.row(&all[i]))
 	}
-	for _, id := range j.strangers() {
-		sheet.Rows = append(sheet.Rows, j.row(&Case{ID: id, About: "a test case that the list of cases here does not have", Unverified: true}))
+	for _, id := range slices.Sorted(maps.Keys(j.findings)) {
+		if !Known(id) {
+			sheet.Rows = append(sheet.Rows, j.row(&Case{ID: id, About: "a test case that the list of cases here does not have", Unverified: true}))
+		}
 	}
 	return sheet
 }
@@ -113,32 +118,15 @@ func (s *Sheet) In(state State) (rows []*Row) {
 
 type judge struct {
 	*report.Saved
-	checks []wardein.Check
-	cases  [][]string // of each finding
-	lister string     // the check that names components
-}
-
-// strangers are the cases of findings that the catalogue does not have.
-func (j *judge) strangers() (ids []string) {
-	for _, of := range j.cases {
-		for _, id := range of {
-			if !Known(id) && !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
-		}
-	}
-	slices.Sort(ids)
-	return ids
+	checks   []wardein.Check
+	findings map[string][]*report.SavedFinding // by case, in order
+	lister   string                            // the check that names components
 }
 
 func (j *judge) row(c *Case) Row {
 	row := Row{Case: c, State: NotExamined}
 	if c.ID != "" {
-		for i := range j.Findings {
-			if slices.Contains(j.cases[i], c.ID) {
-				row.Findings = append(row.Findings, &j.Findings[i])
-			}
-		}
+		row.Findings = j.findings[c.ID]
 		for i := range j.checks {
 			if l := j.look(&j.checks[i], c.ID); l != nil {
 				row.Checks = append(row.Checks, *l)

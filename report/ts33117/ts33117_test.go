@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/canon"
+	_ "github.com/wardein/wardein/internal/testkit" // its flag -update
 	"github.com/wardein/wardein/report"
 )
 
@@ -151,18 +153,18 @@ func TestJudge(t *testing.T) {
 func TestForms(t *testing.T) {
 	s, checks := specimen(t)
 	sheet := Judge(s, checks)
-	picked := sheet.Pick(append(Find("ACCOUNT_PROTECTION"), Find("4.2.3.2.3")...))
-	if len(picked.Rows) != 2 {
+	picked := sheet.Pick(slices.Concat(Find("ACCOUNT_PROTECTION"), Find("4.2.3.2.3"), Find("4.4.3"), Find("4.2.5.3")))
+	if len(picked.Rows) != 4 {
 		t.Fatalf("%d rows were picked", len(picked.Rows))
 	}
 	forms := map[string]func(*bytes.Buffer) error{
 		"table":  func(b *bytes.Buffer) error { return sheet.Table(b, "olt", 0) },
 		"narrow": func(b *bytes.Buffer) error { return sheet.Table(b, "olt", 60) },
 		"full":   func(b *bytes.Buffer) error { return picked.Full(b, "olt", 0) },
-		"html":   func(b *bytes.Buffer) error { return sheet.HTML(b, "olt") },
+		"html":   func(b *bytes.Buffer) error { return sheet.HTML(b, `olt"; } </style><script>`) },
 		"json": func(b *bytes.Buffer) error {
 			w := &canon.Writer{}
-			w.Object(func() { sheet.Write(w) })
+			w.Object(func() { picked.Write(w) })
 			_, err := b.Write(w.B)
 			return err
 		},
@@ -195,9 +197,7 @@ func TestForms(t *testing.T) {
 			t.Errorf("%s says %q", name, m)
 		}
 		if name == "json" {
-			if !json.Valid(b.Bytes()) {
-				t.Error("no JSON")
-			}
+			golden(t, b.Bytes())
 			continue
 		}
 		for _, c := range out {
@@ -223,3 +223,23 @@ func TestForms(t *testing.T) {
 func noNode(context.Context, wardein.Blob, func(wardein.Fact)) error { return nil }
 
 func noComponents(context.Context, wardein.Tree, func(wardein.Component)) error { return nil }
+
+// golden compares JSON with testdata/cases.json, which has it on lines;
+// go test -update writes it.
+func golden(t *testing.T, got []byte) {
+	t.Helper()
+	const file = "testdata/cases.json"
+	var lines bytes.Buffer
+	if err := json.Indent(&lines, got, "", " "); err != nil {
+		t.Fatal(err)
+	}
+	lines.WriteByte('\n')
+	if flag.Lookup("update").Value.String() == "true" {
+		if err := os.WriteFile(file, lines.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(file); err != nil || !bytes.Equal(want, lines.Bytes()) {
+		t.Errorf("%s differs: go test ./report/ts33117 -update\n%s", file, &lines)
+	}
+}
