@@ -151,7 +151,9 @@ func confusion(tool, suite string, list []*truth, found []product, verbose bool)
 			}
 		}
 	}
-	share := func(n, of int) string { return fmt.Sprintf("%d of %d (%.1f %%)", n, of, 100*float64(n)/float64(max(of, 1))) }
+	share := func(n, of int) string {
+		return fmt.Sprintf("%d of %d (%.1f %%)", n, of, 100*float64(n)/float64(max(of, 1)))
+	}
 	fmt.Printf("%-10s right %s, without fingerprints %s; of those asked for by name %d of %d; wrong version %s, %d of them as the program states it; no version %d, missing %d, other names %d with and %d without version\n",
 		tool, share(right, total), share(right-prints, total), rightAsked, asked, share(len(wrong), right+len(wrong)), n, len(without), len(missing), len(other), nameless)
 	if verbose {
