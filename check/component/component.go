@@ -30,9 +30,7 @@ func Check() wardein.Check {
 		Node:       node,
 		Components: components,
 		Tree:       differs,
-		// Support is stated for the version that is declared.
-		Cases:    map[string][]string{"component.differs": {"TC_NO_UNSUPPORTED_COMPONENTS"}},
-		Messages: messages,
+		Messages:   messages,
 	}
 	c.Literals = append(c.Literals, marks[:]...)
 	for _, r := range known().rules {
