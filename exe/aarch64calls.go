@@ -31,9 +31,9 @@ func (c *counter) aarch64() error {
 			at, low := page(words[k], w.addr+uint64(k)*4), uint64(words[k+1]>>10&0xfff)
 			switch {
 			case words[k+1]&0xffc003ff == 0xf9400211: // ldr x17, [x16, #imm]
-				of, ok := c.slots[at+low*8]
+				of, ok := c.slots.at(at + low*8)
 				if n := slices.Index(words[k+2:min(k+6, len(words))], brX17); ok && n >= 0 {
-					c.stub(addr, of)
+					c.stubs.add(addr, of)
 					inside[w.addr+uint64(k+2+n)*4] = true
 				}
 			case words[k+1]&0xffc003ff == 0x91000210 && words[k+2] == brX16 && len(veneers) < maxVeneers: // add x16, x16, #imm
@@ -46,10 +46,11 @@ func (c *counter) aarch64() error {
 		return err
 	}
 	for _, v := range veneers {
-		if of, ok := c.at(v.target); ok {
-			c.stub(v.addr, of)
+		if of, ok := c.stubs.at(v.target); ok {
+			c.stubs.add(v.addr, of)
 		}
 	}
+	c.stubs.dense()
 	var regs loads
 	return c.eachWord(false, func(w *window, words []uint32) (int, error) {
 		regs.clear()
@@ -73,13 +74,14 @@ func (c *counter) aarch64() error {
 				regs.kill(v & 31)
 				if ok && !slot {
 					at := base + uint64(v>>10&0xfff)*8
-					if _, ok := c.slots[at]; ok {
+					if _, ok := c.slots.at(at); ok {
 						regs.set(v&31, at, true)
 					}
 				}
 			case v&0xffdffc1f == 0xd61f0000: // BR, BLR
 				if at, slot, ok := regs.get(v >> 5 & 31); ok && slot && !inside[addr] {
-					c.call(addr, off, c.slots[at], v>>21&1 == 0)
+					of, _ := c.slots.at(at)
+					c.call(addr, off, of, v>>21&1 == 0)
 				}
 				if v>>21&1 == 0 {
 					regs.clear()

@@ -42,16 +42,16 @@ func (c *counter) arm() error {
 			switch h := k.h[i]; {
 			case i&1 == 0 && i+1 < len(k.h) && armStubHigh(k.high(i)):
 				v, ok := k.armStub(i)
-				if of, slot := c.slots[v.slot]; ok && v.slot != 0 && slot {
-					c.stub(v.addr, of)
+				if of, slot := c.slots.at(v.slot); ok && v.slot != 0 && slot {
+					c.stubs.add(v.addr, of)
 				} else if ok && v.slot == 0 && len(veneers) < maxVeneers {
 					veneers = append(veneers, v)
 				}
 			case h == 0x4778 && i&1 == 0 && i+3 < len(k.h): // bx pc; nop: goes on as ARM
 				v, ok := k.armStub(i + 2)
 				v.addr = k.addr + uint64(i)*2 | 1
-				if of, slot := c.slots[v.slot]; ok && v.slot != 0 && slot {
-					c.stub(v.addr, of)
+				if of, slot := c.slots.at(v.slot); ok && v.slot != 0 && slot {
+					c.stubs.add(v.addr, of)
 				} else if ok && v.slot == 0 && len(veneers) < maxVeneers {
 					veneers = append(veneers, v)
 				} else if x := k.word(i + 2); x>>24 == 0xea && len(veneers) < maxVeneers { // b
@@ -62,8 +62,8 @@ func (c *counter) arm() error {
 				veneers = append(veneers, armVeneer{addr: k.addr + uint64(i)*2 | 1, target: uint64(k.word(i + 2))})
 			case h&0xfbf0 == 0xf240 && i+6 < len(k.h): // movw ip; movt ip; add ip, pc; ldr.w pc, [ip]
 				if slot, ok := k.thumbStub(i); ok {
-					if of, ok := c.slots[slot]; ok {
-						c.stub(k.addr+uint64(i)*2|1, of)
+					if of, ok := c.slots.at(slot); ok {
+						c.stubs.add(k.addr+uint64(i)*2|1, of)
 					}
 				}
 			}
@@ -75,15 +75,16 @@ func (c *counter) arm() error {
 	}
 	inside := map[uint64]bool{} // branches that are parts of stubs
 	for _, v := range veneers {
-		if of, ok := c.at(v.target); ok {
-			c.stub(v.addr, of)
+		if of, ok := c.stubs.at(v.target); ok {
+			c.stubs.add(v.addr, of)
 			inside[v.branch] = v.branch != 0
 		}
 	}
-	if len(c.stubs) == 0 {
+	if len(c.stubs.of) == 0 {
 		return nil
 	}
-	low, high := c.low&^3, c.high
+	c.stubs.dense()
+	low, high := c.stubs.low&^3, c.stubs.high
 	return c.eachHalf(func(w *window, k *halves) error {
 		for i, n := 0, w.number(2); i < n; i++ {
 			addr, off := k.addr+uint64(i)*2, w.off+int64(i)*2

@@ -2,7 +2,9 @@ package exe
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 	"sort"
 )
@@ -57,7 +59,9 @@ const (
 	maxSlots     = 1 << 20
 	maxStubs     = 1 << 20
 	maxCodeParts = 1 << 12
-	maxVeneers   = 1 << 16
+
+	maxCodeSegments = 64
+	maxVeneers      = 1 << 16
 
 	// windowSize is how much code is looked at at a time, and windowLook how
 	// many bytes behind a window a decoder may read.
@@ -72,13 +76,58 @@ type counter struct {
 	names []string // of imports, by index
 	own   []bool   // defined in the file
 	index map[string]int
-	slots map[uint64]int // address of a GOT slot: import
-	stubs map[uint64]int // address of a stub: import; bit 0: Thumb
-	low   uint64         // addresses of stubs are in [low, high]
-	high  uint64
+	slots places // GOT slots
+	stubs places // bit 0: Thumb
 	code  []part
 	list  []Call
 	words []uint32 // of the window
+}
+
+// places are addresses, each with an import. Once all are there, dense makes
+// look-ups cheap.
+type places struct {
+	of        map[uint64]int
+	low, high uint64
+	shift     int
+	list      []int32 // import + 1
+}
+
+func newPlaces() places { return places{of: map[uint64]int{}, low: ^uint64(0)} }
+
+func (p *places) add(addr uint64, of int) {
+	p.of[addr] = of
+	p.low, p.high = min(p.low, addr), max(p.high, addr)
+	p.list = nil
+}
+
+// dense spreads the places out in a list, unless they lie far apart.
+func (p *places) dense() {
+	all := uint64(0)
+	for a := range p.of {
+		all |= a - p.low
+	}
+	p.shift = min(bits.TrailingZeros64(all), 32)
+	n := (p.high-p.low)>>p.shift + 1
+	if len(p.of) == 0 || n > 1<<18+64*uint64(len(p.of)) {
+		return
+	}
+	p.list = make([]int32, n)
+	for a, of := range p.of {
+		p.list[(a-p.low)>>p.shift] = int32(of) + 1
+	}
+}
+
+func (p *places) at(addr uint64) (int, bool) {
+	if addr < p.low || addr > p.high {
+		return 0, false
+	}
+	if p.list != nil {
+		d := addr - p.low
+		of := p.list[d>>p.shift]
+		return int(of) - 1, of != 0 && d>>p.shift<<p.shift == d
+	}
+	of, ok := p.of[addr]
+	return of, ok
 }
 
 // part is a run of code.
@@ -102,7 +151,7 @@ func (f *File) Calls() (*Calls, error) {
 	if err := f.countable(); err != nil {
 		return nil, err
 	}
-	c := &counter{f: f, index: map[string]int{}, slots: map[uint64]int{}, stubs: map[uint64]int{}, low: ^uint64(0)}
+	c := &counter{f: f, index: map[string]int{}, slots: newPlaces(), stubs: newPlaces()}
 	if f.Type == TypeRel {
 		if err := c.object(); err != nil {
 			return nil, err
@@ -183,28 +232,13 @@ func (c *counter) name(s string, defined bool) int {
 	return i
 }
 
-// stub adds a stub.
-func (c *counter) stub(addr uint64, of int) {
-	c.stubs[addr] = of
-	c.low, c.high = min(c.low, addr), max(c.high, addr)
-}
-
-// at returns the import whose stub is at an address.
-func (c *counter) at(addr uint64) (int, bool) {
-	if addr < c.low || addr > c.high {
-		return 0, false
-	}
-	i, ok := c.stubs[addr]
-	return i, ok
-}
-
 func (c *counter) call(addr uint64, off int64, of int, tail bool) {
 	c.list = append(c.list, Call{Addr: addr, Off: off, Import: of, Tail: tail})
 }
 
 // branch adds a call if the target is a stub.
 func (c *counter) branch(addr uint64, off int64, target uint64, tail bool) {
-	if i, ok := c.at(target); ok {
+	if i, ok := c.stubs.at(target); ok {
 		c.call(addr, off, i, tail)
 	}
 }
@@ -231,7 +265,10 @@ func (c *counter) result() *Calls {
 			out.Imports[l.Import].Calls++
 		}
 	}
-	slices.SortFunc(out.List, func(a, b Call) int { return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Off, b.Off)) })
+	byAddress := func(a, b Call) int { return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Off, b.Off)) }
+	if !slices.IsSortedFunc(out.List, byAddress) {
+		slices.SortFunc(out.List, byAddress)
+	}
 	for _, p := range c.code {
 		out.Code += p.n
 	}
@@ -240,9 +277,11 @@ func (c *counter) result() *Calls {
 
 // each hands out the code window by window. A function that returns fewer
 // bytes than the window has gets the rest again.
-func (c *counter) each(do func(w *window) (int, error)) error {
+func (c *counter) each(do func(w *window) (int, error)) error { return c.eachOf(c.code, do) }
+
+func (c *counter) eachOf(parts []part, do func(w *window) (int, error)) error {
 	buf := make([]byte, windowSize+windowLook)
-	for _, p := range c.code {
+	for _, p := range parts {
 		for at := int64(0); at < p.n; {
 			b := buf[:min(int64(len(buf)), p.n-at)]
 			if n, err := c.f.r.ReadAt(b, p.off+at); n < len(b) {
@@ -268,12 +307,13 @@ func (c *counter) eachWord(big bool, do func(w *window, words []uint32) (int, er
 	return c.each(func(w *window) (int, error) {
 		n := len(w.b) / 4
 		c.words = slices.Grow(c.words[:0], n)[:n]
-		b := w.b[:n*4]
-		for i := range c.words {
-			if p := b[i*4 : i*4+4]; big {
-				c.words[i] = uint32(p[3]) | uint32(p[2])<<8 | uint32(p[1])<<16 | uint32(p[0])<<24
-			} else {
-				c.words[i] = uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
+		if b := w.b[:n*4]; big {
+			for i := range c.words {
+				c.words[i] = binary.BigEndian.Uint32(b[i*4:])
+			}
+		} else {
+			for i := range c.words {
+				c.words[i] = binary.LittleEndian.Uint32(b[i*4:])
 			}
 		}
 		k, err := do(w, c.words)
@@ -286,7 +326,7 @@ func (w *window) number(size int) int { return min(w.n, len(w.b)) / size }
 
 // full says that there are too many stubs.
 func (c *counter) full() error {
-	if len(c.stubs) > maxStubs {
+	if len(c.stubs.of) > maxStubs {
 		return &Uncounted{Limit: true, Why: fmt.Sprintf("more than %d stubs of imported functions", maxStubs)}
 	}
 	return nil

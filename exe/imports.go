@@ -38,13 +38,7 @@ func (c *counter) ranges() error {
 		}
 	}
 	slices.SortFunc(data, func(a, b part) int { return cmp.Compare(a.off, b.off) })
-	total := int64(0)
-	add := func(from, to int64, s *Segment) {
-		if to > from {
-			c.code = append(c.code, part{addr: s.VAddr + uint64(from) - s.Off, off: from, n: to - from})
-			total += to - from
-		}
-	}
+	total, segments := int64(0), 0
 	for i := range f.Segments {
 		s := &f.Segments[i]
 		if s.Type != SegmentLoad || s.Flags&FlagX == 0 || s.FileSize == 0 {
@@ -54,26 +48,41 @@ func (c *counter) ranges() error {
 			return fmt.Errorf("code at %#x: %d bytes, file has %d bytes", s.Off, s.FileSize, f.size)
 		}
 		at, end := int64(s.Off), int64(s.Off+s.FileSize)
-		if i := slices.IndexFunc(f.Segments, func(s Segment) bool { return s.Type == SegmentLoad }); i >= 0 && at == 0 {
-			// The headers are loaded with the code of old linkers.
-			at = min(max(f.HeaderSize, f.SegmentTable.Off+f.SegmentTable.Len), end)
-			at = min((at+15)&^15, end)
+		if at == 0 {
+			// Old linkers load the headers with the code.
+			at = min((max(f.HeaderSize, f.SegmentTable.Off+f.SegmentTable.Len)+15)&^15, end)
 		}
-		for _, d := range data {
-			if d.off >= end || len(c.code) > maxCodeParts {
-				break
-			}
-			if d.off+d.n > at {
-				add(at, d.off, s)
-				at = max(at, min(end, d.off+d.n))
-			}
+		for _, p := range without(part{addr: s.VAddr + uint64(at) - s.Off, off: at, n: end - at}, data) {
+			c.code = append(c.code, p)
+			total += p.n
 		}
-		add(at, end, s)
-		if total > f.size || len(c.code) > maxCodeParts {
-			return &Uncounted{Limit: true, Why: fmt.Sprintf("executable segments of %d bytes in %d parts, file has %d bytes, limit is %d parts", total, len(c.code), f.size, maxCodeParts)}
+		if segments++; total > f.size || len(c.code) > maxCodeParts || segments > maxCodeSegments {
+			return &Uncounted{Limit: true, Why: fmt.Sprintf("%d executable segments of %d bytes in %d parts; the file has %d bytes, the limit is %d segments and %d parts",
+				segments, total, len(c.code), f.size, maxCodeSegments, maxCodeParts)}
 		}
 	}
 	return nil
+}
+
+// without cuts from a run of code what stands in others, which are sorted.
+func without(p part, others []part) (rest []part) {
+	at, end := p.off, p.off+p.n
+	add := func(to int64) {
+		if to > at && len(rest) <= maxCodeParts {
+			rest = append(rest, part{addr: p.addr + uint64(at-p.off), off: at, n: to - at})
+		}
+	}
+	for _, o := range others {
+		if o.off >= end {
+			break
+		}
+		if o.off+o.n > at {
+			add(o.off)
+			at = max(at, min(end, o.off+o.n))
+		}
+	}
+	add(end)
+	return rest
 }
 
 // slotTypes are the relocations that fill a slot with a function's address:
@@ -110,9 +119,9 @@ func (c *counter) imports() (err error) {
 			if f.Machine == machineMIPS && typ&0xff == 3 { // R_MIPS_REL32: of a GOT that is not the first
 				wanted = true
 			}
-			if wanted && symbol > 0 && int64(symbol) < int64(len(symbols)) && len(c.slots) < maxSlots {
+			if wanted && symbol > 0 && int64(symbol) < int64(len(symbols)) && len(c.slots.of) < maxSlots {
 				if s := &symbols[symbol]; function(s) {
-					c.slots[off] = c.name(s.Name, s.Section != 0)
+					c.slots.add(off, c.name(s.Name, s.Section != 0))
 				}
 			}
 		})
@@ -123,14 +132,15 @@ func (c *counter) imports() (err error) {
 	if f.Machine == machineMIPS {
 		c.globalGOT(symbols)
 	}
-	if len(c.slots) >= maxSlots {
+	if len(c.slots.of) >= maxSlots {
 		return &Uncounted{Limit: true, Why: fmt.Sprintf("more than %d slots of imported functions", maxSlots)}
 	}
-	if len(c.slots) == 0 {
+	if len(c.slots.of) == 0 {
 		if d, _ := f.Dynamic(); len(d.Needed) == 0 {
 			return uncounted("no function is imported: what it uses of libraries is linked in")
 		}
 	}
+	c.slots.dense()
 	return nil
 }
 
@@ -194,14 +204,14 @@ func (f *File) relocTable(at, size uint64, addend bool, seen *int, each func(off
 func (c *counter) globalGOT(symbols []Symbol) {
 	word := uint64(c.f.Class / 8)
 	got, first := c.dyn[dynPltgot], c.dyn[dynMIPSGotSymbol]
-	for i := first; i < uint64(len(symbols)) && len(c.slots) < maxSlots && got != 0; i++ {
+	for i := first; i < uint64(len(symbols)) && len(c.slots.of) < maxSlots && got != 0; i++ {
 		if s := &symbols[i]; function(s) {
-			c.slots[got+(c.dyn[dynMIPSLocalGot]+i-first)*word] = c.name(s.Name, s.Section != 0)
+			c.slots.add(got+(c.dyn[dynMIPSLocalGot]+i-first)*word, c.name(s.Name, s.Section != 0))
 		}
 	}
 	for i := range symbols {
-		if s := &symbols[i]; s.Section == 0 && s.Value != 0 && function(s) && len(c.stubs) < maxStubs {
-			c.stub(s.Value, c.name(s.Name, false))
+		if s := &symbols[i]; s.Section == 0 && s.Value != 0 && function(s) && len(c.stubs.of) < maxStubs {
+			c.stubs.add(s.Value, c.name(s.Name, false))
 		}
 	}
 }

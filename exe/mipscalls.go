@@ -33,8 +33,8 @@ func (c *counter) mips() error {
 				continue
 			}
 			slot := uint64(int64(int32(x<<16))) + uint64(int64(int16(y)))
-			if of, ok := c.slots[c.width(slot)]; ok && (words[i+2] == 0x03200008 || words[i+3] == 0x03200008) {
-				c.stub(w.addr+uint64(i)*4, of)
+			if of, ok := c.slots.at(c.width(slot)); ok && (words[i+2] == 0x03200008 || words[i+3] == 0x03200008) {
+				c.stubs.add(w.addr+uint64(i)*4, of)
 				inStub[w.addr+uint64(i)*4+8], inStub[w.addr+uint64(i)*4+12] = true, true
 			}
 		}
@@ -43,6 +43,7 @@ func (c *counter) mips() error {
 	if err != nil {
 		return err
 	}
+	c.stubs.dense()
 	fl := &flow{c: c, load: load, gp: c.dyn[dynPltgot] + 0x7ff0, inStub: inStub, wide: word == 8}
 	return c.flows(fl)
 }
@@ -101,8 +102,9 @@ func (r *registers) meet(o *registers) bool {
 			r.known &^= 1 << i
 		}
 	}
-	for i := range r.slot {
-		if v, ok := o.spill(r.slot[i]); r.spilt>>i&1 != 0 && (!ok || v != r.held[i]) {
+	for k := r.spilt; k != 0; k &= k - 1 {
+		i := bits.TrailingZeros8(k)
+		if v, ok := o.spill(r.slot[i]); !ok || v != r.held[i] {
 			r.spilt &^= 1 << i
 		}
 	}
@@ -110,8 +112,8 @@ func (r *registers) meet(o *registers) bool {
 }
 
 func (r *registers) spill(slot int16) (uint64, bool) {
-	for i := range r.slot {
-		if r.spilt>>i&1 != 0 && r.slot[i] == slot {
+	for k := r.spilt; k != 0; k &= k - 1 {
+		if i := bits.TrailingZeros8(k); r.slot[i] == slot {
 			return r.held[i], true
 		}
 	}
@@ -119,6 +121,9 @@ func (r *registers) spill(slot int16) (uint64, bool) {
 }
 
 func (r *registers) keep(slot int16, v uint64, ok bool) {
+	if !ok && r.spilt == 0 {
+		return
+	}
 	free := -1
 	for i := range r.slot {
 		if r.spilt>>i&1 == 0 {
@@ -205,6 +210,13 @@ func branchTarget(x uint32, i int) (to int, on, ok bool) {
 	return 0, false, false
 }
 
+// mipsJump are the opcodes among which branches and jumps are: most
+// instructions are none.
+var mipsJump = [64]bool{0: true, 1: true, 2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 17: true, 18: true, 20: true, 21: true, 22: true, 23: true}
+
+// isJump says whether an instruction may be a branch, a jump or a call.
+func isJump(x uint32) bool { return mipsJump[x>>26] && (x>>26 != 0 || x&0x3e == 8) }
+
 // jumps says whether an instruction ends a block beside those that
 // branchTarget knows.
 func jumps(x uint32) bool { return x>>26 == 2 || x>>26 == 0 && x&0x3f == 8 && x&0x001ff800 == 0 }
@@ -220,6 +232,9 @@ func (f *flow) blocks() {
 	const begins, led = 1, 2
 	f.block[0] = begins
 	for i, x := range f.words[:f.n] {
+		if !isJump(x) {
+			continue
+		}
 		if to, _, ok := branchTarget(x, i); ok {
 			f.block[i+2] |= begins
 			if to >= 0 && to < f.n {
@@ -325,19 +340,22 @@ func (f *flow) sweep(wait bool) error {
 		}
 		for ; i < end && on; i++ {
 			x := f.words[i]
+			if !isJump(x) {
+				f.step(&cur, i)
+				continue
+			}
 			if t, falls, ok := branchTarget(x, i); ok {
 				if !falls {
-					if of, ok := f.c.at(f.w.addr + uint64(int64(t)*4)); ok {
+					if of, ok := f.c.stubs.at(f.w.addr + uint64(int64(t)*4)); ok {
 						f.found[i] = int32(of) + 1
 					}
 				}
-				likely := x>>28 == 5 || (x>>26 == 1 || x>>26 == 17) && x>>17&1 != 0
-				before := cur
+				if x>>28 == 5 || (x>>26 == 1 || x>>26 == 17) && x>>17&1 != 0 { // likely: else there is no delay slot
+					to(i + 2)
+					falls = false
+				}
 				f.delay(&cur, i)
 				to(t)
-				if likely {
-					cur = before
-				}
 				if falls {
 					to(i + 2)
 				}
@@ -347,7 +365,7 @@ func (f *flow) sweep(wait bool) error {
 			if jumps(x) {
 				on = false
 				if x>>26 == 2 {
-					if of, ok := f.c.at(f.address(x, i)); ok {
+					if of, ok := f.c.stubs.at(f.address(x, i)); ok {
 						f.found[i] = int32(of) + 1
 						continue
 					}
@@ -395,7 +413,7 @@ func (f *flow) sweep(wait bool) error {
 
 func (f *flow) direct(i int, target uint64) {
 	f.found[i] = 0
-	if of, ok := f.c.at(f.c.width(target)); ok {
+	if of, ok := f.c.stubs.at(f.c.width(target)); ok {
 		f.found[i] = int32(of) + 1
 	}
 }
@@ -403,15 +421,18 @@ func (f *flow) direct(i int, target uint64) {
 // target states what a jump through a register calls.
 func (f *flow) target(r *registers, i int, rs uint32) bool {
 	f.found[i] = 0
-	if r.known>>rs&1 == 0 || f.inStub[f.w.addr+uint64(i)*4] {
-		return f.inStub[f.w.addr+uint64(i)*4]
+	if len(f.inStub) > 0 && f.inStub[f.w.addr+uint64(i)*4] {
+		return true
+	}
+	if r.known>>rs&1 == 0 {
+		return false
 	}
 	v := r.at[rs]
 	if v&mipsImport != 0 {
 		f.found[i] = int32(v&^mipsImport) + 1
 		return true
 	}
-	if of, ok := f.c.at(f.c.width(v)); ok {
+	if of, ok := f.c.stubs.at(f.c.width(v)); ok {
 		f.found[i] = int32(of) + 1
 		return true
 	}
@@ -470,7 +491,7 @@ func (f *flow) step(r *registers, i int) {
 		case rs == 29:
 			v, ok = r.spill(int16(x))
 		case r.known>>rs&1 != 0 && r.at[rs]&mipsImport == 0:
-			if of, slot := f.c.slots[f.c.width(f.near(r.at[rs])+imm)]; slot {
+			if of, slot := f.c.slots.at(f.c.width(f.near(r.at[rs]) + imm)); slot {
 				v, ok = uint64(of)|mipsImport, true
 			}
 		}

@@ -21,10 +21,17 @@ const (
 // Linkage Table", secure PLT). So the callers tell what a stub's slot is. In
 // the older form the slot itself is code, and the calls go to it.
 func (c *counter) ppc() error {
-	relative := map[uint64]uint32{} // stub: its slot's distance from r30
+	relative := newPlaces() // stubs, and in distance that of the slot from r30
+	var distance []uint32
+	far := func(addr uint64, d uint32) {
+		if _, ok := relative.of[addr]; !ok {
+			relative.add(addr, len(distance))
+			distance = append(distance, d)
+		}
+	}
 	if c.dyn[dynPPCGot] == 0 {
-		for at, of := range c.slots {
-			c.stub(at, of)
+		for at, of := range c.slots.of {
+			c.stubs.add(at, of)
 		}
 	}
 	big := c.f.Order.Uint16([]byte{0, 1}) == 1
@@ -35,17 +42,17 @@ func (c *counter) ppc() error {
 			low := uint32(int32(int16(y)))
 			switch {
 			case x>>16 == 0x817e && y == ppcMtctrR11 && words[i+2] == ppcBctr: // lwz r11,low(r30)
-				relative[addr] = uint32(int32(int16(x)))
+				far(addr, uint32(int32(int16(x))))
 			case y>>16 != 0x816b || words[i+2] != ppcMtctrR11 || words[i+3] != ppcBctr: // lwz r11,low(r11)
 			case x>>16 == 0x3d60: // lis r11
-				if of, ok := c.slots[uint64(x<<16+low)]; ok {
-					c.stub(addr, of)
+				if of, ok := c.slots.at(uint64(x<<16 + low)); ok {
+					c.stubs.add(addr, of)
 				}
 			case x>>16 == 0x3d7e: // addis r11,r30
-				relative[addr] = x<<16 + low
+				far(addr, x<<16+low)
 			}
 		}
-		if len(relative) > maxStubs {
+		if len(distance) > maxStubs {
 			return 0, &Uncounted{Limit: true, Why: "too many stubs relative to r30"}
 		}
 		return 0, c.full()
@@ -53,18 +60,18 @@ func (c *counter) ppc() error {
 	if err != nil {
 		return err
 	}
-	for addr := range relative {
-		c.low, c.high = min(c.low, addr), max(c.high, addr)
-	}
+	relative.dense()
+	c.stubs.dense()
 	// What r30 is at each call of a relative stub, as the code before it says;
 	// all callers of one stub have the same.
 	type open struct {
-		addr, stub uint64
-		off        int64
-		tail       bool
+		addr uint64
+		off  int64
+		stub int
+		tail bool
 	}
 	var waiting []open
-	votes := map[uint64]map[int]int{}
+	votes := make([]vote, len(distance))
 	var r30 uint32
 	var here [32]uint32 // what registers hold after bcl; mflr
 	known := uint32(0)
@@ -78,15 +85,11 @@ func (c *counter) ppc() error {
 					continue
 				}
 				target := uint64(uint32(addr) + uint32(int32(x&0x03fffffc<<6)>>6))
-				if d, ok := relative[target]; ok {
-					of, ok := c.slots[uint64(r30+d)]
-					if ok {
-						if votes[target] == nil {
-							votes[target] = map[int]int{}
-						}
-						votes[target][of]++
+				if k, ok := relative.at(target); ok {
+					if of, ok := c.slots.at(uint64(r30 + distance[k])); ok {
+						votes[k].add(of)
 					}
-					waiting = append(waiting, open{addr, target, off, x&1 == 0})
+					waiting = append(waiting, open{addr, off, k, x&1 == 0})
 					continue
 				}
 				c.branch(addr, off, target, x&1 == 0)
@@ -136,20 +139,10 @@ func (c *counter) ppc() error {
 	if err != nil {
 		return err
 	}
-	chosen := map[uint64]int{}
-	for stub, v := range votes {
-		best := -1
-		for of, n := range v {
-			if best < 0 || n > v[best] || n == v[best] && of < best {
-				best = of
-			}
-		}
-		chosen[stub] = best
-	}
 	lost := 0
 	for _, x := range waiting {
-		if of, ok := chosen[x.stub]; ok {
-			c.call(x.addr, x.off, of, x.tail)
+		if v := votes[x.stub]; v.n > 0 {
+			c.call(x.addr, x.off, v.of, x.tail)
 		} else {
 			lost++
 		}
@@ -158,6 +151,20 @@ func (c *counter) ppc() error {
 		return uncounted("%d of %d calls go through stubs whose slots can't be told", lost, len(waiting))
 	}
 	return nil
+}
+
+// vote finds the import that most callers of a stub mean (Boyer and Moore).
+type vote struct{ of, n int }
+
+func (v *vote) add(of int) {
+	switch {
+	case v.n == 0:
+		*v = vote{of, 1}
+	case v.of == of:
+		v.n++
+	default:
+		v.n--
+	}
 }
 
 // ppc64 finds calls in 64-bit PowerPC code of both ABIs. A stub saves r2, which
@@ -183,8 +190,8 @@ func (c *counter) ppc64() error {
 				}
 			case x>>18 == 0x04100000>>18 && i+3 < len(words) && words[i+1]>>16 == 0xe580 && words[i+2] == ppcMtctrR12 && words[i+3] == ppcBctr: // pld r12,d(pc)
 				d := int64(uint64(x&0x3ffff)<<46|uint64(words[i+1]&0xffff)<<30) >> 30
-				if of, ok := c.slots[addr+uint64(d)]; ok {
-					c.stub(addr, of)
+				if of, ok := c.slots.at(addr + uint64(d)); ok {
+					c.stubs.add(addr, of)
 				}
 			case x>>16 == 0x3c4c && i+1 < len(words) && words[i+1]>>16 == 0x3842: // addis r2,r12; addi r2,r2
 				tocs[addr+uint64(int64(int32(x<<16)))+uint64(int64(int16(words[i+1])))]++
@@ -209,11 +216,12 @@ func (c *counter) ppc64() error {
 			return uncounted("the address that %d stubs are relative to can't be told", len(distance))
 		}
 		for addr, d := range distance {
-			if of, ok := c.slots[toc+uint64(d)]; ok {
-				c.stub(addr, of)
+			if of, ok := c.slots.at(toc + uint64(d)); ok {
+				c.stubs.add(addr, of)
 			}
 		}
 	}
+	c.stubs.dense()
 	return c.eachWord(big, func(w *window, words []uint32) (int, error) {
 		for i, x := range words[:w.number(4)] {
 			if addr := w.addr + uint64(i)*4; x>>26 == 18 && x&2 == 0 {
@@ -267,7 +275,7 @@ func ppcStub(words []uint32) (int64, bool) {
 func (c *counter) toc(distance map[uint64]int64, tocs map[uint64]int) (uint64, bool) {
 	fits := func(t uint64) (n int) {
 		for _, d := range distance {
-			if _, ok := c.slots[t+uint64(d)]; ok {
+			if _, ok := c.slots.at(t + uint64(d)); ok {
 				n++
 			}
 		}
@@ -297,7 +305,7 @@ func (c *counter) toc(distance map[uint64]int64, tocs map[uint64]int) (uint64, b
 			low = min(low, d)
 		}
 		// Linkers put the TOC's address at 0x8000 behind a boundary of 256.
-		for _, s := range slices.Sorted(maps.Keys(c.slots)) {
+		for _, s := range slices.Sorted(maps.Keys(c.slots.of)) {
 			if t := s - uint64(low); t&0xff == 0 {
 				if budget -= len(distance); budget > 0 {
 					try(t)

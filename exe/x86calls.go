@@ -28,11 +28,11 @@ func (c *counter) x86() error {
 		default:
 			d = uint64(uint32(d))
 		}
-		i, ok := c.slots[d]
+		i, ok := c.slots.at(d)
 		return i, ok
 	}
-	sections := c.f.namedCode()
-	err := c.each(func(w *window) (int, error) {
+	parts, sure := c.stubCode()
+	err := c.eachOf(parts, func(w *window) (int, error) {
 		for p := 0; p < w.n; p++ {
 			if w.b[p] != 0xff && w.b[p] != 0xf3 {
 				continue
@@ -43,12 +43,9 @@ func (c *counter) x86() error {
 			}
 			jump += p
 			i, ok := slot(w.b[jump:], w.addr+uint64(jump)+6)
-			if !ok {
-				continue
-			}
-			if named, plt := sections.at(w.off + int64(p)); named && plt || !named && x86IsStub(w.b[jump:], from) {
-				c.stub(w.addr+uint64(p), i)
-				c.stub(w.addr+uint64(jump), i)
+			if ok && (sure || x86IsStub(w.b[jump:], from)) {
+				c.stubs.add(w.addr+uint64(p), i)
+				c.stubs.add(w.addr+uint64(jump), i)
 				p = jump + 5
 				if err := c.full(); err != nil {
 					return 0, err
@@ -60,6 +57,7 @@ func (c *counter) x86() error {
 	if err != nil {
 		return err
 	}
+	c.stubs.dense()
 	mask := ^uint64(0)
 	if !long {
 		mask = 1<<32 - 1
@@ -81,7 +79,7 @@ func (c *counter) x86() error {
 				}
 			case b[p+1] == 0x15 || b[p+1] == 0x25 || !long && x86ByGOT(b[p:]):
 				if i, ok := slot(b[p:], addr+6); ok {
-					if _, stub := c.at(addr); !stub {
+					if _, stub := c.stubs.at(addr); !stub {
 						c.call(addr, w.off+int64(p), i, b[p+1]&0x38 == 0x20)
 					}
 				}
@@ -140,34 +138,20 @@ func x86IsStub(b []byte, from byte) bool {
 	return len(rest) >= 5 && from == 0xf3 && rest[0] == 0x68
 }
 
-// namedCode is the executable sections that have a name, in the order of the
-// file, and which of them hold stubs. Where names are gone, bytes decide.
-type namedCode []namedPart
-
-type namedPart struct {
-	part
-	plt bool
-}
-
-func (f *File) namedCode() (n namedCode) {
-	for i := range f.Sections {
-		s := &f.Sections[i]
-		if s.InFile && s.Flags&SectionExec != 0 && s.Name != "" {
-			n = append(n, namedPart{part{off: int64(s.Off), n: int64(s.Size)}, strings.HasPrefix(s.Name, ".plt") || strings.HasPrefix(s.Name, ".iplt")})
+// stubCode is the code that stubs may be in: the sections that linkers give
+// such a name, and then it is sure that jumps in them are stubs; all code,
+// where sections have no names.
+func (c *counter) stubCode() (parts []part, sure bool) {
+	var other []part
+	for i := range c.f.Sections {
+		s := &c.f.Sections[i]
+		if s.InFile && s.Flags&SectionExec != 0 && s.Name != "" && !strings.HasPrefix(s.Name, ".plt") && !strings.HasPrefix(s.Name, ".iplt") {
+			other = append(other, part{off: int64(s.Off), n: int64(s.Size)})
 		}
 	}
-	slices.SortFunc(n, func(a, b namedPart) int {
-		return cmp.Compare(a.off, b.off)
-	})
-	return n
-}
-
-func (n namedCode) at(off int64) (named, plt bool) {
-	i, _ := slices.BinarySearchFunc(n, off+1, func(s namedPart, off int64) int {
-		return cmp.Compare(s.off, off)
-	})
-	if i == 0 || off-n[i-1].off >= n[i-1].n {
-		return false, false
+	slices.SortFunc(other, func(a, b part) int { return cmp.Compare(a.off, b.off) })
+	for _, p := range c.code {
+		parts = append(parts, without(p, other)...)
 	}
-	return true, n[i-1].plt
+	return parts, len(other) > 0
 }

@@ -1,3 +1,4 @@
+#pragma once
 #include <stddef.h>
 #include <stdio.h>
 struct setting { char name[64], value[64]; };
