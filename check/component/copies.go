@@ -29,11 +29,13 @@ type Copy struct {
 	text      int
 }
 
-// Thresholds. Fewer texts are chance, or a header's; a bound by texts that are
+// Thresholds. Fewer texts are chance, or a header's; texts of one object file
+// alone may be a standard's, which another product lists, too; a bound by texts that are
 // not there needs several that would be.
 const (
 	leastTexts   = 6
 	leastOfSmall = 4 // of a set of less than twelve
+	mostOfUnit   = 2
 	leastNew     = 2
 	leastAbsent  = 4.0
 	manyTexts    = 12
@@ -52,19 +54,25 @@ func (s *Sets) copies(found map[int]int64) (out []Copy) {
 		if lib.to-lib.from < 2*leastTexts {
 			least = leastOfSmall
 		}
-		if n >= least {
-			out = append(out, s.copy(lib, n, found))
+		if n < least {
+			continue
+		}
+		if c, spread := s.copy(lib, n, found); spread >= least || 2*c.Found >= c.Of {
+			out = append(out, c)
 		}
 	}
 	return out
 }
 
-func (s *Sets) copy(lib *set, n int, found map[int]int64) Copy {
-	c := Copy{Library: lib.name}
+// copy tells what n texts show of a library, and how many texts they are when
+// mostOfUnit of each object file count.
+func (s *Sets) copy(lib *set, n int, found map[int]int64) (c Copy, spread int) {
+	c.Library = lib.name
 	last := len(lib.versions) - 1
 	// Texts that all releases have show how much of an object file is there.
 	type share struct{ have, of float64 }
 	units := make([]share, lib.units)
+	taken := make([]int, lib.units)
 	linked, whole := 0, 0
 	began, ended := make([]int, last+1), make([]int, last+1) // found texts by first and last release
 	has, of := make([]int, last+1), make([]int, last+1)      // by release: texts found, texts
@@ -86,6 +94,9 @@ func (s *Sets) copy(lib *set, n int, found map[int]int64) Copy {
 			}
 		}
 		if ok {
+			if taken[m.unit]++; taken[m.unit] <= mostOfUnit {
+				spread++
+			}
 			began[m.first]++
 			ended[m.last]++
 			if size := int64(len(s.texts.text[i])); size > c.Len || size == c.Len && at < c.Off {
@@ -151,10 +162,10 @@ func (s *Sets) copy(lib *set, n int, found map[int]int64) Copy {
 	}
 	c.Part = 5*linked < 4*whole || whole == 0 && 2*n < c.Of
 	c.Sure = wardein.Possible
-	if n >= manyTexts || 2*n >= c.Of {
+	if spread >= manyTexts || 2*c.Found >= c.Of {
 		c.Sure = wardein.Likely
 	}
-	return c
+	return c, spread
 }
 
 // String says between which releases the copy is, and what shows it.
