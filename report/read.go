@@ -17,13 +17,22 @@ type Saved struct {
 	Version    string
 	Release    struct{ Digest, Kind, Size string }
 	Recipe     SavedRecipe
-	Coverage   struct{ Accounted_ppm, Opened_ppm int64 }
+	Coverage   SavedCoverage
 	Counts     []SavedCount
 	Components []SavedComponent
 	Findings   []SavedFinding
 	Gaps       []SavedGap
 	Nodes      string
 	Partial    bool
+}
+
+// SavedCoverage is the coverage of a report file.
+type SavedCoverage struct {
+	Accounted_ppm, Opened_ppm int64
+	Code                      []struct {
+		Arch        string
+		Bytes, Read int64 `json:",string"`
+	}
 }
 
 // SavedRecipe is the recipe of a report file.
@@ -52,7 +61,10 @@ func (r *SavedRecipe) UnmarshalJSON(b []byte) error {
 type SavedCount struct{ Check, Done, Failed string }
 
 // SavedText is a sentence of a report file.
-type SavedText struct{ ID, Text string }
+type SavedText struct {
+	ID, Text string
+	Args     []wardein.Note
+}
 
 // SavedFinding is a finding of a report file.
 type SavedFinding struct {
