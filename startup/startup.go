@@ -140,6 +140,10 @@ func (b *System) judge(l *Line) bool {
 	return false
 }
 
+// Started is what the file at a path is started by from boot on, "" for one
+// that nothing was seen to start by its absolute path.
+func (b *System) Started(file string) string { return b.started[file] }
+
 // searched are the folders in which a shell at boot looks for a program.
 var searched = []string{"usr/sbin/", "sbin/", "usr/bin/", "bin/"}
 

@@ -1,0 +1,92 @@
+package hiddenaccess
+
+import (
+	_ "embed"
+	"net/netip"
+	"sync"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+//go:embed data/addresses.toml
+var addressesTOML []byte
+
+// server is a well-known server that devices name by its address.
+type server struct {
+	Address netip.Addr
+	Is      string
+	Source  string
+}
+
+type prefix struct {
+	Prefix netip.Prefix
+	Is     string
+	Source string
+}
+
+var table = sync.OnceValue(func() (t struct {
+	services map[netip.Addr]*server
+	local    []prefix
+	example  []prefix
+}) {
+	var file struct {
+		Date    string
+		Service []server
+		Local   []prefix
+		Example []prefix
+	}
+	if err := toml.Unmarshal(addressesTOML, &file); err != nil {
+		panic(err) // the file is part of the program; a test reads it
+	}
+	t.services = map[netip.Addr]*server{}
+	for i := range file.Service {
+		t.services[file.Service[i].Address] = &file.Service[i]
+	}
+	t.local, t.example = file.Local, file.Example
+	return t
+})
+
+// wellKnown names the service at an address, "" for any other.
+func wellKnown(a netip.Addr) string {
+	if s := table().services[a]; s != nil {
+		return s.Is
+	}
+	return ""
+}
+
+// example tells an address of the ranges for documentation.
+func example(a netip.Addr) bool {
+	for _, p := range table().example {
+		if p.Prefix.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// remote tells an address of another network from those that are not routed
+// and from what has only the looks of one: version numbers, whose numbers are
+// small, and X.520's object identifiers (2.5.4.3, 2.5.29.15).
+func remote(a netip.Addr) bool {
+	a = a.Unmap()
+	if wellKnown(a) != "" {
+		return true
+	}
+	for _, p := range table().local {
+		if p.Prefix.Contains(a) {
+			return false
+		}
+	}
+	if !a.Is4() {
+		return true
+	}
+	b := a.As4()
+	small := 0
+	for _, n := range b {
+		if n < 32 {
+			small++
+		}
+	}
+	mask := b[0] == 255 || b[3] == 255 || b[3] == 0
+	return !mask && small < 3 && !(b[0] == 2 && b[1] == 5)
+}
