@@ -26,7 +26,7 @@ func lock(path string) (*os.File, error) {
 	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		f.Close()
-		return nil, fmt.Errorf("another import into %s is running", dir)
+		return nil, fmt.Errorf("another import into the folder of %s is running", path)
 	case err != nil:
 		return f, nil // a file system without locks: what lies there may be in use
 	}

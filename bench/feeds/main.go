@@ -7,6 +7,7 @@
 //	go run ./bench/feeds            write, import, match, import a day's changes
 //	go run ./bench/feeds -n 10000   fewer records
 //	go run ./bench/feeds -write DIR write the files only
+//	go run ./bench/feeds -feeds DIR use the files that are there
 package main
 
 import (
@@ -36,6 +37,7 @@ import (
 func main() {
 	n := flag.Int("n", 340_000, "records of each of both feeds")
 	dir := flag.String("write", "", "write the feeds into this `FOLDER` and do no more")
+	have := flag.String("feeds", "", "import the feeds in this `FOLDER`, written before")
 	day := flag.String("changes", "", "write a day's changes into this `FOLDER` and do no more")
 	imp := flag.String("import", "", "import this `FOLDER` into -db (a step of its own, to be measured)")
 	db := flag.String("db", "", "the database")
@@ -53,7 +55,7 @@ func main() {
 	case *match:
 		err = matchAll(*db)
 	default:
-		err = all(*n)
+		err = all(*n, *have)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "feeds:", err)
@@ -62,7 +64,7 @@ func main() {
 }
 
 // all runs each step as a process of its own and says what it took.
-func all(n int) error {
+func all(n int, have string) error {
 	work, err := os.MkdirTemp("", "wardein-feeds-")
 	if err != nil {
 		return err
@@ -73,6 +75,9 @@ func all(n int) error {
 		return err
 	}
 	feeds, day, db := filepath.Join(work, "feeds"), filepath.Join(work, "day"), filepath.Join(work, "vulnerabilities.db")
+	if have != "" {
+		feeds = have
+	}
 	for _, step := range [][]string{
 		{"write", "-n", fmt.Sprint(n), "-write", feeds},
 		{"import", "-import", feeds, "-db", db},
@@ -81,6 +86,9 @@ func all(n int) error {
 		{"day", "-import", day, "-db", db},
 		{"match", "-match", "-db", db},
 	} {
+		if step[0] == "write" && have != "" {
+			continue
+		}
 		cmd := exec.Command(exe, step[1:]...)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		start := time.Now()

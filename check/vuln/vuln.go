@@ -199,6 +199,10 @@ func (j *judge) component(c *wardein.Component) error {
 	}
 	x := about{c: c, settled: map[string]int{}}
 	x.reach, x.started = j.reach(c)
+	var kernel *built
+	if c.Name == "linux" {
+		kernel = j.kernels.of(c)
+	}
 	for i := range matches {
 		m := &matches[i]
 		for k := range j.release {
@@ -212,11 +216,11 @@ func (j *judge) component(c *wardein.Component) error {
 			x.done = append(x.done, h)
 			continue
 		}
-		if c.Name == "linux" {
+		if kernel != nil {
 			if err := j.DB.Explain(&h.Match); err != nil {
 				return err
 			}
-			h.unbuilt = j.kernels.of(c).without(h.Statements[h.Decides].Files)
+			h.unbuilt = kernel.without(h.Statements[h.Decides].Files)
 		}
 		x.hits = append(x.hits, h)
 	}
