@@ -90,7 +90,7 @@ var messages = map[string]string{
 var doc = wardein.Doc{
 	About: "Names the products in a release and their versions, from bare binaries and from package databases, and reports where the two do not agree.",
 	How: "Products are data files. A literal found in the engine's one pass is looked at with a regular expression over the bytes around it; soname, exported names and base name say which product a file is, and the one version line in its constants, or an exported function that returns it, which version. " +
-		"A file that needs a library was built against it and does not hold it. The version of a kernel is that of its banner, never that of a module. dpkg, opkg, apk, Python, npm, Maven, Go and Cargo records and open-source notices are declarations. " +
+		"A file that needs a library was built against it and does not hold it. The version of a kernel is that of its banner, never that of a module; a boot loader's environment and a kernel's configuration say a version where no program shows one. dpkg, opkg, apk, rpm, Python, npm, Maven, Go and Cargo records and open-source notices are declarations. " +
 		"A set of exported names that is exactly one known release's shows that release, as possible. A program that holds several texts that only one library's object files have, and does not need that library, holds a copy: texts that came and went with releases show after and before which ones it is; that stands with the place, and the component has no version. Two ways that agree are certain, one is likely, a short version number that stands alone is possible.",
 	FalsePositives: []string{
 		"a program that carries another product's version text in its own constants",
@@ -105,7 +105,8 @@ var doc = wardein.Doc{
 	},
 	Limits: []string{
 		"rules see ELF and PE files and unopened images of at least 64 KiB; texts only as package databases and notices",
-		"rpm databases are not read yet",
+		"of an rpm database in SQLite, rows that stand in rpmdb.sqlite-wal beside it are not read; of a package's header the first 16 MiB",
+		"boot loaders and operating systems that put their version together at run time (OpenSBI, coreboot, EDK II, FreeRTOS, LiteOS) are named without one; QNX, INTEGRITY, LynxOS and eCos have no rule",
 		"at most 64 hits of one literal, 12 lone and 48 named versions of one file are looked at; at most 64 places of one component are listed",
 		"copies of libraries linked in are compared with the releases in Debian 11 to 14 alone; bounds of their versions are these releases",
 		"back-ported corrections do not change the upstream version that is shown; the distribution's revision stands with the declaration",
