@@ -232,7 +232,7 @@ func table() error {
 	}
 	// What other measurements have written stays.
 	if old, err := os.ReadFile("bench/RESULTS.md"); err == nil {
-		if at := strings.Index(string(old), "\n# Components\n"); at >= 0 {
+		if at := strings.Index(string(old), "\n# "); at >= 0 {
 			b.Write(old[at:])
 		}
 	}
