@@ -257,9 +257,9 @@ func (m *Match) decide(withdrawn string, spoken bool) {
 		m.Status, m.Because = NotAffected, withdrawn+" has withdrawn it"
 		return
 	case s.rank == vendor:
-		m.Because = "a vendor's statement about this component goes before all others" + s.justified()
+		m.Because = "a vendor's statement about this component goes before all others" + s.justified() + m.outvoted()
 	case s.rank == distribution:
-		m.Because = "the distribution decides: it puts fixes into its own revisions"
+		m.Because = "the distribution decides: it puts fixes into its own revisions" + m.outvoted()
 	case spoken:
 		m.Because = "by upstream's version only: the distribution of this package says nothing about it"
 		m.Doubts = append(m.Doubts, "the distribution says nothing about it")
@@ -301,7 +301,22 @@ func (s *Statement) About(name string, c *wardein.Component) bool {
 func (m *Match) Overrule(s *Statement) {
 	m.Statements = append([]Statement{*s}, m.Statements...)
 	m.Status, m.Decides, m.Doubts = s.Status, 0, nil
-	m.Because = "the vendor's statement about this release goes before all others" + s.justified()
+	m.Because = "the vendor's statement about this release goes before all others" + s.justified() + m.outvoted()
+}
+
+// outvoted names the sources of lower ranks that say otherwise.
+func (m *Match) outvoted() string {
+	var others []string
+	for _, o := range m.Statements[1:] {
+		if says := o.Source + " says " + o.Status.String(); o.Status != m.Status && !slices.Contains(others, says) && (m.Statements[0].rank > o.rank || m.Statements[0].rank == vendor) {
+			others = append(others, says)
+		}
+	}
+	if others == nil {
+		return ""
+	}
+	slices.Sort(others)
+	return " (" + strings.Join(others, ", ") + ")"
 }
 
 // justified quotes the justification of a VEX statement.
