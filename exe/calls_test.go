@@ -1,6 +1,7 @@
 package exe
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -227,4 +228,96 @@ func BenchmarkCalls(b *testing.B) {
 			b.ReportMetric(float64(len(c.List)), "calls")
 		})
 	}
+}
+
+// smallest returns the libraries in testdata/calls/bin, by name: small.c built
+// without libc, as small as linkers can make it.
+//
+//	CC -w -fno-builtin -shared -fPIC -nostdlib -O2 -fno-asynchronous-unwind-tables \
+//	   -Wl,-z,noseparate-code,-z,norelro,--hash-style=sysv,--build-id=none,-z,max-page-size=4096 -s
+//	strip -R .comment …
+//
+// with CC the cross compiler of each; arm by -marm, thumb by -Os -mthumb, both
+// -march=armv7-a, noplt by -fno-plt, object.bin by mips-linux-gnu-gcc -O2
+// -mlong-calls -mno-abicalls -fno-pic -c.
+func smallest(t testing.TB) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/calls/bin/*.bin")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no libraries", err)
+	}
+	all := map[string][]byte{}
+	for _, p := range paths {
+		data, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(p), ".bin")] = data
+	}
+	return all
+}
+
+// TestSmallest needs no compiler. The libraries make the same calls but for
+// those that compilers join or double.
+func TestSmallest(t *testing.T) {
+	for name, data := range smallest(t) {
+		c, err := open(t, data).Calls()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got []string
+		for _, i := range c.Imports {
+			if i.Calls+i.Tails > 0 {
+				got = append(got, fmt.Sprintf("%s %d", i.Name, i.Calls+i.Tails))
+			}
+		}
+		puts, strcpy, strlen := 2, 2, 4
+		switch name {
+		case "x86-64", "noplt":
+			puts, strlen = 4, 3
+		case "x86", "arm", "thumb", "mips":
+			strlen = 3
+		case "object":
+			strcpy = 1
+		}
+		want := fmt.Sprintf("gets 1, memcpy 2, puts %d, snprintf 1, sprintf 1, strcpy %d, strlen %d", puts, strcpy, strlen)
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// FuzzCalls counts calls in anything, with and without the section headers,
+// and holds that what is found lies in the code.
+func FuzzCalls(f *testing.F) {
+	for _, data := range smallest(f) {
+		f.Add(data)
+		f.Add(withoutSections(data))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := Open(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return
+		}
+		c, err := e.Calls()
+		if err != nil {
+			return
+		}
+		if c.Code > int64(len(b)) || len(c.List) > 2*len(b) {
+			t.Fatalf("%d calls in %d bytes of code, file has %d bytes", len(c.List), c.Code, len(b))
+		}
+		sum := 0
+		for _, i := range c.Imports {
+			sum += i.Calls + i.Tails
+		}
+		for i, x := range c.List {
+			if x.Off < 0 || x.Off > int64(len(b)) || x.Import < 0 || x.Import >= len(c.Imports) || i > 0 && x.Addr < c.List[i-1].Addr {
+				t.Fatalf("call %d of %d: %+v", i, len(c.List), x)
+			}
+		}
+		if sum != len(c.List) {
+			t.Fatalf("%d calls listed, %d counted", len(c.List), sum)
+		}
+	})
 }

@@ -259,7 +259,7 @@ func ppcStub(words []uint32) (int64, bool) {
 			state = 1
 		case x == ppcMtctrR12 && state == 1:
 			state = 2
-		case x == ppcBctr:
+		case x&0xfc0007ff == 0x4c000420: // bctr, bnectr
 			return d, state == 2
 		case op == 58 && state > 0: // v1: ld r11; ld r2
 		case op == 31 && x>>1&0x3ff == 316 || op == 10 && state > 0 || op == 14 && state > 0: // xor, cmpldi: of files that threads share
