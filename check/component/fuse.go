@@ -185,7 +185,11 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 	for _, x := range facts {
 		if x.Kind == "getter" && (x.Attr("product") == p.Name || x.Attr("product") == "" && about(x.Attr("quote"), names)) {
 			c := candidate{path: at, by: "getter", version: x.Attr("version"), sure: wardein.Certain, rank: rankGetter}
-			if x.Attr("parts") != "" {
+			if x.Attr("parts") != "" { // two of two numbers, or of three
+				m := suffixed.FindStringSubmatch(baseName(at))
+				if m == nil || m[1] != c.version && !strings.HasPrefix(m[1], c.version+".") {
+					continue
+				}
 				c.sure, c.rank = wardein.Likely, rankLone
 			}
 			f.add(p, c, x)

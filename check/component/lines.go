@@ -53,6 +53,10 @@ func plain(v string) bool {
 // "expat_2.5.0", "curl/7.88.1", "(XZ Utils) 5.4.1".
 var namedVersion = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+_.-]{0,30}?)\)?[ /_-]{1,2}(?:\(?(?:library |release |package )?[vV]er(?:sion|\.)?:? ?|release |[vVrR])?(\d{1,8}(?:\.\d{1,8}){1,3}(?:[a-z]\d{0,2}|[-._]?(?:rc|pre|beta|alpha|RC|p|P)\.?\d{1,3})?)(?:$|[^0-9A-Za-z.]|\.(?:$|[^0-9A-Za-z])|\+dfsg)`)
 
+// past ends what a sentence says of releases that are not this one: "as of
+// pimd 2.2.0", "requires libpcap 1.0".
+var past = regexp.MustCompile(`(?i)\b(?:of|since|than|before|until|after|requires?|needs?|from|with)\s*$`)
+
 // lines states the versions that stand in the file's constants: alone in
 // their string, or behind a name.
 func (f *file) lines() error {
@@ -107,7 +111,7 @@ func (f *file) lines() error {
 				}
 				for _, m := range namedVersion.FindAllStringSubmatchIndex(s, 4) {
 					v := s[m[4]:m[5]]
-					if named == maxNamed || plain(v) {
+					if named == maxNamed || plain(v) || past.MatchString(s[:m[0]]) {
 						continue
 					}
 					named++

@@ -117,5 +117,11 @@ func (d *database) listed(soname, base string) *product {
 	if p := d.byAlias[name]; p != nil {
 		return p
 	}
-	return &product{Name: name, PURL: "pkg:generic/" + name, Sonames: []string{library}}
+	p := &product{Name: name, PURL: "pkg:generic/" + name}
+	if strings.Contains(library, ".so") {
+		p.Sonames = []string{library}
+	} else {
+		p.Files = []string{library}
+	}
+	return p
 }

@@ -76,41 +76,45 @@ func (f *file) fingerprint(soname string) {
 }
 
 // releasedAs are the known releases of a library that export these names and
-// whose file has this file's number, where the known releases differ in either
-// at all: what never changes tells no version. Where the image says which
-// release of Debian it is (os-release), that one's counts. Where the numbers
+// whose file has this file's number. Where the image says which release of
+// Debian it is (os-release), that one's counts. Else the library must be one
+// whose every known release, three at least, has names or a number of its own:
+// of others a release that is not known may look the same. Where the numbers
 // are the releases themselves, this file's is its release, known or not.
 func (d *database) releasedAs(p *product, soname, print, base, distro string) (versions []string) {
-	var list []release
-	for _, r := range releases()[soname] {
-		if name := unnumbered(r.source); name == p.Name || d.byAlias[name] == p || d.byAlias[r.source] == p {
-			list = append(list, r)
-		}
-	}
 	number := ""
 	if m := suffixed.FindStringSubmatch(base); m != nil {
 		number = m[1]
 	}
-	differ, named, of := false, number != "", map[string]bool{}
-	for _, r := range list {
-		differ = differ || r.print != list[0].print || r.number != list[0].number
+	debian, isDebian := strings.CutPrefix(distro, "debian ")
+	named, looks, of := number != "", map[string]string{}, map[string]bool{}
+	apart := true
+	for _, r := range releases()[soname] {
+		if name := unnumbered(r.source); name != p.Name && d.byAlias[name] != p && d.byAlias[r.source] != p {
+			continue
+		}
 		named = named && r.number == r.version
 		of[r.version] = true
-	}
-	if named && len(of) > 1 {
-		return []string{number}
-	}
-	debian, isDebian := strings.CutPrefix(distro, "debian ")
-	for _, r := range list {
+		look := r.print + " " + r.number
+		if v, ok := looks[look]; ok && v != r.version {
+			apart = false
+		}
+		looks[look] = r.version
 		if r.print != print || number != "" && r.number != number {
 			continue
 		}
 		if isDebian && slices.Contains(strings.Split(r.distros, ","), debian) {
 			return []string{r.version}
 		}
-		if differ && !slices.Contains(versions, r.version) {
+		if !slices.Contains(versions, r.version) {
 			versions = append(versions, r.version)
 		}
+	}
+	switch {
+	case named && len(of) > 1:
+		return []string{number}
+	case !apart || len(of) < 3:
+		return nil
 	}
 	return versions
 }
