@@ -112,8 +112,9 @@ func Copy(from, path string) (err error) {
 		return err
 	}
 	defer os.Remove(out.Name())
+	out.Chmod(0o644) // file systems without modes refuse
 	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
+	if err := errors.Join(err, out.Close()); err != nil {
 		return err
 	}
 	db, err := Open(out.Name())
@@ -123,5 +124,21 @@ func Copy(from, path string) (err error) {
 	if err := errors.Join(db.Check(), db.Close()); err != nil {
 		return err
 	}
-	return os.Rename(out.Name(), path)
+	return place(out.Name(), path)
+}
+
+// place puts a finished file into its place, on the disk.
+func place(temp, path string) error {
+	f, err := os.Open(temp)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close(), os.Rename(temp, path)); err != nil {
+		return err
+	}
+	if d, err := os.Open(filepath.Dir(path)); err == nil {
+		d.Sync()
+		d.Close()
+	}
+	return nil
 }

@@ -101,7 +101,8 @@ func Create(path string, fresh bool) (_ *Writer, err error) {
 			return nil, err
 		}
 	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
+	f.Chmod(0o644) // file systems without modes refuse
+	if err := f.Close(); err != nil {
 		return nil, err
 	}
 	w.rows.dir = filepath.Dir(path)
@@ -441,18 +442,10 @@ func (w *Writer) Commit() (err error) {
 		return err
 	}
 	w.db = nil
-	f, err := os.Open(w.temp)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close(), os.Rename(w.temp, w.path)); err != nil {
+	if err := place(w.temp, w.path); err != nil {
 		return err
 	}
 	w.temp = ""
-	if d, err := os.Open(filepath.Dir(w.path)); err == nil {
-		d.Sync()
-		d.Close()
-	}
 	return nil
 }
 
