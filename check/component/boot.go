@@ -39,8 +39,12 @@ func environmentOf(b wardein.Blob) (at int64, r *rule) {
 	for _, i := range bootRules() {
 		hits := b.Hits(markFirstRule + i)
 		for _, off := range hits[:min(len(hits), maxPerRule)] {
-			before := make([]byte, min(off, 5))
-			if n, _ := b.ReadAt(before, off-int64(len(before))); n == len(before) && (string(before) == "ver=" || len(before) == 5 && string(before[1:]) == "ver=" && before[0] < ' ') {
+			// In a text about an environment, lines end otherwise.
+			var before [5]byte
+			if off < int64(len(before)) {
+				continue
+			}
+			if n, _ := b.ReadAt(before[:], off-int64(len(before))); n == len(before) && string(before[:]) == "\x00ver=" {
 				return off, known().rules[i]
 			}
 		}

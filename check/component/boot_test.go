@@ -33,3 +33,16 @@ func TestConfiguration(t *testing.T) {
 		t.Errorf("%q", names)
 	}
 }
+
+// An environment has zeros between its variables; a text that shows one has
+// lines.
+func TestEnvironment(t *testing.T) {
+	for text, want := range map[string]string{
+		"bootcmd=bootm\x00bootdelay=3\x00ver=U-Boot 2013.07 (Jul 28 2017 - 17:10:01)\x00\x00": "u-boot 2013.07 likely",
+		"bootcmd=bootm\nbootdelay=3\nver=U-Boot 2013.07 (Jul 28 2017 - 17:10:01)\n":           "",
+	} {
+		if names, _ := named(t, map[string][]byte{"fw/environment": []byte(text)}); strings.Join(names, "; ") != want {
+			t.Errorf("%q: %q, want %q", text, names, want)
+		}
+	}
+}
