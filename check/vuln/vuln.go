@@ -32,6 +32,30 @@ type Data struct {
 // MaxAge is how many days a feed may be older than the evaluation date.
 const MaxAge = 30
 
+// age is how many days a date lies before the evaluation date; not ok: it is
+// none. Where no evaluation date is given, nothing is old.
+func (d *Data) age(date string) (days int, ok bool) {
+	at, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return 0, false
+	}
+	day, err := time.Parse(time.DateOnly, d.AsOf)
+	if err != nil {
+		return 0, true
+	}
+	return int(day.Sub(at).Hours() / 24), true
+}
+
+// Old names the sources whose newest feed is too old at the evaluation date.
+func (d *Data) Old() (names []string) {
+	for _, s := range d.DB.Sources() {
+		if days, ok := d.age(s.Newest); ok && days > MaxAge {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // Check returns the check over a database; one without is a gap.
 func Check(data Data) wardein.Check {
 	return wardein.Check{
@@ -152,16 +176,14 @@ func (j *judge) stale() (gaps []error) {
 		gap("only the embedded sample: known vulnerabilities were not examined")
 		return gaps
 	}
-	day, err := time.Parse(time.DateOnly, j.AsOf)
 	var said int64
 	for _, s := range j.DB.Sources() {
 		said += s.Assertions
-		at, derr := time.Parse(time.DateOnly, s.Newest)
-		switch {
-		case derr != nil:
+		switch days, ok := j.age(s.Newest); {
+		case !ok:
 			gap("feed %s has no date", s.Name)
-		case err == nil && day.Sub(at) > MaxAge*24*time.Hour:
-			gap("feed %s is of %s, %d days before %s; the limit is %d days", s.Name, s.Newest, int(day.Sub(at).Hours()/24), j.AsOf, MaxAge)
+		case days > MaxAge:
+			gap("feed %s is of %s, %d days before %s; the limit is %d days", s.Name, s.Newest, days, j.AsOf, MaxAge)
 		}
 	}
 	if said == 0 {

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	checks "github.com/wardein/wardein/check/all"
+	"github.com/wardein/wardein/check/vuln"
 	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
@@ -78,16 +81,21 @@ const (
 func dataStatusCmd() *cobra.Command {
 	var flags dbFlags
 	var asJSON, feeds bool
+	var asOf string
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the database holds, and how old it is",
 		Long: `Status shows for each source the dates of its oldest and newest feed, how many
 records and statements it gave, how many records could not be read, and how many
 ranges have versions without an order (git hashes). Then come the feeds (up to
-40, all with --feeds), and the records that could not be read, by name.`,
+40, all with --feeds), and the records that could not be read, by name. Sources
+that an inspection at that date would call old are named.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			data, err := flags.open(cmd.Context(), "")
+			if err := checkDate(asOf); err != nil {
+				return err
+			}
+			data, err := flags.open(cmd.Context(), asOf)
 			if err != nil {
 				return err
 			}
@@ -103,21 +111,26 @@ ranges have versions without an order (git hashes). Then come the feeds (up to
 				if asJSON {
 					return writeStatusJSON(out, data.DB, flags.path(), bad)
 				}
-				return writeStatus(out, data.DB, flags.path(), bad, feeds)
+				return writeStatus(out, data, flags.path(), bad, feeds)
 			})
 		},
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().StringVar(&asOf, "as-of", checks.DataDate, "name the sources that are old at this `DATE`")
 	cmd.Flags().BoolVar(&feeds, "feeds", false, "each feed, however many")
 	return cmd
 }
 
-func writeStatus(out *bufio.Writer, db *vulndb.DB, path string, bad []vulndb.Bad, feeds bool) error {
+func writeStatus(out *bufio.Writer, data vuln.Data, path string, bad []vulndb.Bad, feeds bool) error {
+	db := data.DB
 	fmt.Fprintf(out, "database  %s\nsha256    %s\nbytes     %d (%s)\n\n", term.Clean(path), db.Digest(), db.Size(), report.Size(db.Size()))
 	fmt.Fprintf(out, "%-8s %-10s %-10s %6s %9s %11s %9s %9s\n", "source", "newest", "oldest", "feeds", "records", "statements", "malformed", "unordered")
 	for _, s := range db.Sources() {
 		fmt.Fprintf(out, "%-8s %-10s %-10s %6d %9d %11d %9d %9d\n", s.Name, dash(s.Newest), dash(s.Oldest), s.Feeds, s.Records, s.Assertions, s.Malformed, s.Unordered)
+	}
+	if old := data.Old(); len(old) > 0 {
+		fmt.Fprintf(out, "\nolder than %d days at %s: %s\n", vuln.MaxAge, data.AsOf, strings.Join(old, ", "))
 	}
 	all := db.Feeds()
 	if feeds || len(all) <= shownFeeds {
