@@ -44,8 +44,13 @@ type copied struct {
 	kin      map[string]bool // sources of forks, which are no holders
 }
 
-// copiedRelease has a unit, which is an object file's name, for each text.
-type copiedRelease struct{ texts map[string]string }
+// copiedRelease has a unit, which is an object file's name, for each text that
+// all builds of a release have, and the texts that only some have: they say
+// nothing about releases.
+type copiedRelease struct {
+	texts map[string]string
+	some  map[string]bool
+}
 
 type copiedText struct {
 	unit        string
@@ -111,7 +116,7 @@ func readCopied(archives []*archive) ([]*copied, error) {
 			key := name + " " + upstream(v)
 			r := read[key]
 			if r == nil {
-				r = &copiedRelease{texts: map[string]string{}}
+				r = &copiedRelease{texts: map[string]string{}, some: map[string]bool{}}
 				read[key] = r
 			}
 			if err := c.read(debs[p], r); err != nil {
@@ -153,8 +158,14 @@ func (c *copied) add(v string, r *copiedRelease) {
 		c.releases[v] = r
 		return
 	}
+	for s := range r.texts {
+		if _, ok := old.texts[s]; !ok {
+			old.some[s] = true
+		}
+	}
 	for s := range old.texts {
 		if _, ok := r.texts[s]; !ok {
+			old.some[s] = true
 			delete(old.texts, s)
 		}
 	}
@@ -314,6 +325,9 @@ func (c *copied) intervals() {
 	c.texts = map[string]*copiedText{}
 	broken := map[string]bool{}
 	for i, v := range c.versions {
+		for s := range c.releases[v].some {
+			broken[s] = true
+		}
 		for s, unit := range c.releases[v].texts {
 			t := c.texts[s]
 			switch {
