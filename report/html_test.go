@@ -135,3 +135,28 @@ func BenchmarkHTML(b *testing.B) {
 		}
 	}
 }
+
+// The page's head says which feeds were looked into, or that nobody looked.
+func TestHTMLKnown(t *testing.T) {
+	r, tree := specimen(t, 1)
+	r.Counts = append(r.Counts, wardein.CheckCount{Check: "vuln", Done: 1})
+	show := func() string {
+		var out bytes.Buffer
+		if err := HTML(&out, r, "x", tree, specimenMessages); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	r.Gaps = []wardein.Gap{{Who: "vuln", Kind: wardein.NoData, Why: "no database imported: known vulnerabilities were not examined"}}
+	if s := show(); !strings.Contains(s, "<dt>known vulnerabilities</dt><dd>not examined (no database imported)</dd>") || strings.Contains(s, "<dt>data</dt>") {
+		t.Error("without a database")
+	}
+	r.Recipe.Data = []wardein.Source{{Name: "feed kev", Date: "2026-09-01"}, {Name: "feed nvd", Date: "2026-11-20"}}
+	r.Gaps = []wardein.Gap{{Who: "vuln", Kind: wardein.NoData, Why: "feed kev is of 2026-09-01, 82 days before 2026-11-22; the limit is 30 days"}}
+	s := show()
+	for _, want := range []string{"<dt>data</dt><dd>kev 2026-09-01, nvd 2026-11-20</dd>", "<dt>known vulnerabilities</dt><dd>in 0 of 0 components · old: kev</dd>"} {
+		if !strings.Contains(s, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
