@@ -34,6 +34,9 @@ type product struct {
 	Sonames []string `toml:"sonames"`
 	Files   []string `toml:"files"`
 	Exports []string `toml:"exports"`
+	// Needs are libraries of the product: a program that needs others and none
+	// of these has one of Files by chance (babeld of frr, and babeld).
+	Needs []string `toml:"needs"`
 	// ReleaseInName says that the number behind ".so." in the library's file
 	// name is the release and not the interface.
 	ReleaseInName bool `toml:"release_in_name"`

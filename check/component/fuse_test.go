@@ -99,7 +99,7 @@ func TestTraps(t *testing.T) {
 		{"a program that is called as one of frr's and needs none of its libraries",
 			map[string]library{"fw/usr/sbin/babeld": {needed: []string{"libc.so.6"}, data: "\x00babeld-1.12.1\x00"}}, "babeld 1.12.1 certain"},
 		{"a sentence about an older release",
-			map[string]library{"fw/usr/sbin/pimd": {data: "\x00%s:%u - The priority is, as of pimd 2.2.0, always 1.\x00pimd version %s\x002.3.2\x00"}}, "pimd 2.3.2 likely"},
+			map[string]library{"fw/usr/sbin/pimd": {needed: []string{"libc.so.6"}, data: "\x00%s:%u - The priority is, as of pimd 2.2.0, always 1.\x00pimd version %s\x002.3.2\x00"}}, "pimd 2.3.2 likely"},
 		{"an address, a mask, an object identifier, a standard, a kernel",
 			map[string]library{"fw/usr/lib/libjansson.so.4": {soname: "libjansson.so.4", data: "\x00192.0.2.1\x00255.255.255.0\x001.3.6.1\x002.5.4.10\x00802.1x\x002.6.30\x00"}}, "jansson possible"},
 	} {

@@ -162,6 +162,10 @@ func (f *file) got(s *exe.Symbol, g getter) (version string, off, n int64) {
 		if v, ok = f.word(v); !ok {
 			break
 		}
+		// A number that happens to be an address is in the midst of something.
+		if b := f.bytes(v-1, 1); len(b) == 0 || b[0] != 0 {
+			break
+		}
 	}
 	return "", 0, 0
 }

@@ -126,15 +126,14 @@ func (f *fuser) identity(base string, elf wardein.Fact) (own []*product) {
 		}
 	}
 	for _, s := range shorter(base) {
-		list := f.data.byFile[s]
+		list := slices.DeleteFunc(slices.Clone(f.data.byFile[s]), func(p *product) bool {
+			return len(p.Needs) > 0 && elf.Attr("needed") != "" && !slices.ContainsFunc(p.Needs, func(l string) bool { return needs(elf, l) })
+		})
 		if soname == "" && strings.Contains(s, ".so") {
-			list = append(slices.Clone(list), f.data.bySoname[s]...)
+			list = append(list, f.data.bySoname[s]...)
 		}
 		if len(list) > 0 {
 			add(list...)
-			if soname == "" { // babeld of frr, and a program of its own
-				add(f.data.listed("", s))
-			}
 			break
 		}
 	}
@@ -159,13 +158,6 @@ func single(own []*product, rules []wardein.Fact, elf wardein.Fact) []*product {
 		}
 		if p.linked(strings.Fields(elf.Attr("needed"))) && !slices.Contains(kept, p) {
 			kept = append(kept, p)
-		}
-	}
-	if len(kept) == 0 { // its product has a library, which it does not need
-		for _, p := range own {
-			if len(p.Sonames) == 0 {
-				kept = append(kept, p)
-			}
 		}
 	}
 	if len(kept) > 0 {
