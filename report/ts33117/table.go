@@ -227,6 +227,9 @@ func (t *table) full(r *Row) {
 			t.line("  gap", gap(g))
 		}
 	}
+	if r.State == Nothing {
+		t.line("", Counted)
+	}
 	if r.Evidence != "" {
 		t.line("lab adds", r.Evidence)
 	}

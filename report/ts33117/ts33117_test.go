@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -242,4 +243,31 @@ func golden(t *testing.T, got []byte) {
 	if want, err := os.ReadFile(file); err != nil || !bytes.Equal(want, lines.Bytes()) {
 		t.Errorf("%s differs: go test ./report/ts33117 -update\n%s", file, &lines)
 	}
+}
+
+// Fuzz reads reports that somebody else wrote.
+func Fuzz(f *testing.F) {
+	f.Add([]byte(`{"version":"1.0","recipe":{"checks":[{"name":"account","version":2}]},"counts":[{"check":"account","done":"x"}],"findings":[{"rule":"account.empty","cases":["TC_X",""],"quotes":[{"off":"-1"}]}],"gaps":[{"who":"account","kind":"no-data"}]}`))
+	list := []wardein.Check{{Name: "account", Version: 1, Cases: map[string][]string{"account.empty": {"TC_ACCOUNT_PROTECTION"}}}}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := report.Read(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		sheet := Judge(s, list)
+		w := &canon.Writer{}
+		w.Object(func() { sheet.Write(w) })
+		if !json.Valid(w.B) {
+			t.Errorf("no JSON: %s", w.B)
+		}
+		var out bytes.Buffer
+		if err := errors.Join(sheet.Table(&out, "olt", 80), sheet.Full(&out, "olt", 0), sheet.HTML(&out, "olt")); err != nil {
+			t.Error(err)
+		}
+		for _, c := range out.String() {
+			if c < 0x20 && c != '\n' {
+				t.Fatalf("raw %U", c)
+			}
+		}
+	})
 }
