@@ -226,7 +226,7 @@ func TestUnowned(t *testing.T) {
 			tree.Add("fw/"+p, 0o644, []byte(s))
 		}
 		f, ok := judged(t, tree)["hiddenaccess.unowned-listener"]
-		if says := report.Render(f.Says, Check.Messages); ok != (name != "few") || ok && !strings.Contains(says, "1 programs are started at boot, wait for callers and are in no list of "+name+": usr/sbin/own (") {
+		if says := report.Render(f.Says, Check.Messages); ok != (name != "few") || ok && !strings.Contains(says, "Programs (1) that are started at boot and wait for callers are in no list of files of "+name+": usr/sbin/own (") {
 			t.Errorf("%s: %q", name, says)
 		}
 	}
@@ -253,7 +253,7 @@ func TestForeign(t *testing.T) {
 	}
 	tree.Add("fw/usr/bin/stray", 0o755, elf(x86))
 	f := judged(t, tree)["hiddenaccess.foreign-architecture"]
-	if says := report.Render(f.Says, Check.Messages); says != "1 of 13 ELF files of one root file system are for another processor (x86-64; the others: arm): usr/bin/stray." {
+	if says := report.Render(f.Says, Check.Messages); says != "Of 13 ELF files of one root file system, 1 are for another processor (x86-64; the others: arm): usr/bin/stray." {
 		t.Error(says)
 	}
 }
@@ -275,7 +275,7 @@ func TestNewer(t *testing.T) {
 		tree.Add("fw/bin/late", 0o755, []byte("x"))
 		tree.Lookup("fw/bin/late").MTime = build + 30*24*3600
 		f := judged(t, tree)["hiddenaccess.newer-than-build"]
-		if says := report.Render(f.Says, Check.Messages); !strings.HasPrefix(says, "1 files are younger than the build that") || !strings.HasSuffix(says, ": bin/late.") {
+		if says := report.Render(f.Says, Check.Messages); !strings.HasPrefix(says, "Files (1) are younger than the build that") || !strings.HasSuffix(says, ": bin/late.") {
 			t.Errorf("%s: %q", stamp, says)
 		}
 		for _, name := range strings.Fields("a b c") {
