@@ -57,7 +57,7 @@ func tree(_ context.Context, t wardein.Tree, known []*KeySet, out func(wardein.F
 			gather(groups, n, f)
 			continue
 		}
-		if testKeys()[f.Attr("fingerprint")] {
+		if !Counts(n, f) {
 			continue
 		}
 		if aside.Is(n.Path) {
@@ -247,14 +247,25 @@ var kinds = []kind{
 	{"setting", wardein.Low, wardein.NoneShown, "secret.until-setting"},
 }
 
+// Counts tells whether a fact of this check is a secret at the place where it
+// stands: no test key of a library, and no setting of a file that only shows
+// or tests something.
+func Counts(n *wardein.Node, f wardein.Fact) bool {
+	if f.Kind != "setting" {
+		return !testKeys()[f.Attr("fingerprint")]
+	}
+	kind := f.Attr("kind")
+	byForm := kind == "token" || kind == "url" || kind == "web-user"
+	return !aside.Is(n.Path) && confirmed(f.Attr("name"), n.Path) && !prose(n.Path) && (byForm || !source(n.Path)) && (kind != "setting" || configuration(n.Path))
+}
+
 // gather adds a setting to its group, unless its file only shows or tests
 // something.
 func gather(groups map[string]*group, n *wardein.Node, f wardein.Fact) {
-	kind, name := f.Attr("kind"), f.Attr("name")
-	byForm := kind == "token" || kind == "url" || kind == "web-user"
-	if aside.Is(n.Path) || !confirmed(name, n.Path) || prose(n.Path) || !byForm && source(n.Path) || kind == "setting" && !configuration(n.Path) {
+	if !Counts(n, f) {
 		return
 	}
+	kind, name := f.Attr("kind"), f.Attr("name")
 	g := groups[kind]
 	if g == nil {
 		g = &group{node: n.Path, files: map[string]bool{}}

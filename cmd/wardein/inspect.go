@@ -28,6 +28,8 @@ func inspectCmd() *cobra.Command {
 	var failOn, color string
 	var deliv delivery
 	var db dbFlags
+	var keys []string
+	var secrets string
 	cmd := &cobra.Command{
 		Use:   "inspect FILE|DIR|-",
 		Short: "Unpack a release, account for every byte, run the checks",
@@ -74,11 +76,19 @@ failure, too.`,
 			if err := writable(wanted); err != nil {
 				return err
 			}
+			if flags.keys, err = readKeySets(keys); err != nil {
+				return err
+			}
 			path, done, err := input(cmd, args[0])
 			if err != nil {
 				return err
 			}
 			defer done()
+			if secrets != "" {
+				if flags.secrets, err = createSecrets(secrets); err != nil {
+					return err
+				}
+			}
 			data, err := db.open(cmd.Context(), flags.asOf)
 			if err != nil {
 				return err
@@ -91,6 +101,9 @@ failure, too.`,
 				return advise(err)
 			}
 			defer res.cleanup()
+			if err := flags.secrets.Close(); err != nil {
+				return err
+			}
 			if !flags.quiet {
 				for _, o := range wanted {
 					tellReplaced(cmd, o, res.report.Release.Digest)
@@ -125,6 +138,8 @@ failure, too.`,
 	f.StringVar(&flags.asOf, "as-of", checks.DataDate, "judge time-dependent rules at this `DATE` (YYYY-MM-DD)")
 	f.StringVar(&color, "color", "auto", "colour: auto, always, never (`WHEN`)")
 	f.StringArrayVarP(&outputs, "output", "o", nil, "write `KIND[=FILE]`: "+kindList+"; \"-\" is standard output; may be repeated")
+	f.StringArrayVar(&keys, "keys", nil, "compare keys with the set in this `FILE` (docs/keys.md); may be repeated")
+	f.StringVar(&secrets, "show-secrets", "", "write the keys and passwords that were found to this `FILE`, for its owner alone; no report holds them")
 	f.StringVar(&deliv.list, "list", "", "compare what was delivered with the vendor's hash list in this `FILE` (default: SHA256SUMS in a directory)")
 	f.StringVar(&deliv.signature, "list-signature", "", "the list's detached signature, OpenPGP or CMS, in this `FILE`")
 	f.StringVar(&deliv.signer, "signer", "", "the vendor's OpenPGP key or X.509 certificate, in this `KEYFILE`")
@@ -328,6 +343,9 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 			return err
 		}
 		lines.Add(n.Path, off)
+		if err := flags.secrets.add(l, v); err != nil {
+			return err
+		}
 		for _, o := range v.Outcomes {
 			for _, f := range o.Facts {
 				facts[o.Check] = append(facts[o.Check], report.NodeFact{Line: off, Fact: f})
@@ -353,9 +371,12 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	file := report.OpenTree(treeFile, st.Size(), lines, facts)
 	res.facts = report.Facts{"cert": facts["cert"]}
 	judging := context.WithoutCancel(ctx)
-	runner := inspect.New(checks.With(data))
+	runner := inspect.New(checks.With(data, flags.keys...))
 	if data.DB != nil {
 		rep.Recipe.Data = sources(data.DB)
+	}
+	for _, k := range flags.keys {
+		rep.Recipe.Data = append(rep.Recipe.Data, wardein.Source{Name: "keys " + k.Name, Digest: k.Digest, Date: k.Date})
 	}
 	known, unknown, err := runner.Identify(judging, file)
 	if err != nil {

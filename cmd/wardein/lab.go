@@ -15,6 +15,7 @@ import (
 
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
+	"github.com/wardein/wardein/check/secret"
 	formats "github.com/wardein/wardein/format/all"
 	"github.com/wardein/wardein/inspect"
 	"github.com/wardein/wardein/report"
@@ -39,6 +40,9 @@ type labFlags struct {
 	asOf   string // of inspect alone
 	quiet  bool
 	prints bool // the result is printed while the release is read
+
+	keys    []*secret.KeySet // of inspect alone
+	secrets *secretsFile     // of inspect alone; nil: none is written
 }
 
 // lab is an open store with an engine over one input.

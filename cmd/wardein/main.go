@@ -125,7 +125,7 @@ Start with:  wardein inspect FILE`,
 		verbs     []*cobra.Command
 	}{
 		{"release", "Look into a release:", []*cobra.Command{inspectCmd(), treeCmd(), lsCmd(), findCmd(), catCmd(), exportCmd(), deliveredCmd()}},
-		{"report", "Read a report:", []*cobra.Command{componentsCmd(), gapsCmd(), showCmd(), scorecardCmd(), testcasesCmd()}},
+		{"report", "Read a report:", []*cobra.Command{componentsCmd(), gapsCmd(), showCmd(), scorecardCmd(), testcasesCmd(), reuseCmd()}},
 		{"self", "About wardein:", []*cobra.Command{formatsCmd(), checksCmd(), dataCmd(), storeCmd(), configCmd(), versionCmd(), manCmd(), helpCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
