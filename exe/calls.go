@@ -76,8 +76,9 @@ type counter struct {
 	names []string // of imports, by index
 	own   []bool   // defined in the file
 	index map[string]int
-	slots places // GOT slots
-	stubs places // bit 0: Thumb
+	slots places          // GOT slots
+	early map[uint64]bool // slots that are filled before code runs (GLOB_DAT)
+	stubs places          // bit 0: Thumb
 	code  []part
 	list  []Call
 	words []uint32 // of the window
@@ -151,7 +152,7 @@ func (f *File) Calls() (*Calls, error) {
 	if err := f.countable(); err != nil {
 		return nil, err
 	}
-	c := &counter{f: f, index: map[string]int{}, slots: newPlaces(), stubs: newPlaces()}
+	c := &counter{f: f, index: map[string]int{}, slots: newPlaces(), early: map[uint64]bool{}, stubs: newPlaces()}
 	if f.Type == TypeRel {
 		if err := c.object(); err != nil {
 			return nil, err

@@ -122,6 +122,7 @@ func (c *counter) imports() (err error) {
 			if wanted && symbol > 0 && int64(symbol) < int64(len(symbols)) && len(c.slots.of) < maxSlots {
 				if s := &symbols[symbol]; function(s) {
 					c.slots.add(off, c.name(s.Name, s.Section != 0))
+					c.early[off] = typ == types[1]
 				}
 			}
 		})

@@ -76,17 +76,25 @@ func (c *counter) width(a uint64) uint64 {
 const (
 	mipsReturn = 0x03e00008 // jr ra
 
-	// A value is a constant, or, with mipsImport set, an import.
+	// A value is a constant, or, with mipsImport set, an import. A constant
+	// with mipsEntry set was computed from the address of the function, which
+	// is known but for what stands between its beginning and there.
 	mipsImport = 1 << 63
+	mipsEntry  = 1 << 62
+	mipsWindow = 16 << 10
 	// mipsSaved are the registers that a called function leaves as they are:
 	// s0 to s7, gp, s8.
 	mipsSaved = 0x50ff0000
+	// mipsLost are those that nobody reads after a call: at, a0 to a3, t0 to
+	// t9. Code that does read one is not reached by that call's return.
+	mipsLost = 0x0300fff2
 )
 
 // registers are what is known at one point: constants and functions in
 // registers, and functions that were put aside on the stack.
 type registers struct {
 	known uint32
+	lost  uint32 // by a call, and not written since
 	spilt uint8
 	at    [32]uint64
 	slot  [8]int16
@@ -96,19 +104,25 @@ type registers struct {
 // meet keeps what two ways to a point agree on, and says whether less is
 // known than before.
 func (r *registers) meet(o *registers) bool {
-	known, spilt := r.known, r.spilt
-	for k := known; k != 0; k &= k - 1 {
+	known, lost, spilt := r.known, r.lost, r.spilt
+	for k := known &^ o.lost; k != 0; k &= k - 1 {
 		if i := bits.TrailingZeros32(k); o.known>>i&1 == 0 || o.at[i] != r.at[i] {
 			r.known &^= 1 << i
 		}
 	}
+	for k := lost & o.known; k != 0; k &= k - 1 {
+		i := bits.TrailingZeros32(k)
+		r.at[i] = o.at[i]
+		r.known |= 1 << i
+	}
+	r.lost &= o.lost
 	for k := r.spilt; k != 0; k &= k - 1 {
 		i := bits.TrailingZeros8(k)
 		if v, ok := o.spill(r.slot[i]); !ok || v != r.held[i] {
 			r.spilt &^= 1 << i
 		}
 	}
-	return known != r.known || spilt != r.spilt
+	return known != r.known || lost != r.lost || spilt != r.spilt
 }
 
 func (r *registers) spill(slot int16) (uint64, bool) {
@@ -286,7 +300,8 @@ func (f *flow) sweep(wait bool) error {
 			return &Uncounted{Limit: true, Why: fmt.Sprintf("more than 256 visits a block of code at %#x", f.w.addr)}
 		}
 		i := int(f.start[k])
-		if !f.have[k] {
+		fresh := !f.have[k]
+		if fresh {
 			switch {
 			case wait && f.led[k]:
 				k++
@@ -331,7 +346,7 @@ func (f *flow) sweep(wait bool) error {
 			next = min(next, b)
 		}
 		on := true
-		if !f.led[k] {
+		if fresh {
 			// Padding behind a jump leads nowhere.
 			for i < end && f.words[i] == 0 {
 				i++
@@ -396,6 +411,7 @@ func (f *flow) sweep(wait bool) error {
 			}
 			f.delay(&cur, i)
 			cur.known &= mipsSaved
+			cur.lost |= mipsLost
 			if !inCalls {
 				calls, inCalls = cur, true
 			} else {
@@ -475,13 +491,13 @@ func (f *flow) step(r *registers, i int) {
 	dest := rt
 	switch op {
 	case 15: // lui
-		v, ok = uint64(int64(int32(x<<16))), true
+		v, ok = f.number(uint64(int64(int32(x<<16)))), true
 	case 9, 25, 13: // addiu, daddiu, ori
 		if r.known>>rs&1 != 0 && r.at[rs]&mipsImport == 0 {
 			if ok = true; op == 13 {
 				imm &= 0xffff
 			}
-			v = r.at[rs] + imm
+			v = f.near(f.number(r.at[rs]+imm) | r.at[rs]&mipsEntry)
 		}
 		if rt == 29 {
 			r.spilt = 0
@@ -509,20 +525,23 @@ func (f *flow) step(r *registers, i int) {
 		case 0x21, 0x2d, 0x25: // addu, daddu, or
 			rk, tk := r.known>>rs&1 != 0, r.known>>rt&1 != 0
 			switch {
+			case x&0x7ff != 0x25 && rk && r.at[rs]&mipsImport == 0 && (rt == 25 || rt == 31): // t9 may come from the slot of the function itself
+				v, ok = f.number(r.at[rs]+f.entry(i))|mipsEntry, true
+			case x&0x7ff != 0x25 && tk && r.at[rt]&mipsImport == 0 && (rs == 25 || rs == 31):
+				v, ok = f.number(r.at[rt]+f.entry(i))|mipsEntry, true
 			case rt == 0 && rk:
 				v, ok = r.at[rs], true
 			case rs == 0 && tk:
 				v, ok = r.at[rt], true
 			case x&0x7ff == 0x25 || rk && r.at[rs]&mipsImport != 0 || tk && r.at[rt]&mipsImport != 0:
 			case rk && tk:
-				v, ok = r.at[rs]+r.at[rt], true
-			case rk && (rt == 25 || rt == 31):
-				v, ok = r.at[rs]+f.entry(i), true
-			case tk && (rs == 25 || rs == 31):
-				v, ok = r.at[rt]+f.entry(i), true
+				v, ok = f.number(r.at[rs]+r.at[rt])|(r.at[rs]|r.at[rt])&mipsEntry, true
 			}
 			if !ok && dest == 28 {
 				return
+			}
+			if !f.wide { // n64 adds the low half last
+				v = f.near(v)
 			}
 		}
 	default:
@@ -535,8 +554,10 @@ func (f *flow) step(r *registers, i int) {
 			if rs > 3 {
 				return
 			}
-		case 4: // ext, ins; seb, wsbh
-			r.known &^= 1 << (x >> 11 & 31)
+		case 4: // ext, ins and rdhwr write rt; seb, wsbh and the like rd
+			if fn := x & 0x3f; fn == 0x20 || fn == 0x24 {
+				dest = x >> 11 & 31
+			}
 		}
 	}
 	if f.names != nil {
@@ -544,16 +565,12 @@ func (f *flow) step(r *registers, i int) {
 			v, ok = uint64(of)|mipsImport, true
 		}
 	}
+	r.lost &^= 1 << dest
 	if !ok || dest == 0 {
 		r.known &^= 1 << dest
 		return
 	}
 	r.known |= 1 << dest
-	if v&mipsImport == 0 {
-		if v = f.c.width(v) &^ mipsImport; dest == 28 {
-			v = f.near(v)
-		}
-	}
 	r.at[dest] = v
 }
 
@@ -568,11 +585,14 @@ func (f *flow) entry(i int) uint64 {
 	return f.w.addr + uint64(i)*4
 }
 
-// near takes what a prologue computed for the file's gp where it is off by the
-// few instructions that were put before it.
+// near takes the file's gp for what was computed from a function's address to
+// be about that.
 func (f *flow) near(v uint64) uint64 {
-	if d := f.c.width(f.gp - v + 128); d <= 256 {
+	if v&mipsEntry != 0 && f.number(f.gp-v&^mipsEntry+mipsWindow) <= 2*mipsWindow {
 		return f.gp
 	}
 	return v
 }
+
+// number is a constant without its marks.
+func (f *flow) number(v uint64) uint64 { return f.c.width(v) &^ (mipsImport | mipsEntry) }

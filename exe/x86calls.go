@@ -18,7 +18,7 @@ func (c *counter) x86() error {
 	got := c.dyn[dynPltgot]
 	// What a slot is named by: relative to the next instruction, absolute, or
 	// (i386) relative to the GOT that a register holds.
-	slot := func(b []byte, next uint64) (int, bool) {
+	slot := func(b []byte, next uint64) (uint64, int, bool) {
 		d := uint64(int64(int32(binary.LittleEndian.Uint32(b[2:]))))
 		switch {
 		case b[1] != 0x25 && b[1] != 0x15:
@@ -29,7 +29,7 @@ func (c *counter) x86() error {
 			d = uint64(uint32(d))
 		}
 		i, ok := c.slots.at(d)
-		return i, ok
+		return d, i, ok
 	}
 	parts, sure := c.stubCode()
 	err := c.eachOf(parts, func(w *window) (int, error) {
@@ -42,7 +42,7 @@ func (c *counter) x86() error {
 				continue
 			}
 			jump += p
-			i, ok := slot(w.b[jump:], w.addr+uint64(jump)+6)
+			_, i, ok := slot(w.b[jump:], w.addr+uint64(jump)+6)
 			if ok && (sure || x86IsStub(w.b[jump:], from)) {
 				c.stubs.add(w.addr+uint64(p), i)
 				c.stubs.add(w.addr+uint64(jump), i)
@@ -78,7 +78,7 @@ func (c *counter) x86() error {
 					c.branch(addr, w.off+int64(p), (addr+6+rel(p+2))&mask, true)
 				}
 			case b[p+1] == 0x15 || b[p+1] == 0x25 || !long && x86ByGOT(b[p:]):
-				if i, ok := slot(b[p:], addr+6); ok {
+				if at, i, ok := slot(b[p:], addr+6); ok && (b[p+1] == 0x15 || b[p+1] == 0x25 || c.early[at]) {
 					if _, stub := c.stubs.at(addr); !stub {
 						c.call(addr, w.off+int64(p), i, b[p+1]&0x38 == 0x20)
 					}
@@ -92,9 +92,9 @@ func (c *counter) x86() error {
 var x86Opcode = [256]bool{0xe8: true, 0xe9: true, 0x0f: true, 0xff: true}
 
 // x86ByGOT tells CALL and JMP through a register and 32 bits (i386 without
-// PLT). Calls through a table of an object look the same: they are left
-// out by the register, EBX, which holds the GOT by convention, or because the
-// slot is in front of what the register points to.
+// PLT, by slots that are filled early). Calls through a table of an object look
+// the same: they are left out by the register, EBX, which holds the GOT by
+// convention, or because the slot is in front of what the register points to.
 func x86ByGOT(b []byte) bool {
 	reg := b[1] & 7
 	return (b[1]&0xf8 == 0x90 || b[1]&0xf8 == 0xa0) && reg != 4 && (reg == 3 || b[5] == 0xff)

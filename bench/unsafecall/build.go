@@ -72,6 +72,10 @@ for f in "$SRC"/src/*.cc; do
 	echo "$f"
 done > list
 $CXX -w $F -DNDEBUG -Wl,--emit-relocs -o full $(cat list)`,
+	"libstdc++": `
+# built already: the compiler's own library, whole
+echo 'int main(void) { return 0; }' > main.c
+$CXX -w $F -Wl,--emit-relocs -o full main.c -Wl,--whole-archive $($T-g++ -print-file-name=libstdc++.a) -Wl,--no-whole-archive`,
 	"dropbear": `
 # the cross libc has no crypt()
 printf '#define DROPBEAR_SVR_PASSWORD_AUTH 0\n' > localoptions.h

@@ -1,8 +1,9 @@
 // Command unsafecall measures how exactly calls of imported functions are
 // counted in stripped programs: dropbear, busybox and ninja (C++), from
 // Debian's source packages, are built with gcc and clang for all processors,
-// keeping relocations (-Wl,--emit-relocs); the relocations are the truth, the
-// stripped twin is what is counted.
+// keeping relocations (-Wl,--emit-relocs), and so is all of gcc's C++ library
+// linked into one program; the relocations are the truth, the stripped twin is
+// what is counted.
 //
 //	go run ./bench/unsafecall [-only WORDS] [-programs LIST] [-fresh]
 //
@@ -28,6 +29,7 @@ import (
 	"time"
 
 	"github.com/wardein/wardein/exe"
+	"github.com/wardein/wardein/internal/cfuncs"
 	"github.com/wardein/wardein/internal/testkit/calltruth"
 )
 
@@ -54,7 +56,7 @@ var variants = []struct {
 var (
 	work     = flag.String("work", "bench/work/unsafecall", "folder for sources and builds")
 	only     = flag.String("only", "", "only builds whose name contains one of these words")
-	programs = flag.String("programs", "ninja,dropbear,busybox", "what is built")
+	programs = flag.String("programs", "libstdc++,ninja,dropbear,busybox", "what is built")
 	fresh    = flag.Bool("fresh", false, "build again")
 	detail   = flag.Bool("v", false, "print each call that differs")
 	speed    = flag.Duration("speed", 200*time.Millisecond, "how long the speed of counting is measured for a file, 0 for not at all")
@@ -155,8 +157,10 @@ func (s *sum) add(o sum) {
 }
 
 // startup are called by crt*.o only, which has no relocations on some
-// processors.
-var startup = map[string]bool{"__libc_start_main": true, "__gmon_start__": true, "__cxa_finalize": true,
+// processors; calls of __tls_get_addr are taken out by the linker, which
+// leaves their relocations.
+var startup = map[string]bool{"__tls_get_addr": true, "___tls_get_addr": true,
+	"__libc_start_main": true, "__gmon_start__": true, "__cxa_finalize": true,
 	"_ITM_deregisterTMCloneTable": true, "_ITM_registerTMCloneTable": true, "__deregister_frame_info": true, "__register_frame_info": true}
 
 func compare(full string, each func(name string, expected, found, agree int)) (s sum, err error) {
@@ -217,7 +221,7 @@ func compare(full string, each func(name string, expected, found, agree int)) (s
 			continue
 		}
 		s.expected, s.found, s.agree = s.expected+n.expected, s.found+n.found, s.agree+n.agree
-		if inTable(name) {
+		if cfuncs.Lookup(name) != nil {
 			s.table += n.expected
 			if n.expected != n.found || n.agree != n.found {
 				s.differ++
