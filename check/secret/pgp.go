@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"math/big"
 	"strings"
@@ -59,6 +60,7 @@ func parsePGP(b *pem.Block) (key, bool) {
 	}
 	k := key{form: "OpenPGP"}
 	var rsaN *big.Int
+	var point []byte // of Ed25519
 	switch alg[0] {
 	case 1, 2, 3:
 		n, e := d.mpi(), d.mpi()
@@ -77,13 +79,14 @@ func parsePGP(b *pem.Block) (key, bool) {
 		if l := d.take(1); l != nil {
 			d.skip(int(l[0])) // curve
 		}
-		point := d.mpi()
+		q := d.mpi()
 		if d.bad {
 			return key{}, false
 		}
 		k.kind = "EC"
-		if b := point.Bytes(); alg[0] == 22 && len(b) == 33 && b[0] == 0x40 {
-			k.kind, k.bits, k.spki = "Ed25519", 256, spki(oidEd25519, nil, b[1:])
+		if b := q.Bytes(); alg[0] == 22 && len(b) == 33 && b[0] == 0x40 {
+			point = b[1:]
+			k.kind, k.bits, k.spki = "Ed25519", 256, spki(oidEd25519, nil, point)
 		}
 	default:
 		return key{}, false
@@ -107,6 +110,11 @@ func parsePGP(b *pem.Block) (key, bool) {
 		return k, k.verified
 	}
 	x := d.mpi()
+	if point != nil && x.BitLen() <= 256 {
+		seed := x.FillBytes(make([]byte, ed25519.SeedSize))
+		k.verified = string(ed25519.NewKeyFromSeed(seed)[32:]) == string(point)
+		return k, k.verified
+	}
 	return k, !d.bad && x.Sign() > 0
 }
 
