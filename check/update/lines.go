@@ -19,9 +19,12 @@ var (
 	blind = regexp.MustCompile(`\b(?:wget|uclient-fetch|opkg)\b.*--no-check-certificate\b|\bcurl\b.*\s(?:--insecure\b|-[A-Za-z]*k[A-Za-z]*(?:\s|$))`)
 	// writes are commands that change what is installed, verifies those that
 	// check a signature.
-	writes   = regexp.MustCompile(`(?:^|[\s;&|/(])(sysupgrade|mtd(?:\s+-\S+)*\s+write|flashcp|nandwrite|ubiupdatevol|dpkg\s+-i|opkg\s+install|rpm\s+-[iUF]|ipkg\s+install|insmod|swupdate|fw_update|dd\s+.*of=/dev/(?:mtd|mmc)\S*)(?:\s|$)`)
+	writes = regexp.MustCompile(`(?:^|[\s;&|/(])(sysupgrade|mtd(?:\s+-\S+)*\s+write|flashcp|nandwrite|ubiupdatevol|dpkg\s+-i|opkg\s+install|rpm\s+-[iUF]|ipkg\s+install|insmod|swupdate|fw_update|dd\s+.*of=/dev/(?:mtd|mmc)\S*)(?:\s|$)`)
+	// takes is SWUpdate told to install a file or to serve (swupdate(1)).
+	takes    = regexp.MustCompile(`^(?:\S*/)?swupdate\s(?:.*\s)?(?:-[a-zA-Z]*[iduw]|--image|--download|--suricatta|--webserver)\b`)
+	keyed    = regexp.MustCompile(`\s(?:-k|--key|-K|--cert-purpose|-f|--file)\b`)
 	verifies = regexp.MustCompile(`\b(?:usign|ucert|signify|gpgv?|cosign|minisign|pkcs7-verify)\b|openssl\s+(?:dgst|cms|smime|rsautl|pkeyutl)\b.*-verif|-verify\b|verify_sig|fwtool|check_sign`)
-	server   = regexp.MustCompile(`(?i)^[^#]*\b[\w.:-]*(?:acs_?url|managementserver\.url|cwmp[\w.-]*url|acs[\w.-]*(?:address|server))["'>]*\s*[=:>\s]\s*["']?http://`)
+	server   = regexp.MustCompile(`(?i)^[^#]*\b[\w.:-]*(?:acs_?url|managementserver\.url|(?:cwmp|acs|tr069)\s[^>]{0,64}\burl|cwmp[\w.-]*url|acs[\w.-]*(?:address|server))["'>]*\s*[=:>\s]\s*["']?http://`)
 )
 
 // Words that a line must have before a form is tried.
@@ -43,7 +46,7 @@ func has(s string, words []string) bool {
 // lines states what a text says of updates.
 func lines(s string, script bool, out func(wardein.Fact)) {
 	var fetched []wardein.Fact
-	script = script && has(s, fetchers)
+	script = script && (has(s, fetchers) || strings.Contains(s, "swupdate"))
 	wrote, checked := "", script && verifies.MatchString(s)
 	urls, mender, rauc := 0, false, false
 	section := ""
@@ -98,6 +101,8 @@ func lines(s string, script bool, out func(wardein.Fact)) {
 			state("rauc", at, line)
 		case strings.Contains(line, "ArtifactVerifyKey"):
 			mender = true
+		case strings.HasPrefix(line, "public-key-file"):
+			state("signed-images", at, line)
 		case strings.Contains(line, `"ServerURL"`) && where != nil:
 			state("mender", at, line, where...)
 		case where != nil && where[1].Value == "http" && server.MatchString(line):
@@ -113,7 +118,13 @@ func lines(s string, script bool, out func(wardein.Fact)) {
 				wrote = m[1]
 			}
 		}
-		if !has(line, fetchers) || shows(line) {
+		if shows(line) {
+			continue
+		}
+		if m := takes.FindStringSubmatch(line); m != nil && !keyed.MatchString(line) {
+			state("swupdate", at, line, where...)
+		}
+		if !has(line, fetchers) {
 			continue
 		}
 		if blind.MatchString(line) {

@@ -162,8 +162,12 @@ func updateFile(p string) bool {
 
 func (r *release) unsigned() {
 	var files []string
+	signed := map[string]bool{}
+	for _, p := range r.kinds["signed-images"] {
+		signed[rootOf(p.node)] = true
+	}
 	for f, kinds := range r.files {
-		if len(kinds["off"]) > 0 && len(kinds["url"]) > 0 && updateFile(f) && inPlace(f) ||
+		if len(kinds["swupdate"]) > 0 && !signed[rootOf(f)] && r.start(f) != "" || len(kinds["off"]) > 0 && len(kinds["url"]) > 0 && updateFile(f) && inPlace(f) ||
 			(len(kinds["mender"]) > 0 || len(kinds["rauc"]) > 0) && len(kinds["key"]) == 0 && inPlace(f) {
 			files = append(files, f)
 		}
@@ -171,7 +175,7 @@ func (r *release) unsigned() {
 	slices.Sort(files)
 	for _, file := range files {
 		kinds := r.files[file]
-		setting, list := "no key is configured", append(slices.Clone(kinds["mender"]), kinds["rauc"]...)
+		setting, list := "no key is configured", slices.Concat(kinds["mender"], kinds["rauc"], kinds["swupdate"])
 		if off := kinds["off"]; len(off) > 0 {
 			setting = off[0].Attr("text")
 			list = off
@@ -309,13 +313,21 @@ func (r *release) scripts() {
 }
 
 func (r *release) cwmp() {
+	byURL := map[string][]place{}
+	var urls []string
 	for _, p := range r.kinds["cwmp"] {
-		if p.Attr("scheme") != "http" || !inPlace(p.node) {
+		if !inPlace(p.node) {
 			continue
 		}
-		f := wardein.Finding{Rule: "update.cwmp-clear", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.NetworkSide, Quotes: []wardein.Quote{p.quote()}}
 		url := "http://" + p.Attr("host")
-		r.finish(f, "update.cwmp", "update.cwmp-fix", "update.cwmp-until", []wardein.Note{note("file", path.Base(p.node)), note("url", url)}, url)
+		if byURL[url] == nil {
+			urls = append(urls, url)
+		}
+		byURL[url] = append(byURL[url], p)
+	}
+	for _, url := range urls {
+		f := wardein.Finding{Rule: "update.cwmp-clear", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.NetworkSide, Quotes: quotes(byURL[url])}
+		r.finish(f, "update.cwmp", "update.cwmp-fix", "update.cwmp-until", []wardein.Note{note("file", path.Base(f.Quotes[0].Node)), note("url", url)}, url)
 	}
 }
 

@@ -124,9 +124,15 @@ func hit(b wardein.Blob, from, to int) bool {
 	return false
 }
 
+// loader tells a boot loader or its saved environment; programs that change
+// the environment (fw_setenv) have default values of their own.
+func loader(b wardein.Blob) bool {
+	return !b.Members && b.Format != "elf" && hit(b, markBootcmd, markBootcmd) && hit(b, markBootdelay, markBootdelay)
+}
+
 func wants(b wardein.Blob) (bool, string) {
 	switch {
-	case !b.Members && hit(b, markBootcmd, markBootcmd) && hit(b, markBootdelay, markBootdelay):
+	case loader(b):
 		return true, ""
 	case b.Format == "elf":
 		if !hit(b, markHTTP, markFTP) {
@@ -150,7 +156,7 @@ func isScript(r wardein.Blob) bool {
 }
 
 func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
-	if !b.Members && hit(b, markBootcmd, markBootcmd) && hit(b, markBootdelay, markBootdelay) {
+	if loader(b) {
 		variables(b, out)
 	}
 	if b.Format == "elf" {

@@ -51,7 +51,12 @@ func TestLines(t *testing.T) {
 		"#!/bin/sh\necho wget --no-check-certificate https://a.example\n":     "url",
 		"Device.ManagementServer.URL=http://acs.example:7547/\n":              "url cwmp",
 		"<ACSURL>http://acs.operator.example/</ACSURL>\n":                     "url cwmp",
+		"<cwmp url=\"http://acs.operator.example/\" user=\"x\"/>\n":           "url cwmp",
 		"acs_url=https://acs.operator.example/\n":                             "url",
+		"#!/bin/sh\nswupdate -i /tmp/x.swu\n":                                 "swupdate",
+		"#!/bin/sh\nswupdate -k /etc/k.pem -i /tmp/x.swu\n":                   "",
+		"#!/bin/sh\nkillall swupdate -i\n":                                    "",
+		"public-key-file = \"/etc/k.pem\";\n":                                 "signed-images",
 		"bootdelay=3\x00bootcmd=bootm\x00":                                    "boot boot",
 		"x http://[2001:db8::1]/ http://[fe80::1]/ http://10.1.1.1/\n":        "url",
 	} {
