@@ -186,7 +186,7 @@ func (c *Copy) String() string {
 // Copies finds the libraries that n bytes of r hold.
 func (s *Sets) Copies(r io.ReaderAt, n int64) ([]Copy, error) {
 	found := map[int]int64{}
-	err := s.texts.Find(r, 0, n, make([]byte, 0, chunk+MaxText), func(i int, at int64) {
+	err := s.texts.Find(r, 0, n, make([]byte, 0, chunk+2*MaxText), func(i int, at int64) {
 		if _, ok := found[i]; !ok {
 			found[i] = at
 		}
@@ -198,7 +198,7 @@ func (s *Sets) Copies(r io.ReaderAt, n int64) ([]Copy, error) {
 func (f *file) copies() error {
 	s := sets()
 	found := map[int]int64{}
-	buf := make([]byte, 0, min(chunk, f.blob.Size)+MaxText)
+	buf := make([]byte, 0, min(chunk, f.blob.Size)+2*MaxText)
 	look := func(off, n int64) error {
 		return s.texts.Find(f.blob, off, n, buf, func(i int, at int64) {
 			if _, ok := found[i]; !ok {

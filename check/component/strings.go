@@ -134,9 +134,9 @@ func unescape(s string) (string, error) {
 	return b.String(), nil
 }
 
-// Texts finds many texts where they end in a zero byte, as constants of C
-// programs do. Linkers let a text that another one ends with share its bytes,
-// so what stands before a text is not looked at.
+// Texts finds many texts where they stand alone and end in a zero byte, as
+// constants of C programs do. A text that a linker lets share the bytes of
+// another one, which ends with it, is passed over: it may not be meant.
 type Texts struct {
 	text []string
 	bits [1 << 13]uint64
@@ -192,7 +192,7 @@ func (t *Texts) Find(r io.ReaderAt, off, n int64, buf []byte, each func(i int, a
 				key := binary.LittleEndian.Uint64(buf[z-8:])
 				if h := hash8(key); ascii(key) && t.bits[h>>6]&(1<<(h&63)) != 0 {
 					for _, x := range t.by[key] {
-						if s := t.text[x]; z >= len(s) && string(buf[z-len(s):z]) == s {
+						if s := t.text[x]; z >= len(s) && string(buf[z-len(s):z]) == s && (z == len(s) || !printable(buf[z-len(s)-1])) {
 							each(int(x), off-int64(len(buf)-z+len(s)))
 						}
 					}
@@ -200,7 +200,7 @@ func (t *Texts) Find(r io.ReaderAt, off, n int64, buf []byte, each func(i int, a
 			}
 			z++
 		}
-		buf = append(buf[:0], buf[max(0, len(buf)-MaxText):]...)
+		buf = append(buf[:0], buf[max(0, len(buf)-MaxText-1):]...)
 	}
 	return nil
 }
