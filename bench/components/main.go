@@ -15,7 +15,7 @@ const work = "bench/work/components"
 func main() {
 	suite := flag.String("suite", "bookworm", "releases of Debian, separated by commas")
 	arch := flag.String("arch", "armhf", "processors, separated by commas")
-	variant := flag.String("variant", "root", "root, root-db (with package database), root-stripped (without section headers)")
+	variant := flag.String("variant", "root", "root, root-db (with package database), root-stripped (without section headers), root-unnamed (without os-release)")
 	rest := flag.String("rest", "bullseye,trixie", "static: releases that the sets are made of for the second line")
 	packages := flag.String("packages", "packages.txt", "lists of packages, separated by commas: packages.txt, packages-heldout.txt")
 	wardein := flag.String("wardein", "", "binary to measure; built if empty")

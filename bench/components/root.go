@@ -13,7 +13,7 @@ import (
 const leftOut = `--exclude './usr/share/doc/*' --exclude './usr/share/man/*' --exclude './usr/share/locale/*' --exclude './usr/share/info/*' --exclude './usr/share/i18n/*' --exclude './usr/share/perl*' --exclude './usr/share/zoneinfo/*'`
 
 // build makes the root file system: root.tar with what the packages hold but
-// no package database, root-db.tar with one, root-stripped.tar without section
+// no package database, root-unnamed.tar without os-release, root-db.tar with a package database, root-stripped.tar without section
 // headers and package database, and root.list with package, version, source,
 // its version, and the number of ELF files.
 func (a *archive) build() error {
@@ -67,6 +67,9 @@ func (a *archive) build() error {
 	if err := a.tar("root.tar"); err != nil {
 		return err
 	}
+	if err := a.tar("root-unnamed.tar", "--exclude=./usr/lib/os-release", "--exclude=./etc/os-release"); err != nil {
+		return err
+	}
 	db := filepath.Join(root, "var/lib/dpkg")
 	if err := os.MkdirAll(db, 0o755); err != nil {
 		return err
@@ -89,8 +92,9 @@ func (a *archive) build() error {
 	return os.RemoveAll(root)
 }
 
-func (a *archive) tar(name string) error {
-	_, err := run(a.dir, nil, "tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-cf", name, "-C", "root", ".")
+func (a *archive) tar(name string, flags ...string) error {
+	args := append([]string{"--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-cf", name}, flags...)
+	_, err := run(a.dir, nil, "tar", append(args, "-C", "root", ".")...)
 	return err
 }
 
