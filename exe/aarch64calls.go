@@ -17,7 +17,12 @@ func (c *counter) aarch64() error {
 	type veneer struct{ addr, target uint64 }
 	var veneers []veneer
 	inside := map[uint64]bool{} // branches that are parts of stubs
-	err := c.eachWord(false, func(w *window, words []uint32) (int, error) {
+	// Long branches are there only where code is long.
+	stubs := c.code
+	if c.size() < 64<<20 {
+		stubs, _ = c.stubCode()
+	}
+	err := c.eachWordOf(stubs, false, func(w *window, words []uint32) (int, error) {
 		n := w.number(4)
 		for i := 0; i < n; i++ {
 			k := i

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
-	"sort"
+	"strings"
 )
 
 // Calls are the direct calls of imported functions that a file's code makes:
@@ -82,6 +82,7 @@ type counter struct {
 	code  []part
 	list  []Call
 	words []uint32 // of the window
+	piece int      // windowSize, or less where much is kept of each instruction
 }
 
 // places are addresses, each with an import. Once all are there, dense makes
@@ -250,7 +251,7 @@ func (c *counter) result() *Calls {
 	for i := range order {
 		order[i] = i
 	}
-	sort.Slice(order, func(i, j int) bool { return c.names[order[i]] < c.names[order[j]] })
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(c.names[a], c.names[b]) })
 	out := &Calls{Imports: make([]Import, len(order)), List: c.list}
 	place := make([]int, len(order))
 	for i, k := range order {
@@ -270,10 +271,16 @@ func (c *counter) result() *Calls {
 	if !slices.IsSortedFunc(out.List, byAddress) {
 		slices.SortFunc(out.List, byAddress)
 	}
-	for _, p := range c.code {
-		out.Code += p.n
-	}
+	out.Code = c.size()
 	return out
+}
+
+// size is how much code there is.
+func (c *counter) size() (n int64) {
+	for _, p := range c.code {
+		n += p.n
+	}
+	return n
 }
 
 // each hands out the code window by window. A function that returns fewer
@@ -281,14 +288,18 @@ func (c *counter) result() *Calls {
 func (c *counter) each(do func(w *window) (int, error)) error { return c.eachOf(c.code, do) }
 
 func (c *counter) eachOf(parts []part, do func(w *window) (int, error)) error {
-	buf := make([]byte, windowSize+windowLook)
+	piece := windowSize
+	if c.piece > 0 {
+		piece = c.piece
+	}
+	buf := make([]byte, piece+windowLook)
 	for _, p := range parts {
 		for at := int64(0); at < p.n; {
 			b := buf[:min(int64(len(buf)), p.n-at)]
 			if n, err := c.f.r.ReadAt(b, p.off+at); n < len(b) {
 				return fmt.Errorf("code at %#x: %w", p.off+at+int64(n), err)
 			}
-			w := &window{addr: p.addr + uint64(at), off: p.off + at, n: min(len(b), windowSize), b: b}
+			w := &window{addr: p.addr + uint64(at), off: p.off + at, n: min(len(b), piece), b: b}
 			n, err := do(w)
 			if err != nil {
 				return err
@@ -305,7 +316,11 @@ func (c *counter) eachOf(parts []part, do func(w *window) (int, error)) error {
 // eachWord is each for instructions of four bytes: it decodes their order.
 // What stands behind the last whole word of a part is no instruction.
 func (c *counter) eachWord(big bool, do func(w *window, words []uint32) (int, error)) error {
-	return c.each(func(w *window) (int, error) {
+	return c.eachWordOf(c.code, big, do)
+}
+
+func (c *counter) eachWordOf(parts []part, big bool, do func(w *window, words []uint32) (int, error)) error {
+	return c.eachOf(parts, func(w *window) (int, error) {
 		n := len(w.b) / 4
 		c.words = slices.Grow(c.words[:0], n)[:n]
 		if b := w.b[:n*4]; big {

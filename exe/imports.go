@@ -23,6 +23,7 @@ const (
 	dynMIPSLocalGot  = 0x7000000a
 	dynMIPSSymbolsNo = 0x70000011
 	dynMIPSGotSymbol = 0x70000013
+	dynMIPSPltgot    = 0x70000032
 
 	maxRelocs = 1 << 23
 )

@@ -25,7 +25,11 @@ func (c *counter) mips() error {
 		load = 55
 	}
 	inStub := map[uint64]bool{} // jumps that are parts of stubs
-	err := c.eachWord(big, func(w *window, words []uint32) (int, error) {
+	var stubs []part
+	if c.dyn[dynMIPSPltgot] != 0 {
+		stubs = c.code
+	}
+	err := c.eachWordOf(stubs, big, func(w *window, words []uint32) (int, error) {
 		for i, n := 0, w.number(4); i < n && i+3 < len(words); i++ {
 			// lui rX; lw t9,low(rX); addiu t8,rX; jr t9, the last two in either order
 			x, y := words[i], words[i+1]
@@ -50,12 +54,13 @@ func (c *counter) mips() error {
 
 // flows runs a flow over all code, function by function.
 func (c *counter) flows(fl *flow) error {
+	c.piece = windowSize / 4
 	return c.eachWord(c.f.Order.Uint16([]byte{0, 1}) == 1, func(w *window, words []uint32) (int, error) {
 		n := w.number(4)
 		if n < len(words) {
-			// Functions are kept whole: the window ends behind a return.
+			// Functions are kept whole, where they are no larger than half a window.
 			for i := n - 2; i > n/2; i-- {
-				if words[i] == mipsReturn {
+				if words[i] == mipsReturn && begins(words[i+2:]) {
 					n = i + 2
 					break
 				}
@@ -63,6 +68,19 @@ func (c *counter) flows(fl *flow) error {
 		}
 		return n, fl.run(w, words[:min(n+1, len(words))], n)
 	})
+}
+
+// begins says whether a function begins in the next words, behind padding.
+func begins(words []uint32) bool {
+	for len(words) > 0 && words[0] == 0 {
+		words = words[1:]
+	}
+	return len(words) > 0 && takesRoom(words[0])
+}
+
+// takesRoom tells the first instructions of functions: lui gp and addiu sp.
+func takesRoom(x uint32) bool {
+	return x>>16 == 0x3c1c || (x>>16 == 0x27bd || x>>16 == 0x67bd) && int16(x) < 0
 }
 
 // width cuts an address to the file's class.
@@ -189,7 +207,7 @@ func (f *flow) run(w *window, words []uint32, n int) error {
 	f.blocks()
 	f.found = reset(f.found, n)
 	k := len(f.start)
-	f.in, f.have, f.dirty = slices.Grow(f.in[:0], k)[:k], reset(f.have, k), reset(f.dirty, k)
+	f.in, f.have, f.dirty = slices.Grow(f.in[:0], max(k, windowSize/64))[:k], reset(f.have, k), reset(f.dirty, k)
 	// Blocks that a branch leads to wait for it; the second sweep takes
 	// those that only blocks of the same kind lead to.
 	for _, wait := range []bool{true, false} {
@@ -235,11 +253,6 @@ func isJump(x uint32) bool { return mipsJump[x>>26] && (x>>26 != 0 || x&0x3e == 
 // branchTarget knows.
 func jumps(x uint32) bool { return x>>26 == 2 || x>>26 == 0 && x&0x3f == 8 && x&0x001ff800 == 0 }
 
-// returns says whether an instruction is a call: jalr, jal, bal.
-func returns(x uint32) bool {
-	return x>>26 == 0 && x&0x3f == 9 || x>>26 == 3 || x>>26 == 1 && x>>20&1 != 0 && x>>16&31 < 20
-}
-
 // blocks finds where blocks begin.
 func (f *flow) blocks() {
 	f.block, f.start, f.led = reset(f.block, f.n+3), f.start[:0], f.led[:0]
@@ -249,8 +262,10 @@ func (f *flow) blocks() {
 		if !isJump(x) {
 			continue
 		}
-		if to, _, ok := branchTarget(x, i); ok {
-			f.block[i+2] |= begins
+		if to, falls, ok := branchTarget(x, i); ok {
+			if !falls {
+				f.block[i+2] |= begins
+			}
 			if to >= 0 && to < f.n {
 				f.block[to] |= begins | led
 			}
@@ -262,8 +277,8 @@ func (f *flow) blocks() {
 		}
 	}
 	for i := range f.n {
-		if f.block[i]&led != 0 && i > 0 && returns(f.words[i-1]) {
-			f.block[i+1] |= begins // a call goes on behind its delay slot
+		if f.block[i]&led != 0 && i > 0 && isJump(f.words[i-1]) {
+			f.block[i+1] |= begins // what jumps goes on behind its delay slot
 		}
 		if f.block[i] != 0 {
 			f.start = append(f.start, int32(i))
@@ -356,7 +371,23 @@ func (f *flow) sweep(wait bool) error {
 		for ; i < end && on; i++ {
 			x := f.words[i]
 			if !isJump(x) {
-				f.step(&cur, i)
+				// Most instructions only make a register unknown.
+				how := mipsPlain[x>>26]
+				if how == plainSpecial {
+					if how = plainRD; x&0x7ff == 0x21 || x&0x7ff == 0x2d || x&0x7ff == 0x25 {
+						how = plainStep
+					}
+				}
+				switch {
+				case how == plainStep || f.names != nil:
+					f.step(&cur, i)
+				case how == plainRT:
+					cur.known &^= 1 << (x >> 16 & 31)
+					cur.lost &^= 1 << (x >> 16 & 31)
+				case how == plainRD:
+					cur.known &^= 1 << (x >> 11 & 31)
+					cur.lost &^= 1 << (x >> 11 & 31)
+				}
 				continue
 			}
 			if t, falls, ok := branchTarget(x, i); ok {
@@ -366,15 +397,16 @@ func (f *flow) sweep(wait bool) error {
 					}
 				}
 				if x>>28 == 5 || (x>>26 == 1 || x>>26 == 17) && x>>17&1 != 0 { // likely: else there is no delay slot
-					to(i + 2)
-					falls = false
+					before := cur
+					f.delay(&cur, i)
+					to(t)
+					cur = before
+				} else {
+					f.delay(&cur, i)
+					to(t)
 				}
-				f.delay(&cur, i)
-				to(t)
-				if falls {
-					to(i + 2)
-				}
-				on = false
+				on = falls
+				i++
 				continue
 			}
 			if jumps(x) {
@@ -462,7 +494,7 @@ func (f *flow) prologue(i int) bool {
 		if k > 0 && f.block[i+k] != 0 {
 			break
 		}
-		if k < 2 && x>>16 == 0x3c1c || (x>>16 == 0x27bd || x>>16 == 0x67bd) && int16(x) < 0 {
+		if takesRoom(x) && (k < 2 || x>>16 != 0x3c1c) {
 			return true
 		}
 	}
@@ -480,6 +512,25 @@ func (f *flow) delay(r *registers, i int) {
 // step.
 var mipsDest = [64]uint8{0: 2, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1, 16: 3, 17: 3, 18: 3, 24: 1, 25: 1, 26: 1, 27: 1, 28: 2, 31: 4,
 	32: 1, 33: 1, 34: 1, 35: 1, 36: 1, 37: 1, 38: 1, 39: 1, 48: 1, 52: 1, 55: 1, 56: 1, 60: 1}
+
+// mipsPlain says what of step an opcode needs.
+var mipsPlain = func() (how [64]uint8) {
+	for op, d := range mipsDest {
+		how[op] = d // 1 rt, 2 rd
+	}
+	for _, op := range []int{9, 13, 15, 16, 17, 18, 25, 31, 35, 43, 55, 63} {
+		how[op] = plainStep
+	}
+	how[0] = plainSpecial
+	return how
+}()
+
+const (
+	plainRT = iota + 1
+	plainRD
+	plainStep
+	plainSpecial
+)
 
 // step does what an instruction does to known registers.
 func (f *flow) step(r *registers, i int) {
@@ -511,8 +562,11 @@ func (f *flow) step(r *registers, i int) {
 				v, ok = uint64(of)|mipsImport, true
 			}
 		}
-		if rt == 28 && !ok {
-			return // gp comes back from where it was saved
+		if rt == 28 && !ok { // gp comes back from where it was saved
+			if r.known>>28&1 != 0 {
+				return
+			}
+			v, ok = f.gp, true
 		}
 	case f.load + 8: // sw, sd
 		if rs == 29 {
