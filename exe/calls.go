@@ -57,7 +57,8 @@ func uncounted(format string, args ...any) error {
 // Bounds on what counting may cost. A real file stays far below.
 const (
 	maxSlots     = 1 << 20
-	maxStubs     = 1 << 20
+	maxStubs     = 1 << 19
+	maxCalls     = 1 << 21
 	maxCodeParts = 1 << 12
 
 	maxCodeSegments = 64
@@ -303,6 +304,9 @@ func (c *counter) eachOf(parts []part, do func(w *window) (int, error)) error {
 			n, err := do(w)
 			if err != nil {
 				return err
+			}
+			if len(c.list) > maxCalls {
+				return &Uncounted{Limit: true, Why: fmt.Sprintf("more than %d calls", maxCalls)}
 			}
 			if n <= 0 || n > w.n {
 				n = w.n

@@ -21,13 +21,17 @@ func (c *counter) object() error {
 	for _, t := range branchTypes[f.Arch] {
 		wanted[t] = true
 	}
-	seen := 0
+	seen, total := 0, uint64(0)
 	for i := range f.Sections {
 		code := &f.Sections[i]
 		if code.InFile && code.Flags&SectionExec != 0 && code.Flags&SectionAlloc != 0 && code.Type == SectionProgbits {
 			c.code = append(c.code, part{addr: code.Off, off: int64(code.Off), n: int64(code.Size)})
+			if total += code.Size; total > uint64(f.size) {
+				return &Uncounted{Limit: true, Why: fmt.Sprintf("sections of code of %d bytes, file has %d bytes", total, f.size)}
+			}
 		}
 	}
+	read := map[uint32]bool{} // a section has one table of relocations
 	if len(c.code) > 0 && len(symbols) == 0 {
 		return uncounted("an object without a symbol table: calls name no function")
 	}
@@ -37,9 +41,10 @@ func (c *counter) object() error {
 			continue
 		}
 		code := &f.Sections[s.Info]
-		if code.Flags&SectionExec == 0 || !code.InFile {
+		if code.Flags&SectionExec == 0 || !code.InFile || read[s.Info] {
 			continue
 		}
+		read[s.Info] = true
 		if err := c.objectCalls(s, code, symbols, wanted, &seen); err != nil {
 			return err
 		}
@@ -52,13 +57,20 @@ func (c *counter) objectCalls(s, code *Section, symbols []Symbol, wanted map[uin
 	f := c.f
 	names := map[uint64]int{} // of registers that a relocation fills (MIPS)
 	jumps := map[uint64]bool{}
+	// Relocations go through code in order: what they point to is read in
+	// pieces. Where they don't, it is read byte by byte.
 	var piece []byte
-	from := uint64(0)
+	from, pieces := uint64(0), code.Size>>15+4
 	at := func(off uint64, n uint64) ([]byte, error) {
 		if off < from || off+n > from+uint64(len(piece)) {
 			from = off
+			length := n
+			if pieces > 0 {
+				pieces--
+				length = 64 << 10
+			}
 			var err error
-			if piece, err = f.read(code.Off+off, min(64<<10, code.Size-off)); err != nil {
+			if piece, err = f.read(code.Off+off, min(length, code.Size-off)); err != nil {
 				return nil, err
 			}
 		}
@@ -86,7 +98,13 @@ func (c *counter) objectCalls(s, code *Section, symbols []Symbol, wanted map[uin
 			return
 		}
 		if back, tail, ok := f.objectBranch(b, int(before), typ); ok {
-			jumps[code.Off+off-back] = true
+			if f.Machine == machineMIPS {
+				jumps[code.Off+off-back] = true
+			}
+			if len(c.list) >= maxCalls {
+				failed = &Uncounted{Limit: true, Why: fmt.Sprintf("more than %d calls", maxCalls)}
+				return
+			}
 			c.call(code.Off+off-back, int64(code.Off+off-back), c.name(sym.Name, false), tail)
 		}
 	})

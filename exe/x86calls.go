@@ -149,6 +149,9 @@ func (c *counter) stubCode() (parts []part, sure bool) {
 			other = append(other, part{off: int64(s.Off), n: int64(s.Size)})
 		}
 	}
+	if len(other) > maxCodeParts {
+		return c.code, false
+	}
 	slices.SortFunc(other, func(a, b part) int { return cmp.Compare(a.off, b.off) })
 	for _, p := range c.code {
 		parts = append(parts, without(p, other)...)
