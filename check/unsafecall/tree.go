@@ -48,7 +48,7 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 	families := map[string]*family{}
 	first := map[wardein.Digest]string{}
 	gaps := map[[2]string][]string{}
-	files := 0
+	files, code := 0, 0
 	said := map[string]bool{}
 	for n, f := range t.Facts("unsafecall") {
 		if own, ok := first[n.Blob]; ok && own != n.Path {
@@ -60,8 +60,9 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 			k := [2]string{f.Attr("gap"), f.Attr("why")}
 			gaps[k] = append(gaps[k], n.Path)
 		case "code":
-			if number(f, "bytes") > 0 {
+			if n := number(f, "bytes"); n > 0 {
 				files++
+				code += n
 			}
 		case "calls":
 			if fn := lookup(f.Attr("function")); fn != nil {
@@ -88,7 +89,7 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 				out(g.gets(files))
 			}
 		case g.unsafe+g.safe > 0:
-			out(g.finding(name, files))
+			out(g.finding(name, files, code))
 		}
 	}
 	return uncounted(gaps)
@@ -120,8 +121,9 @@ func (g *family) add(fn *cfuncs.Function, p place) {
 	}
 }
 
-// finding is a family's shares, and the files with the most unsafe calls.
-func (g *family) finding(name string, files int) wardein.Finding {
+// finding is a family's shares, and the files with the most unsafe calls. How
+// many bytes of code were read goes with it, so that releases can be compared.
+func (g *family) finding(name string, files, code int) wardein.Finding {
 	worst := slices.SortedFunc(maps.Values(g.by), func(a, b *file) int {
 		return cmp.Or(cmp.Compare(b.unsafe, a.unsafe), strings.Compare(a.node, b.node))
 	})
@@ -138,7 +140,7 @@ func (g *family) finding(name string, files int) wardein.Finding {
 		note("percent", strconv.Itoa((g.unsafe*200+all)/(2*all))), note("family", name), note("of", programs(files)),
 		note("unsafe", strconv.Itoa(g.unsafe)), note("all", strconv.Itoa(all)), note("bounded", strconv.Itoa(g.bounded)),
 		note("kinds", strconv.Itoa(len(g.unsafeNames))), note("safe", strconv.Itoa(len(g.safeNames))),
-		note("worst", strings.Join(list, ", ")),
+		note("worst", strings.Join(list, ", ")), note("code", strconv.Itoa(code)),
 	}, name)
 }
 
