@@ -98,12 +98,18 @@ func (c *Card) Table(w io.Writer) error {
 		fmt.Fprintf(out, "\nnot comparable: %s\n", term.Clean(c.Why))
 	}
 	fmt.Fprintf(out, "\n%s\n", Caution)
+	source := ""
 	for i := range Metrics().Metric {
-		if m := &Metrics().Metric[i]; m.Published != "" {
-			fmt.Fprintf(out, "published for %s, %s: %s\n", m.Number, m.Title, m.Published)
+		m := &Metrics().Metric[i]
+		if m.Published == "" {
+			continue
 		}
+		if m.Source != source {
+			source = m.Source
+			fmt.Fprintf(out, "\npublished by %s:\n", source)
+		}
+		fmt.Fprintf(out, "%-2s  %s: %s\n", m.Number, m.Title, m.Published)
 	}
-	fmt.Fprintf(out, "source of published figures: %s\n", Metrics().Metric[0].Source)
 	return out.Flush()
 }
 
