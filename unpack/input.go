@@ -46,7 +46,7 @@ func OpenInput(ctx context.Context, path string) (*Input, error) {
 			return nil, err
 		}
 		in := &Input{Dir: root}
-		if err := in.list(ctx, "."); err != nil {
+		if err := in.list(ctx, ".", make([]byte, chunkSize)); err != nil {
 			root.Close()
 			return nil, err
 		}
@@ -62,7 +62,7 @@ func OpenInput(ctx context.Context, path string) (*Input, error) {
 		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file or directory")}
 	}
 	if err == nil {
-		in.Size, in.Digest, err = hashFile(ctx, f)
+		in.Size, in.Digest, err = hashFile(ctx, f, make([]byte, chunkSize))
 	}
 	if err != nil {
 		f.Close()
@@ -79,9 +79,8 @@ func (in *Input) Close() error {
 	return in.Dir.Close()
 }
 
-func hashFile(ctx context.Context, f io.ReaderAt) (n int64, d wardein.Digest, err error) {
+func hashFile(ctx context.Context, f io.ReaderAt, buf []byte) (n int64, d wardein.Digest, err error) {
 	h := sha256.New()
-	buf := make([]byte, chunkSize)
 	for {
 		k, err := f.ReadAt(buf, n)
 		h.Write(buf[:k])
@@ -100,7 +99,8 @@ func hashFile(ctx context.Context, f io.ReaderAt) (n int64, d wardein.Digest, er
 	return n, d, nil
 }
 
-func (in *Input) list(ctx context.Context, dir string) error {
+// list lists a folder and what is below it. buf is for reading.
+func (in *Input) list(ctx context.Context, dir string, buf []byte) error {
 	d, err := in.Dir.Open(dir)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (in *Input) list(ctx context.Context, dir string) error {
 			if err != nil {
 				return err
 			}
-			e.size, e.digest, err = hashFile(ctx, f)
+			e.size, e.digest, err = hashFile(ctx, f, buf)
 			f.Close()
 			if err != nil {
 				return err
@@ -152,7 +152,7 @@ func (in *Input) list(ctx context.Context, dir string) error {
 		}
 		in.entries = append(in.entries, e)
 		if e.Kind == wardein.Directory {
-			if err := in.list(ctx, name); err != nil {
+			if err := in.list(ctx, name, buf); err != nil {
 				return err
 			}
 		}
