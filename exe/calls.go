@@ -82,6 +82,7 @@ type counter struct {
 	stubs places          // bit 0: Thumb
 	code  []part
 	list  []Call
+	buf   []byte
 	words []uint32 // of the window
 	piece int      // windowSize, or less where much is kept of each instruction
 }
@@ -293,8 +294,11 @@ func (c *counter) eachOf(parts []part, do func(w *window) (int, error)) error {
 	if c.piece > 0 {
 		piece = c.piece
 	}
-	buf := make([]byte, piece+windowLook)
 	for _, p := range parts {
+		if n := int(min(p.n, int64(piece+windowLook))); len(c.buf) < n {
+			c.buf = make([]byte, n)
+		}
+		buf := c.buf[:min(len(c.buf), piece+windowLook)]
 		for at := int64(0); at < p.n; {
 			b := buf[:min(int64(len(buf)), p.n-at)]
 			if n, err := c.f.r.ReadAt(b, p.off+at); n < len(b) {

@@ -100,13 +100,15 @@ func build(program, name, target, cc, flags string) (string, error) {
 	if _, err := os.Stat(full); err == nil && !*fresh {
 		return full, nil
 	}
-	src, err := filepath.Glob(filepath.Join(*work, "src", program+"-[0-9]*"))
-	if err != nil || len(src) != 1 {
-		return "", fmt.Errorf("%d folders of sources", len(src))
-	}
-	tree, err := filepath.Abs(src[0])
-	if err != nil {
-		return "", err
+	tree := ""
+	if packages[program] != "" {
+		src, err := filepath.Glob(filepath.Join(*work, "src", program+"-[0-9]*"))
+		if err != nil || len(src) != 1 {
+			return "", fmt.Errorf("%d folders of sources", len(src))
+		}
+		if tree, err = filepath.Abs(src[0]); err != nil {
+			return "", err
+		}
 	}
 	tmp := dir + ".tmp"
 	os.RemoveAll(tmp)
