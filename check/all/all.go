@@ -8,13 +8,16 @@ import (
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/check/account"
 	"github.com/wardein/wardein/check/cert"
+	"github.com/wardein/wardein/check/complexity"
 	"github.com/wardein/wardein/check/component"
 	"github.com/wardein/wardein/check/config"
 	"github.com/wardein/wardein/check/cryptolib"
 	"github.com/wardein/wardein/check/hardening"
+	"github.com/wardein/wardein/check/hiddenaccess"
 	"github.com/wardein/wardein/check/secret"
 	"github.com/wardein/wardein/check/service"
 	"github.com/wardein/wardein/check/source"
+	"github.com/wardein/wardein/check/update"
 	"github.com/wardein/wardein/check/vuln"
 )
 
@@ -34,7 +37,10 @@ func With(data vuln.Data, keys ...*secret.KeySet) []wardein.Check {
 		service.Check,
 		hardening.Check,
 		config.Check,
+		hiddenaccess.Check,
+		update.Check,
 		source.Check,
+		complexity.Check,
 		component.Check(),
 		cryptolib.Check(cmp.Or(data.AsOf, DataDate)),
 		vuln.Check(data),

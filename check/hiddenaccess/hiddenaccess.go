@@ -71,7 +71,7 @@ var Check = wardein.Check{
 		"hiddenaccess.many":              "{file} holds literals of {count} published cases ({list}), as a scanner or a filter does.",
 		"hiddenaccess.many-fix":          "Say what the list is for.",
 		"hiddenaccess.until-nothing":     "Nothing has to be done at once.",
-		"hiddenaccess.request":           "{file} waits for callers, compares texts, and holds a text of a request, \"{text}\", beside a command that starts something to log in to, \"{command}\"{leads}. That the one starts the other was not tested. {started}",
+		"hiddenaccess.request":           "{file} holds a text of a request, \"{text}\", beside a command, \"{command}\"{leads}: it waits for callers, compares texts and runs commands; that the one starts the other was not tested. {started}",
 		"hiddenaccess.request-fix":       "Remove the start of the service from {file}, or document it and ask for a login before it acts.",
 		"hiddenaccess.request-until":     "Send the request to a unit of your own and see what starts; until then let only a management network that you trust reach the unit.",
 		"hiddenaccess.connects":          "A script that is started at boot by {as} connects to elsewhere and {does}: whoever is there can get in, past a filter that only stops connections from outside.",

@@ -176,7 +176,7 @@ func TestPrograms(t *testing.T) {
 		grade                        wardein.Severity
 		sure                         wardein.Confidence
 	}{
-		"header": {`if (strstr(b, "User-Agent: extel-care")) system("/etc/init.d/console start");`, `"192.175.48.5"`, "hiddenaccess.request-starts", "starts telnet on tcp/2323 with /bin/sh", wardein.Critical, wardein.Likely},
+		"header": {`if (strstr(b, "User-Agent: extel-care")) system("/etc/init.d/console start");`, `"192.175.48.5"`, "hiddenaccess.request-starts", "starts telnet on tcp/2323 with /bin/sh", wardein.High, wardein.Likely},
 		"page":   {`if (strstr(b, "/cgi-bin/xtelnet.cgi")) system("/usr/sbin/telnetd -p 99");`, `"192.175.48.5"`, "hiddenaccess.request-starts", "/cgi-bin/xtelnet.cgi", wardein.High, wardein.Likely},
 		"case":   {`if (strstr(b, "HELODBG")) system("x");`, `"192.175.48.5"`, "hiddenaccess.indicator", "CVE-2016-10178", wardein.Critical, wardein.Likely},
 		"host":   {`puts(b);`, `"192.175.48.5"`, "hiddenaccess.remote-address", "192.175.48.5 is written into srv", wardein.Medium, wardein.Likely},

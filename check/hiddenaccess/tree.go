@@ -196,7 +196,7 @@ func (r *release) requests(file string, places []place) (wardein.Finding, bool) 
 			continue
 		}
 		if l, ok := r.logins[n.Path]; ok {
-			run, f.Severity = c, wardein.Critical
+			run = c // what it leads to is a finding of its own
 			leads = ", which starts telnet on tcp/" + l.Fact.Attr("port") + " with " + l.Fact.Attr("login") + " in place of a login"
 			places = append(places, place{n.Path, wardein.Fact{Off: l.Fact.Off, Len: l.Fact.Len, Attrs: []wardein.Note{note("text", l.Fact.Attr("line"))}}})
 			break

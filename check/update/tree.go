@@ -186,7 +186,7 @@ func (r *release) unsigned() {
 				host, scheme = u.Attr("scheme")+"://"+u.Attr("host"), u.Attr("scheme")
 			}
 		}
-		f := wardein.Finding{Rule: "update.unverified", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.NetworkSide, Quotes: quotes(append(slices.Clone(kinds["url"][:min(len(kinds["url"]), 3)]), list...))}
+		f := wardein.Finding{Rule: "update.unverified", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: quotes(append(slices.Clone(kinds["url"][:min(len(kinds["url"]), 3)]), list...))}
 		if scheme == "https" || scheme == "" {
 			f.Severity = wardein.Medium
 		}
@@ -242,7 +242,7 @@ func (r *release) feeds() {
 	for _, key := range roots {
 		list := groups[key]
 		_, system, _ := strings.Cut(key, "\x00")
-		f := wardein.Finding{Rule: "update.feed-unsigned", Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.NetworkSide, Quotes: quotes(list)}
+		f := wardein.Finding{Rule: "update.feed-unsigned", Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: quotes(list)}
 		var names []string
 		over := ""
 		for _, p := range list {
@@ -273,7 +273,7 @@ func (r *release) scripts() {
 		if p.Attr("scheme") == "https" {
 			trust, severity = "whoever holds that server decides what runs", wardein.Medium
 		}
-		f := wardein.Finding{Rule: "update.fetch-run", Severity: lower(severity, sure), Confidence: sure, Reach: wardein.NetworkSide, Quotes: []wardein.Quote{p.quote()}}
+		f := wardein.Finding{Rule: "update.fetch-run", Severity: lower(severity, sure), Confidence: sure, Reach: wardein.Management, Quotes: []wardein.Quote{p.quote()}}
 		if sure < wardein.Likely {
 			f.Reach = wardein.NoneShown
 		}
@@ -285,7 +285,7 @@ func (r *release) scripts() {
 			continue
 		}
 		started, sure := r.startedBy(p.node)
-		f := wardein.Finding{Rule: "update.fetch-install", Severity: lower(wardein.High, sure), Confidence: wardein.Possible, Reach: wardein.NetworkSide, Quotes: []wardein.Quote{p.quote()}}
+		f := wardein.Finding{Rule: "update.fetch-install", Severity: lower(wardein.High, sure), Confidence: wardein.Possible, Reach: wardein.Management, Quotes: []wardein.Quote{p.quote()}}
 		if sure < wardein.Likely {
 			f.Reach = wardein.NoneShown
 		}
@@ -299,7 +299,7 @@ func (r *release) scripts() {
 			continue
 		}
 		if r.start(p.node) != "" {
-			f.Severity, f.Reach = wardein.Medium, wardein.NetworkSide
+			f.Severity, f.Reach = wardein.Medium, wardein.Management
 		}
 		if name := path.Base(p.node); !slices.Contains(names, name) {
 			names = append(names, name)
@@ -326,7 +326,7 @@ func (r *release) cwmp() {
 		byURL[url] = append(byURL[url], p)
 	}
 	for _, url := range urls {
-		f := wardein.Finding{Rule: "update.cwmp-clear", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.NetworkSide, Quotes: quotes(byURL[url])}
+		f := wardein.Finding{Rule: "update.cwmp-clear", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: quotes(byURL[url])}
 		r.finish(f, "update.cwmp", "update.cwmp-fix", "update.cwmp-until", []wardein.Note{note("file", path.Base(f.Quotes[0].Node)), note("url", url)}, url)
 	}
 }
