@@ -65,6 +65,9 @@ func (l *lexer) next() token {
 				l.pos++
 			}
 			text := l.src[start:l.pos]
+			if l.pos < len(l.src) && l.src[l.pos] == '\\' && l.continued(l.pos) {
+				text = l.spliced(text)
+			}
 			if l.pos < len(l.src) && l.src[l.pos] == '"' && rawPrefix(text) {
 				l.raw()
 				continue
@@ -97,6 +100,29 @@ func (l *lexer) at(n int) byte {
 func (l *lexer) continued(p int) bool {
 	return p+1 < len(l.src) && (l.src[p+1] == '\n' || l.src[p+1] == '\r')
 }
+
+// spliced is a word that goes on behind a backslash at the line's end.
+func (l *lexer) spliced(text string) string {
+	for l.pos < len(l.src) && l.src[l.pos] == '\\' && l.continued(l.pos) {
+		p := l.pos + 2
+		if l.src[p-1] == '\r' && p < len(l.src) && l.src[p] == '\n' {
+			p++
+		}
+		from := p
+		for p < len(l.src) && (letter(l.src[p]) || digit(l.src[p])) {
+			p++
+		}
+		if p == from || len(text) > maxWord {
+			break
+		}
+		text += l.src[from:p]
+		l.pos = p
+	}
+	return text
+}
+
+// maxWord bounds a word that is put together.
+const maxWord = 1000
 
 // lineEnd is where the logical line ends that p is in.
 func (l *lexer) lineEnd(p int) int {

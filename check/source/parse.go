@@ -20,31 +20,21 @@ type file struct {
 	runs       runs
 }
 
-// function is a definition; its body lies between off and to.
+// function is a definition; its name stands at off.
 type function struct {
 	name       string
 	off        int
 	complexity int
+	compares   bool
+	callee     token // the first function of the tables that it calls
 }
 
 // call counts the direct calls of one function of the tables.
 type call struct {
 	name  string
 	count int
+	same  int // that pass one size for the destination's and the source's
 	off   int // of the first
-}
-
-// macro is a #define whose body is a call of another function.
-type macro struct {
-	name, params, callee string
-	off, size            int
-	args                 string // of the call in the body
-}
-
-// suppression is a word that tells an analyser or compiler to keep silent.
-type suppression struct {
-	kind       string
-	count, off int
 }
 
 // notCall tells words before a bracket that call nothing.
@@ -52,7 +42,7 @@ func notCall(s string) bool {
 	switch s {
 	case "if", "while", "for", "switch", "return", "sizeof", "defined", "catch", "alignof", "_Alignof", "typeof", "__typeof__", "decltype",
 		"__attribute__", "__declspec", "alignas", "static_assert", "_Static_assert", "noexcept", "throw", "case", "else", "do", "new", "delete",
-		"asm", "__asm__", "__asm", "volatile", "operator", "and", "or", "not", "co_return":
+		"asm", "__asm__", "__asm", "volatile", "operator", "and", "or", "not", "co_return", "requires", "explicit", "__attribute", "_Alignas", "constexpr":
 		return true
 	}
 	return false
@@ -68,212 +58,259 @@ func branch(s string) bool {
 	return false
 }
 
+// aggregate tells words that a name, and no function, stands behind.
+func aggregate(s string) bool {
+	return s == "struct" || s == "union" || s == "enum" || s == "class"
+}
+
+// qualifier tells words between a function's brackets and its body.
+func qualifier(s string) bool {
+	switch s {
+	case "const", "volatile", "override", "final", "noexcept", "mutable", "try", "throw", "__attribute__", "__attribute", "constexpr":
+		return true
+	}
+	return false
+}
+
 // maxScopes bounds the nesting that is followed.
 const maxScopes = 1000
 
+// What a brace opened.
+const (
+	other       = iota // a namespace, a class, an initialiser
+	body               // of a function, or inside one
+	initialiser        // of a member, before a constructor's body
+)
+
+// head is a place in the nesting of a file, and what of a function's head was
+// read there.
+type head struct {
+	inside    int   // braces open since a function's body began
+	parens    int   // open brackets
+	candidate token // the word before a bracket that may be a function's name
+	old       token // one with a list of bare names, before the declarations of its parameters
+	closed    bool  // the candidate's bracket is closed
+	bare      bool  // nothing but names and commas stood in it
+	after     int   // words since then that are no qualifiers
+	members   bool  // a colon since then: a constructor's members follow
+	operator  bool  // the name of an operator is being read
+}
+
+func (h *head) reset() { *h = head{inside: h.inside} }
+
+// parser counts a source file.
+type parser struct {
+	*file
+	head
+	src    string
+	known  func(string) bool
+	scopes []byte // what each open brace opened
+	last   token
+	before token // the one before last
+	cur    function
+	groups groups
+}
+
 // parse counts a source file. known tells the functions whose calls count.
 func parse(src string, known func(string) bool) *file {
-	f := &file{byName: map[string]int{}}
-	var (
-		scopes    []bool // for each open brace, whether it is a function's body
-		inside    int    // braces open since a function's body began
-		parens    int
-		candidate token // the first word before a bracket since the last ; { or }
-		closed    bool  // its bracket is closed
-		last      token
-		cur       function
-		seen      int // the source up to here was looked through for line ends
-	)
+	p := &parser{file: &file{byName: map[string]int{}}, src: src, known: known}
+	seen := 0 // the source up to here was looked through for line ends
 	for l := newLexer(src); ; {
 		t := l.next()
-		switch t.kind {
-		case end:
-			return f
-		case comment:
-			f.comments += len(t.text)
-			f.silence(t)
+		switch {
+		case t.kind == end:
+			return p.file
+		case t.kind == line:
+			p.conditional(t.text)
+		}
+		if p.groups.out() {
 			continue
 		}
-		if f.lines == 0 || strings.IndexByte(src[seen:t.off], '\n') >= 0 {
-			f.lines++
+		if t.kind == comment {
+			p.comments += len(t.text)
+			p.silence(t)
+			continue
+		}
+		if p.lines == 0 || strings.IndexByte(src[min(seen, t.off):t.off], '\n') >= 0 {
+			p.lines++
 		}
 		seen = t.off
 		if t.kind == line {
-			f.lines += strings.Count(src[t.off:l.pos], "\n")
+			p.lines += strings.Count(src[t.off:l.pos], "\n")
 			seen = l.pos
-			f.directive(t, l.pos, known)
+			p.directive(t, l.pos, known)
 			continue
 		}
-		f.runs.add(t.text)
-		body := inside > 0
-		if body && branch(t.text) {
-			cur.complexity++
+		p.runs.add(t.text)
+		if p.inside > 0 {
+			p.inBody(t)
+		} else {
+			p.outside(t)
 		}
-		switch t.text {
-		case "(":
-			if last.kind == word && !notCall(last.text) {
-				switch {
-				case body:
-					f.call(last, known)
-				case parens == 0 && candidate.text == "":
-					candidate = last
-				}
-			}
-			parens++
-		case ")":
-			if parens = max(0, parens-1); parens == 0 && candidate.text != "" {
-				closed = true
-			}
-		case "{":
-			switch {
-			case len(scopes) >= maxScopes:
-			case body:
-				inside++
-				scopes = append(scopes, true)
-			case closed && candidate.text != "":
-				inside = 1
-				scopes = append(scopes, true)
-				cur = function{candidate.text, candidate.off, 1}
-				f.functions++
-			default:
-				scopes = append(scopes, false)
-			}
-			candidate, closed, parens = token{}, false, 0
-		case "}":
-			if n := len(scopes); n > 0 {
-				if scopes[n-1] {
-					if inside--; inside == 0 {
-						f.complexity += cur.complexity
-						if cur.complexity > branched {
-							f.branched++
-						}
-						if cur.complexity > f.worst.complexity {
-							f.worst = cur
-						}
-					}
-				}
-				scopes = scopes[:n-1]
-			}
-			candidate, closed, parens = token{}, false, 0
-		case ";", "=":
-			if parens == 0 {
-				candidate, closed = token{}, false
-			}
-		}
-		last = t
+		p.before, p.last = p.last, t
 	}
 }
 
-func (f *file) call(name token, known func(string) bool) {
-	if !known(name.text) {
-		return
+// inBody reads a token of a function's body.
+func (p *parser) inBody(t token) {
+	if branch(t.text) {
+		p.cur.complexity++
 	}
-	i, ok := f.byName[name.text]
-	if !ok {
-		i = len(f.calls)
-		f.byName[name.text] = i
-		f.calls = append(f.calls, call{name.text, 0, name.off})
+	switch t.text {
+	case "(":
+		if p.last.kind == word && !notCall(p.last.text) {
+			p.call(p.last, t.off)
+		}
+	case "<", ">":
+		p.cur.compares = true
+	case "{":
+		p.open(body)
+		p.inside++
+	case "}":
+		p.close()
 	}
-	f.calls[i].count++
 }
 
-// directive reads #include, #define and #pragma.
-func (f *file) directive(t token, stop int, known func(string) bool) {
-	text := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(t.text), "#"))
-	rest, ok := strings.CutPrefix(text, "include")
-	if ok {
-		for _, header := range []string{"sys/socket.h", "netinet/", "arpa/inet.h", "netdb.h", "winsock", "linux/if_", "net/if.h"} {
-			f.network = f.network || strings.Contains(rest, header)
+// outside reads a token outside of functions.
+func (p *parser) outside(t token) {
+	switch t.text {
+	case "(":
+		p.bracket(t)
+		p.parens++
+	case ")":
+		if p.parens = max(0, p.parens-1); p.parens == 0 && p.candidate.text != "" {
+			p.closed, p.operator = true, false
 		}
+	case "{":
+		p.brace()
+	case "}":
+		p.close()
+	case ";":
+		if p.parens > 0 && len(p.scopes) > 0 {
+			return // for (;;) in a macro's argument
+		}
+		switch {
+		case p.old.text != "":
+			p.candidate, p.closed, p.parens = token{}, false, 0
+		case p.closed && p.bare && p.after > 1:
+			p.old, p.candidate, p.closed = p.candidate, token{}, false
+		default:
+			p.reset()
+		}
+	case "=":
+		if p.parens == 0 && !p.operator {
+			p.reset()
+		}
+	case ":":
+		if p.parens == 0 && p.closed && p.last.text != ":" {
+			p.members = true
+		}
+	case ",":
+	default:
+		switch {
+		case p.parens > 0:
+			p.bare = p.bare && (p.closed || t.kind == word && (p.last.text == "(" || p.last.text == ","))
+		case t.text == "operator":
+			p.candidate, p.operator, p.closed = t, true, false
+		case p.closed && t.kind == word && !qualifier(t.text):
+			p.after++
+		}
+	}
+}
+
+// bracket reads an opening bracket outside of functions.
+func (p *parser) bracket(t token) {
+	switch {
+	case p.parens > 0:
+		p.bare = p.bare && p.closed
+	case p.operator:
+		// The name was taken.
+	case p.last.text == "]" && p.candidate.text == "":
+		p.candidate = token{word, p.last.off, "lambda"}
+	case p.last.kind != word || notCall(p.last.text) || aggregate(p.before.text):
+	case p.candidate.text == "":
+		p.candidate, p.bare = p.last, true
+	case p.closed && !p.members && p.after > 1:
+		// What stood before was a macro with arguments.
+		p.candidate, p.closed, p.after, p.bare = p.last, false, 0, true
+	}
+}
+
+// brace reads an opening brace outside of functions.
+func (p *parser) brace() {
+	name := p.candidate
+	switch {
+	case p.old.text != "" && (p.last.text == ";" || !p.closed):
+		if name = p.old; p.last.text != ";" {
+			name = token{} // a structure behind a macro
+		}
+	case !p.closed || p.parens > 0:
+		name = token{}
+	case p.members && (p.last.kind == word && !qualifier(p.last.text) || p.last.text == ">"):
+		p.open(initialiser)
 		return
 	}
-	if strings.HasPrefix(text, "pragma") {
-		f.silence(t)
+	if name.text == "" {
+		p.open(other)
+		p.reset()
 		return
 	}
-	if rest, ok = strings.CutPrefix(text, "define"); !ok || rest == "" || letter(rest[0]) {
+	p.open(body)
+	p.reset()
+	p.inside = 1
+	p.cur = function{name: name.text, off: name.off, complexity: 1}
+	p.functions++
+}
+
+func (p *parser) open(what byte) {
+	if len(p.scopes) < maxScopes {
+		p.scopes = append(p.scopes, what)
+	}
+}
+
+// close reads a closing brace.
+func (p *parser) close() {
+	n := len(p.scopes)
+	if n == 0 {
+		p.reset()
 		return
 	}
-	rest = strings.TrimSpace(rest)
-	k := 0
-	for k < len(rest) && (letter(rest[k]) || digit(rest[k])) {
-		k++
-	}
-	m := macro{name: rest[:k], off: t.off, size: stop - t.off}
-	rest = rest[k:]
-	if strings.HasPrefix(rest, "(") {
-		if k = strings.IndexByte(rest, ')'); k < 0 {
+	what := p.scopes[n-1]
+	p.scopes = p.scopes[:n-1]
+	switch {
+	case what == initialiser:
+		return
+	case what == body && p.inside > 0:
+		if p.inside--; p.inside > 0 {
 			return
 		}
-		m.params, rest = rest[1:k], rest[k+1:]
+		p.complexity += p.cur.complexity
+		if p.cur.complexity > branched {
+			p.branched++
+		}
+		if p.cur.complexity > p.worst.complexity {
+			p.worst = p.cur
+		}
+		p.wrapper()
 	}
-	rest = strings.TrimSpace(rest)
-	for strings.HasPrefix(rest, "(") { // brackets around the body
-		rest = strings.TrimSpace(rest[1:])
-	}
-	if cast, after, ok := strings.Cut(rest, ")"); ok && strings.TrimSpace(cast) == "void" {
-		rest = strings.TrimSpace(after)
-	}
-	k = 0
-	for k < len(rest) && (letter(rest[k]) || digit(rest[k])) {
-		k++
-	}
-	m.callee = rest[:k]
-	if m.callee == "" || m.name == "" || m.callee == m.name || !known(m.callee) && !known(m.name) {
-		return
-	}
-	rest = strings.TrimSpace(rest[k:])
-	if strings.HasPrefix(rest, "(") {
-		m.args = bracketed(rest)
-	} else if rest != "" {
-		return // an expression
-	}
-	if len(f.macros) < 1000 {
-		f.macros = append(f.macros, m)
-	}
+	p.reset()
 }
 
-// bracketed is what stands between the first bracket and its partner.
-func bracketed(s string) string {
-	depth := 0
-	for i := range len(s) {
-		switch s[i] {
-		case '(':
-			depth++
-		case ')':
-			if depth--; depth == 0 {
-				return s[1:i]
-			}
-		}
-	}
-	return ""
-}
-
-// silencers are words in comments and pragmas that make an analyser or a
-// compiler keep silent.
-//
-// Source: manuals of clang-tidy, Coverity, PC-lint, cppcheck, PVS-Studio,
-// SonarQube, Flawfinder; GCC manual, "Diagnostic Pragmas"; Microsoft C,
-// "warning pragma".
-var silencers = []string{"NOLINT", "coverity[", "lint -e", "lint -save", "cppcheck-suppress", "NOSONAR", "Flawfinder: ignore", "-V::", "PVS-Studio",
-	"diagnostic ignored", "warning(disable", "warning( disable", "warning (disable", "parasoft-suppress", "klocwork"}
-
-func (f *file) silence(t token) {
-	for _, kind := range silencers {
-		n := strings.Count(t.text, kind)
-		if n == 0 {
-			continue
-		}
-		known := false
-		for i := range f.suppressed {
-			if f.suppressed[i].kind == kind {
-				f.suppressed[i].count += n
-				known = true
-			}
-		}
-		if !known {
-			f.suppressed = append(f.suppressed, suppression{kind, n, t.off + strings.Index(t.text, kind)})
-		}
+func (p *parser) call(name token, bracket int) {
+	if !p.known(name.text) {
 		return
+	}
+	i, ok := p.byName[name.text]
+	if !ok {
+		i = len(p.calls)
+		p.byName[name.text] = i
+		p.calls = append(p.calls, call{name: name.text, off: name.off})
+	}
+	p.calls[i].count++
+	if p.cur.callee.text == "" {
+		p.cur.callee = name
+	}
+	if sameSize(name.text, p.src[bracket:min(len(p.src), bracket+300)]) {
+		p.calls[i].same++
 	}
 }
