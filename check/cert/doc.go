@@ -13,7 +13,7 @@ var doc = wardein.Doc{
 		"a certificate that is replaced at first start by one made on the unit",
 	},
 	FalseNegatives: []string{
-		"certificates in encrypted stores, and of version 1 in DER; those in folders for documentation, examples and tests are left out",
+		"certificates in encrypted stores, and of version 1 in DER; those in folders for documentation, examples and tests, and beside the test keys of a library, are left out",
 		"RSA keys that are weak for another reason than their size and exponent",
 	},
 	Limits: []string{

@@ -50,8 +50,11 @@ func judge(t wardein.Tree, asOf string, out func(wardein.Finding)) error {
 		}
 	}
 	keys := map[string]bool{}
-	for _, f := range t.Facts("secret") {
-		if p := f.Attr("fingerprint"); p != "" && f.Kind == "private-key" {
+	tests := map[wardein.Digest]bool{} // programs that hold a library's test keys, and certificates for them
+	for n, f := range t.Facts("secret") {
+		if f.Attr("test") != "" && (n.Format == "elf" || n.Format == "pe") {
+			tests[n.Blob] = true
+		} else if p := f.Attr("fingerprint"); p != "" && f.Kind == "private-key" && !aside.Is(n.Path) {
 			keys[p] = true
 		}
 	}
@@ -59,7 +62,7 @@ func judge(t wardein.Tree, asOf string, out func(wardein.Finding)) error {
 	bySum := map[string]*found{}
 	stores := map[string]bool{}
 	for n, f := range t.Facts("cert") {
-		if aside.Is(n.Path) {
+		if aside.Is(n.Path) || tests[n.Blob] {
 			continue
 		}
 		inStore := byFile[n.Path] >= minStore || byFolder[path.Dir(n.Path)+"/"] >= minStore

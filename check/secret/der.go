@@ -108,7 +108,24 @@ func findEdwards(r io.ReaderAt, _, off int64) (place, bool) {
 		return place{}, false
 	}
 	k, ok := parsePKCS8(raw)
-	return place{start, int64(len(raw)), k}, ok
+	return place{start, int64(len(raw)), k}, ok && scattered(der.At(r, off+int64(len(edwardsHeads[0])), 32))
+}
+
+// scattered tells whether 32 bytes look drawn at random. Any bytes are a key
+// on these curves, and libraries carry the head alone as a constant.
+func scattered(p []byte) bool {
+	var seen [256]bool
+	distinct, print := 0, 0
+	for _, c := range p {
+		if !seen[c] {
+			distinct++
+		}
+		seen[c] = true
+		if c >= 0x20 && c < 0x7f {
+			print++
+		}
+	}
+	return distinct >= 22 && print <= 24
 }
 
 func findDSA(r io.ReaderAt, _, off int64) (place, bool) {

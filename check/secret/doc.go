@@ -37,6 +37,7 @@ var doc = wardein.Doc{
 var messages = map[string]string{
 	"secret.open":                 "A private key ({kind}) stands in {files} unencrypted (public key SHA-256 {short}…): whoever has a copy of this release has the key.",
 	"secret.open-cert":            "A private key ({kind}) stands in {files} unencrypted (public key SHA-256 {short}…), and its certificate ({subject}) is in the release: whoever has a copy can pose as what the certificate names.",
+	"secret.open-published":       "A private key ({kind}) stands in {files} unencrypted (public key SHA-256 {short}…): it is a test key that the library {library} publishes, and anybody has it.",
 	"secret.shared-key":           "A secret key ({kind}) stands in {files} unencrypted: whoever has a copy of this release can read and forge what it protects.",
 	"secret.encrypted":            "A private key ({kind}) stands in {files}, encrypted with a password: it is as safe as that password, which a unit that uses the key must hold.",
 	"secret.same":                 "One private key ({kind}, public key SHA-256 {short}…) stands in {files} with different content: one that leaks opens all uses, and a replacement must reach each copy.",

@@ -25,7 +25,7 @@ import (
 // named sets.
 func Check(known ...*KeySet) wardein.Check {
 	c := wardein.Check{
-		Name: "secret", Version: 2, Doc: doc, Messages: messages, Cases: testCases,
+		Name: "secret", Version: 3, Doc: doc, Messages: messages, Cases: testCases,
 		Wants: func(wardein.Blob) (bool, string) { return true, "" },
 		Node:  node,
 		Reads: []string{"cert"},
@@ -147,7 +147,7 @@ func (p place) fact() wardein.Fact {
 	return wardein.Fact{Kind: "private-key", Off: p.off, Len: p.len, Attrs: []wardein.Note{
 		{Name: "kind", Value: p.kind}, {Name: "form", Value: p.form}, {Name: "bits", Value: strconv.Itoa(p.bits)},
 		{Name: "encrypted", Value: yes(p.encrypted)}, {Name: "verified", Value: yes(p.verified)},
-		{Name: "fingerprint", Value: p.fingerprint()}, {Name: "identity", Value: p.identity()},
+		{Name: "fingerprint", Value: p.fingerprint()}, {Name: "identity", Value: p.identity()}, {Name: "test", Value: testKeys()[p.fingerprint()]},
 	}}
 }
 

@@ -221,8 +221,11 @@ func (s *scan) valueOf(from, to int) (v value) {
 			return value{e.from, e.to, 'a', "", true}
 		}
 	}
-	if from > 0 && (p[from-1] == '<' || p[from-1] == ':') || from > 0 && p[from-1] == '>' {
+	if from > 0 && (p[from-1] == '<' || p[from-1] == ':' || p[from-1] == '>') {
 		if e, ok := element(p, from, at); ok {
+			if bytes.LastIndex(p[:from], []byte("<!--")) > bytes.LastIndex(p[:from], []byte("-->")) {
+				return v // in a comment
+			}
 			return value{e.from, e.to, 'a', "", true}
 		}
 	}

@@ -90,7 +90,7 @@ func confirmed(name, path string) bool {
 	base := strings.ToLower(path[strings.LastIndexByte(path, '/')+1:])
 	switch name {
 	case "secrets of PPP":
-		return strings.Contains(base, "chap") || strings.Contains(base, "pap-") || strings.Contains(base, "ppp")
+		return strings.Contains(base, "chap") || strings.HasPrefix(base, "pap") || strings.Contains(base, "ppp") && strings.Contains(base, "secret")
 	case "password file (digest)":
 		return strings.Contains(base, "digest") || strings.Contains(base, "htpasswd") || strings.Contains(base, "passw") || strings.Contains(base, "users")
 	case "password file of PostgreSQL":

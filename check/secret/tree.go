@@ -29,12 +29,13 @@ type found struct {
 	open    bool // an account without rights can read it
 }
 
-// testKeys are fingerprints of keys that libraries carry for their self-test.
-var testKeys = sync.OnceValue(func() map[string]bool {
-	m := map[string]bool{}
+// testKeys are keys that libraries carry for their self-test, by fingerprint,
+// with the library's name.
+var testKeys = sync.OnceValue(func() map[string]string {
+	m := map[string]string{}
 	for line := range strings.Lines(testKeysTable) {
 		if f := strings.Split(line, "\t"); line[0] != '#' && len(f) > 1 {
-			m[f[0]] = true
+			m[f[0]] = f[1]
 		}
 	}
 	return m
@@ -52,12 +53,20 @@ func tree(_ context.Context, t wardein.Tree, known []*KeySet, out func(wardein.F
 		ids    []string
 		quotes []wardein.Quote
 	}
+	tests := map[wardein.Digest]bool{} // programs that hold a library's test keys
+	for n, f := range t.Facts("secret") {
+		if f.Attr("test") != "" && isProgram(n) {
+			tests[n.Blob] = true
+		}
+	}
 	for n, f := range t.Facts("secret") {
 		if f.Kind == "setting" {
 			gather(groups, n, f)
 			continue
 		}
-		if !Counts(n, f) {
+		// Next to test keys stand others whose public part is not told:
+		// encrypted, or of kinds that are not computed here (GOST).
+		if !Counts(n, f) || f.Attr("fingerprint") == "" && tests[n.Blob] {
 			continue
 		}
 		if aside.Is(n.Path) {
@@ -142,6 +151,8 @@ func (k *found) finding(subject string) wardein.Finding {
 		f.Says = k.text("secret.unread")
 	case k.fact.Attr("form") == "OpenVPN":
 		f.Says = k.text("secret.shared-key")
+	case k.fact.Attr("test") != "":
+		f.Says = k.text("secret.open-published", wardein.Note{Name: "library", Value: k.fact.Attr("test")})
 	case subject != "":
 		f.Says = k.text("secret.open-cert", wardein.Note{Name: "subject", Value: subject})
 	}
@@ -248,14 +259,14 @@ var kinds = []kind{
 }
 
 // Counts tells whether a fact of this check is a secret at the place where it
-// stands: no test key of a library, and no setting of a file that only shows
+// stands: no test key inside a library, and no setting of a file that only shows
 // or tests something.
 func Counts(n *wardein.Node, f wardein.Fact) bool {
 	if f.Kind != "setting" {
-		return !testKeys()[f.Attr("fingerprint")]
+		return f.Attr("test") == "" || !isProgram(n)
 	}
 	kind := f.Attr("kind")
-	byForm := kind == "token" || kind == "url" || kind == "web-user"
+	byForm := kind == "url" || kind == "web-user" || kind == "token" && strings.Contains(f.Attr("name"), " ")
 	return !aside.Is(n.Path) && confirmed(f.Attr("name"), n.Path) && !prose(n.Path) && (byForm || !source(n.Path)) && (kind != "setting" || configuration(n.Path))
 }
 
@@ -342,7 +353,7 @@ func extension(path string) string {
 // prose tells files that are written for people.
 func prose(path string) bool {
 	switch extension(path) {
-	case "md", "rst", "html", "htm", "po", "mo", "pod", "txt", "man", "tex", "texi", "svg", "css", "1", "2", "3", "4", "5", "6", "7", "8":
+	case "pkg-info", "metadata", "readme", "changelog", "news", "copyright", "md", "rst", "html", "htm", "po", "mo", "pod", "txt", "man", "tex", "texi", "svg", "css", "1", "2", "3", "4", "5", "6", "7", "8":
 		return true
 	}
 	return false
@@ -361,7 +372,7 @@ func source(path string) bool {
 // configuration tells files that settings are read from, by their paths.
 func configuration(path string) bool {
 	low := strings.ToLower(path)
-	if strings.Contains(low, "usr/share/") || strings.Contains(low, "usr/lib/") || strings.Contains(low, "/template") {
+	if strings.Contains(low, "-available/") || strings.Contains(low, "usr/share/") || strings.Contains(low, "usr/lib/") || strings.Contains(low, "/template") {
 		return false
 	}
 	switch extension(path) {

@@ -44,7 +44,7 @@ func placeholder(v string, sure bool) bool {
 // states are words in place of a value; fillers are those of a type, an
 // example, or the name of the setting itself.
 var (
-	states = words(`none null nil undef undefined unset empty disabled enabled disable enable yes no on off true false optional required
+	states = words(`define none null nil undef undefined unset empty disabled enabled disable enable yes no on off true false optional required
 	string text hidden value prompt ask stdin plain shadow compat systemd sss changeme changeit example todo fixme tbd xxx`)
 	fillers = words(`default word type file files env md5 sha sha1 sha256 sha512 hash hashed crypt unix password passwd passphrase secret pass pwd psk key
 	token community passwort kennwort sample test foo bar foobar baz username user name self auto any never always str bytes int bool object password1
