@@ -56,16 +56,21 @@ func (c *counter) flows(fl *flow) error {
 	c.piece = windowSize / 4
 	return c.eachWord(c.f.Order.Uint16([]byte{0, 1}) == 1, func(w *window, words []uint32) (int, error) {
 		n := w.number(4)
-		if n < len(words) {
-			// Functions are kept whole, where they are no larger than half a window.
-			for i := n - 2; i > n/2; i-- {
-				if words[i] == mipsReturn && begins(words[i+2:]) {
-					n = i + 2
-					break
+		from := 0
+		for i := 0; i+2 < n; i++ {
+			if words[i] == mipsReturn && begins(words[i+2:n]) {
+				if err := fl.run(w, words, from, i+2); err != nil {
+					return 0, err
 				}
+				from = i + 2
 			}
 		}
-		return n, fl.run(w, words[:min(n+1, len(words))], n)
+		// What is left of the window is a part of a function, which the next
+		// begins with, or the last one.
+		if from > n/2 && n < len(words) {
+			return from, nil
+		}
+		return n, fl.run(w, words, from, n)
 	})
 }
 
@@ -121,23 +126,27 @@ func reset[T any](s []T, n int) []T {
 	return s
 }
 
-// run finds the calls in words[:n].
-func (f *flow) run(w *window, words []uint32, n int) error {
-	f.w, f.words, f.n = w, words, n
+// run finds the calls in words[from:to].
+func (f *flow) run(whole *window, words []uint32, from, to int) error {
+	w := &window{addr: whole.addr + uint64(from)*4, off: whole.off + int64(from)*4}
+	n := to - from
+	f.w, f.words, f.n = w, words[from:min(to+1, len(words))], n
 	f.blocks()
 	f.found = reset(f.found, n)
-	k := len(f.start)
-	f.in, f.have, f.dirty = slices.Grow(f.in[:0], max(k, windowSize/64))[:k], reset(f.have, k), reset(f.dirty, k)
-	// Blocks that a branch leads to wait for it; the second sweep takes
-	// those that only blocks of the same kind lead to.
-	for _, wait := range []bool{true, false} {
-		if err := f.sweep(wait); err != nil {
-			return err
+	if !f.quick() {
+		k := len(f.start)
+		f.in, f.have, f.dirty = slices.Grow(f.in[:0], k)[:k], reset(f.have, k), reset(f.dirty, k)
+		// Blocks that a branch leads to wait for it; the second sweep takes
+		// those that only blocks of the same kind lead to.
+		for _, wait := range []bool{true, false} {
+			if err := f.sweep(wait); err != nil {
+				return err
+			}
 		}
 	}
 	for i, of := range f.found {
 		if of != 0 {
-			x := words[i]
+			x := f.words[i]
 			tail := x>>26 == 2 || x>>26 == 4 || x>>26 == 0 && x&0x3f == 8
 			f.c.call(w.addr+uint64(i)*4, w.off+int64(i)*4, int(of-1), tail)
 		}
@@ -162,13 +171,6 @@ func branchTarget(x uint32, i int) (to int, on, ok bool) {
 	return 0, false, false
 }
 
-// mipsJump are the opcodes among which branches and jumps are: most
-// instructions are none.
-var mipsJump = [64]bool{0: true, 1: true, 2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 17: true, 18: true, 20: true, 21: true, 22: true, 23: true}
-
-// isJump says whether an instruction may be a branch, a jump or a call.
-func isJump(x uint32) bool { return mipsJump[x>>26] && (x>>26 != 0 || x&0x3e == 8) }
-
 // jumps says whether an instruction ends a block beside those that
 // branchTarget knows.
 func jumps(x uint32) bool { return x>>26 == 2 || x>>26 == 0 && x&0x3f == 8 && x&0x001ff800 == 0 }
@@ -179,7 +181,7 @@ func (f *flow) blocks() {
 	const begins, led = 1, 2
 	f.block[0] = begins
 	for i, x := range f.words[:f.n] {
-		if !isJump(x) {
+		if classOf(x)&classJump == 0 {
 			continue
 		}
 		if to, falls, ok := branchTarget(x, i); ok {
@@ -197,7 +199,7 @@ func (f *flow) blocks() {
 		}
 	}
 	for i := range f.n {
-		if f.block[i]&led != 0 && i > 0 && isJump(f.words[i-1]) {
+		if f.block[i]&led != 0 && i > 0 && classOf(f.words[i-1])&classJump != 0 {
 			f.block[i+1] |= begins // what jumps goes on behind its delay slot
 		}
 		if f.block[i] != 0 {
@@ -290,23 +292,17 @@ func (f *flow) sweep(wait bool) error {
 		}
 		for ; i < end && on; i++ {
 			x := f.words[i]
-			if !isJump(x) {
-				// Most instructions only make a register unknown.
-				how := mipsPlain[x>>26]
-				if how == plainSpecial {
-					if how = plainRD; x&0x7ff == 0x21 || x&0x7ff == 0x2d || x&0x7ff == 0x25 {
-						how = plainStep
-					}
-				}
-				switch {
-				case how == plainStep || f.names != nil:
+			how := classOf(x)
+			if how&classJump == 0 {
+				// Most instructions only make a register unknown; what others do
+				// matters if they read one that is known, or write sp or gp.
+				rs := x >> 21 & 31
+				if f.names == nil && (how&classStep == 0 || how&classBase != 0 && cur.known>>rs&1 == 0 && rs != 29 && x>>17&15 != 14) {
+					kill := uint32(how&classRT)<<(x>>16&31) | uint32(how&classRD>>1)<<(x>>11&31)
+					cur.known &^= kill
+					cur.lost &^= kill
+				} else {
 					f.step(&cur, i)
-				case how == plainRT:
-					cur.known &^= 1 << (x >> 16 & 31)
-					cur.lost &^= 1 << (x >> 16 & 31)
-				case how == plainRD:
-					cur.known &^= 1 << (x >> 11 & 31)
-					cur.lost &^= 1 << (x >> 11 & 31)
 				}
 				continue
 			}

@@ -86,22 +86,54 @@ func (r *registers) keep(slot int16, v uint64, ok bool) {
 var mipsDest = [64]uint8{0: 2, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1, 16: 3, 17: 3, 18: 3, 24: 1, 25: 1, 26: 1, 27: 1, 28: 2, 31: 4,
 	32: 1, 33: 1, 34: 1, 35: 1, 36: 1, 37: 1, 38: 1, 39: 1, 48: 1, 52: 1, 55: 1, 56: 1, 60: 1}
 
-// mipsPlain says what of step an opcode needs.
-var mipsPlain = func() (how [64]uint8) {
-	how = mipsDest // 1 rt, 2 rd
-	for _, op := range []int{9, 13, 15, 16, 17, 18, 25, 31, 35, 43, 55, 63} {
-		how[op] = plainStep
+// Classes of instructions: which field names the register that is written,
+// whether step has more to say, and if so, only where rs is known or the stack;
+// and whether it may be a branch, jump or call.
+const (
+	classRT = 1 << iota
+	classRD
+	classStep
+	classBase
+	classJump
+)
+
+// mipsClass is by opcode and function field: one look-up is cheaper than
+// branches that nobody foresees.
+var mipsClass = func() (class [1 << 12]uint8) {
+	for op, d := range mipsDest {
+		c := uint8(0)
+		switch d {
+		case 1:
+			c = classRT
+		case 2:
+			c = classRD
+		case 3, 4:
+			c = classStep
+		}
+		switch op {
+		case 9, 13, 25, 35, 55:
+			c = classRT | classStep | classBase
+		case 43, 63:
+			c = classStep | classBase
+		case 15:
+			c = classStep
+		case 1, 2, 3, 4, 5, 6, 7, 17, 18, 20, 21, 22, 23:
+			c = classJump
+		}
+		for fn := range 64 {
+			k := c
+			if op == 0 && fn>>1 == 4 { // jr, jalr
+				k = classJump
+			} else if op == 0 && (fn == 0x21 || fn == 0x25 || fn == 0x2d) { // addu, or, daddu
+				k = classStep
+			}
+			class[op<<6|fn] = k
+		}
 	}
-	how[0] = plainSpecial
-	return how
+	return class
 }()
 
-const (
-	plainRT = iota + 1
-	plainRD
-	plainStep
-	plainSpecial
-)
+func classOf(x uint32) uint8 { return mipsClass[x>>20&0xfc0|x&0x3f] }
 
 // step does what an instruction does to known registers.
 func (f *flow) step(r *registers, i int) {
