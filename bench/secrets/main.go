@@ -132,9 +132,12 @@ func list(paths []string) string {
 // inspect returns the paths that findings of the check secret above info
 // quote.
 func inspect(wardein, root, work, name string) (map[string]bool, time.Duration, error) {
-	report := filepath.Join(work, name+".json")
+	report, store := filepath.Join(work, name+".json"), filepath.Join(work, "store")
+	if err := os.RemoveAll(store); err != nil {
+		return nil, 0, err
+	}
 	start := time.Now()
-	cmd := exec.Command(wardein, "inspect", "-q", "--no-db", "--store", filepath.Join(work, "store"), "-o", "json="+report, root)
+	cmd := exec.Command(wardein, "inspect", "-q", "--no-db", "--store", store, "-o", "json="+report, root)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, 0, fmt.Errorf("%w: %s", err, out)
 	}

@@ -229,6 +229,18 @@ func (p *planter) settings() {
 	key, _ := json.Marshal(string(p.run("openssl", "genpkey", "-algorithm", "rsa")))
 	p.text("GCP service account", "etc/agent/gcp.json", `{"type": "service_account", "project_id": "lab", "private_key": `+string(key)+`}`)
 	p.text("password by name alone", "etc/oamd.conf", "listen = 8443\noam_password = "+word(10)+"\n")
+	// forms of vendors' exports, written down before they were tried
+	p.text("attributes of XML instances", "etc/ctree.xml", "<Cfg><X_CLIUserInfoInstance InstanceID=\"1\" Username=\"root\" Userpassword=\""+word(9)+"\"/></Cfg>\n")
+	p.text("name and val in XML", "etc/db_user.xml", "<Tbl name=\"WANPPP\"><DM name=\"UserName\" val=\"u\"/><DM name=\"Password\" val=\""+word(9)+"\"/></Tbl>\n")
+	p.text("val without quotes in XML", "etc/reduced.xml", "<X_PreSharedKey val="+word(10)+" />\n<wlan val=1 />\n")
+	p.text("script of a router", "etc/backup.rsc", "/ppp secret\nadd name=a password="+word(9)+"\n")
+	p.text("netrc", "root/.netrc", "machine ftp.isp.example login a password "+word(9)+"\n")
+	p.text("environment", "etc/prod.env", "POSTGRES_PASSWORD="+word(10)+"\n")
+	p.text("PPP in UCI", "etc/config/network", "config interface wan\n\toption proto pppoe\n\toption username u\n\toption password "+word(9)+"\n")
+	p.text("YAML", "etc/agent/agent.yaml", "mqtt:\n  mqtt_password: "+word(9)+"\n")
+	p.text("dynamic DNS", "etc/ddclient.conf", "protocol=dyndns2\nlogin=a\npassword='"+word(9)+"'\n")
+	p.text("servers of a RADIUS client", "etc/radiusclient/servers", "192.0.2.1 "+word(12)+"\n")
+	p.text("tac_plus", "etc/tac_plus.conf", "key = \""+word(10)+"\"\naccounting file = /var/log/tac\n")
 
 	// inside a squashfs
 	inner := &planter{root: filepath.Join(p.tmp, "sq"), tmp: p.tmp}

@@ -19,7 +19,7 @@ type stem struct {
 }
 
 var stems = []stem{
-	{text: "pass", keyAt: -1}, {text: "secr", keyAt: -1}, {text: "munit", keyAt: -1}, {text: "psk", keyAt: -1}, {text: "_pwd", keyAt: -1},
+	{text: "pass", keyAt: -1}, {text: "secr", keyAt: -1}, {text: "munit", keyAt: -1}, {text: "psk", keyAt: -1}, {text: "shared-key", keyAt: -1}, {text: "_pwd", keyAt: -1},
 	{text: "dpw", keyAt: -1}, {text: "tpw", keyAt: -1}, {text: "token", keyAt: -1}, {text: "_key", keyAt: -1}, {text: "apikey", keyAt: -1},
 	{text: "privatekey", keyAt: -1}, {text: "sharedkey", keyAt: -1}, {text: "option key", keyAt: 7}, {text: "-server key", keyAt: 8},
 	{text: ": psk ", see: (*scan).ipsec}, {text: ": eap ", see: (*scan).ipsec}, {text: ": xauth ", see: (*scan).ipsec},

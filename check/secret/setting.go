@@ -110,16 +110,48 @@ func (s *scan) setting(at, keyAt int) {
 			key[i] |= 0x20
 		}
 	}
-	looked, v := false, value{}
+	v := value{}
+	looked := false
+	var best *rule
+	rank := 0
 	settings().each(key, func(x *rule) bool {
 		if !looked {
 			v, looked = s.valueOf(from, to), true
 		}
-		if v.how == 0 || !strings.ContainsRune(x.how, rune(v.how)) || x.word != "" && x.word != v.word || v.how == 'a' && x.needs != nil && !v.whole || !s.has(x.needs, x.family) {
-			return v.how != 0
+		if v.how == 0 {
+			return false
 		}
-		return !s.judge(x, string(p[from:to]), v)
+		if !strings.ContainsRune(x.how, rune(v.how)) || x.word != "" && x.word != v.word || v.how == 'a' && x.needs != nil && !v.whole || !s.has(x.needs, x.family) {
+			return true
+		}
+		if r := s.rank(x, from); r > rank {
+			best, rank = x, r
+		}
+		return true
 	})
+	if best != nil {
+		s.judge(best, string(p[from:to]), v)
+	}
+}
+
+// near is how far before a name what it needs says most.
+const near = 1 << 10
+
+// rank orders the rules that a setting meets: a name that says all, then what
+// stands nearest before it, then what stands somewhere in the window, then
+// what has a name alone.
+func (s *scan) rank(x *rule, from int) int {
+	switch {
+	case x.kind == "setting" || x.kind == "token":
+		return 1
+	case x.needs == nil:
+		return near + 3
+	}
+	at := -1
+	for _, t := range x.needs {
+		at = max(at, bytes.LastIndex(s.low[max(0, from-near):from], []byte(t)))
+	}
+	return at + 3
 }
 
 // judge states a setting whose value can be a credential.
@@ -221,6 +253,11 @@ func (s *scan) valueOf(from, to int) (v value) {
 			return value{e.from, e.to, 'a', "", true}
 		}
 	}
+	if from > 0 && p[from-1] == '<' { // <Password val=… />
+		if e, ok := attribute(p, at); ok {
+			return value{e.from, e.to, 'a', "", true}
+		}
+	}
 	if from > 0 && (p[from-1] == '<' || p[from-1] == ':' || p[from-1] == '>') {
 		if e, ok := element(p, from, at); ok {
 			if bytes.LastIndex(p[:from], []byte("<!--")) > bytes.LastIndex(p[:from], []byte("-->")) {
@@ -244,7 +281,7 @@ func (s *scan) valueOf(from, to int) (v value) {
 		}
 		at = skip(p, at)
 		v.how = 'a'
-		v.whole = quoted || strings.Trim(lead, " \t-\"'{,") == "" || first == "export" || first == "set" || strings.HasPrefix(lead, "<")
+		v.whole = quoted || strings.Trim(lead, " \t-\"'{,") == "" || first == "export" || first == "set" || first == "add" || strings.HasPrefix(lead, "<")
 	case blanks == at:
 		return v
 	case strings.HasPrefix(lead, "option ") || strings.HasPrefix(lead, "option\t"):
@@ -252,7 +289,7 @@ func (s *scan) valueOf(from, to int) (v value) {
 		v.whole = true
 	case lead == "":
 		v.how, at = 'w', blanks
-	case first == "enable" || first == "username" || first == "snmp-server" || first == "radius-server" || first == "tacacs-server":
+	case first == "enable" || first == "username" || first == "snmp-server" || first == "radius-server" || first == "tacacs-server" || first == "machine":
 		v.how, v.word, at = 'c', first, blanks
 		if at+1 < len(p) && p[at] >= '0' && p[at] <= '9' && p[at+1] == ' ' { // how it is encrypted
 			at += 2
@@ -302,14 +339,27 @@ func skip(p []byte, at int) int {
 
 type extent struct{ from, to int }
 
-// attribute reads value="…" behind name="…".
+// attribute reads value="…" behind name="…", and what vendors write: val="…",
+// val=….
 func attribute(p []byte, at int) (extent, bool) {
 	at = skip(p, at)
-	if !fold(p[at:], "value=") || at+7 >= len(p) || p[at+6] != '"' && p[at+6] != '\'' {
+	switch {
+	case fold(p[at:], "value="):
+		at += len("value=")
+	case fold(p[at:], "val="):
+		at += len("val=")
+	default:
 		return extent{}, false
 	}
-	end := bytes.IndexByte(p[at+7:min(len(p), at+7+257)], p[at+6])
-	return extent{at + 7, at + 7 + end}, end >= 0
+	if at >= len(p) {
+		return extent{}, false
+	}
+	if q := p[at]; q == '"' || q == '\'' {
+		end := bytes.IndexByte(p[at+1:min(len(p), at+1+257)], q)
+		return extent{at + 1, at + 1 + end}, end >= 0
+	}
+	end := bytes.IndexAny(p[at:min(len(p), at+257)], " />\n")
+	return extent{at, at + end}, end > 0
 }
 
 // element reads <Name …>value</ at a name behind "<" or a namespace, and

@@ -353,8 +353,11 @@ func extension(path string) string {
 // prose tells files that are written for people.
 func prose(path string) bool {
 	switch extension(path) {
-	case "pkg-info", "metadata", "readme", "changelog", "news", "copyright", "md", "rst", "html", "htm", "po", "mo", "pod", "txt", "man", "tex", "texi", "svg", "css", "1", "2", "3", "4", "5", "6", "7", "8":
+	case "pkg-info", "metadata", "readme", "changelog", "news", "copyright", "md", "rst", "html", "htm", "po", "mo", "pod", "man", "tex", "texi", "svg", "css", "1", "2", "3", "4", "5", "6", "7", "8":
 		return true
+	case "txt":
+		base := strings.ToLower(path[strings.LastIndexByte(path, '/')+1:])
+		return !strings.Contains(base, "conf") && !strings.Contains(base, "nvram") && !strings.Contains(base, "cfg") && !strings.Contains(base, "setting")
 	}
 	return false
 }
