@@ -8,11 +8,14 @@ import (
 	"os"
 )
 
-var work = flag.String("work", "bench/work/source", "folder for what is downloaded and made")
+var (
+	work    = flag.String("work", "bench/work/source", "folder for what is downloaded and made")
+	verbose = flag.Bool("v", false, "name what differs")
+)
 
 func main() {
 	flag.Parse()
-	verbs := map[string]func() error{"fetch": fetch}
+	verbs := map[string]func() error{"fetch": fetch, "functions": functions}
 	run := verbs[flag.Arg(0)]
 	if run == nil {
 		fmt.Fprintln(os.Stderr, "usage: source fetch|make|clones|functions")

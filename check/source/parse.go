@@ -94,6 +94,7 @@ type head struct {
 	after     int   // words since then that are no qualifiers
 	members   bool  // a colon since then: a constructor's members follow
 	operator  bool  // the name of an operator is being read
+	typed     bool  // a word since then that a type or a namespace follows
 }
 
 func (h *head) reset() { *h = head{inside: h.inside} }
@@ -206,6 +207,9 @@ func (p *parser) outside(t token) {
 			p.members = true
 		}
 	case ",":
+		if p.parens == 0 && p.closed && p.after == 0 && !p.members {
+			p.reset() // an element of a list
+		}
 	default:
 		switch {
 		case p.parens > 0:
@@ -214,6 +218,7 @@ func (p *parser) outside(t token) {
 			p.candidate, p.operator, p.closed = t, true, false
 		case p.closed && t.kind == word && !qualifier(t.text):
 			p.after++
+			p.typed = p.typed || aggregate(t.text) || t.text == "namespace"
 		}
 	}
 }
@@ -232,7 +237,7 @@ func (p *parser) bracket(t token) {
 		p.candidate, p.bare = p.last, true
 	case p.closed && !p.members && p.after > 1:
 		// What stood before was a macro with arguments.
-		p.candidate, p.closed, p.after, p.bare = p.last, false, 0, true
+		p.candidate, p.closed, p.after, p.bare, p.typed = p.last, false, 0, true, false
 	}
 }
 
@@ -244,7 +249,7 @@ func (p *parser) brace() {
 		if name = p.old; p.last.text != ";" {
 			name = token{} // a structure behind a macro
 		}
-	case !p.closed || p.parens > 0:
+	case !p.closed || p.parens > 0 || p.typed && p.last.text != ")" || p.last.text == "extern":
 		name = token{}
 	case p.members && (p.last.kind == word && !qualifier(p.last.text) || p.last.text == ">"):
 		p.open(initialiser)
