@@ -196,6 +196,8 @@ func addressIn(s []byte) (a netip.Addr, from, size int, ok bool) {
 		return a, 0, 0, false
 	}
 	switch c := rest[0]; {
+	case (c == '2' || c == '3') && from == 0 && bytes.Count(rest, []byte(":")) > 1:
+		size = len(rest) // global unicast (RFC 4291, 2.4)
 	case c >= '1' && c <= '9':
 		end := 0
 		for end < len(rest) && (rest[end] >= '0' && rest[end] <= '9' || rest[end] == '.') {
@@ -205,7 +207,7 @@ func addressIn(s []byte) (a netip.Addr, from, size int, ok bool) {
 			return a, 0, 0, false // a version, a network, or a longer number
 		}
 		size = end
-	case c == '[' && from > 0, c == '2' && from == 0:
+	case c == '[' && from > 0:
 		end := bytes.IndexByte(rest, ']')
 		if end < 0 {
 			return a, 0, 0, false
@@ -213,6 +215,9 @@ func addressIn(s []byte) (a netip.Addr, from, size int, ok bool) {
 		from, rest = from+1, rest[1:]
 		size = end - 1
 	default:
+		return a, 0, 0, false
+	}
+	if size > 45 { // the longest form of an address
 		return a, 0, 0, false
 	}
 	a, err := netip.ParseAddr(string(rest[:size]))

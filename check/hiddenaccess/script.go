@@ -28,7 +28,11 @@ var outward = []struct {
 	{[]string{"telnet ", "nc ", "netcat ", "ncat "}, regexp.MustCompile(`\b(?:ba|a|da)?sh\s+-i\b[^|]*\|\s*(?:telnet|nc|netcat|ncat)\s`), nil, "hands over a shell"},
 }
 
-var dotted = regexp.MustCompile(`\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`)
+var (
+	dotted = regexp.MustCompile(`\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`)
+	// groups are global unicast addresses (RFC 4291, 2.4).
+	groups = regexp.MustCompile(`[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{0,4}){2,7}`)
+)
 
 // script states the connections to elsewhere and the addresses of a script.
 func script(s string, out func(wardein.Fact)) {
@@ -58,6 +62,20 @@ func script(s string, out func(wardein.Fact)) {
 				break
 			}
 		}
+		state := func(from, to int) {
+			a, err := netip.ParseAddr(line[from:to])
+			if err == nil && remote(a) && !seen[a] && len(seen) < maxAddresses {
+				seen[a] = true
+				out(addressFact(a, int64(at+from), to-from, line[from:to]))
+			}
+		}
+		if strings.Count(line, ":") > 1 {
+			for _, m := range groups.FindAllStringIndex(line, 20) {
+				if (m[0] == 0 || !part(line[m[0]-1]) && line[m[0]-1] != ':') && (m[1] == len(line) || !part(line[m[1]])) {
+					state(m[0], m[1])
+				}
+			}
+		}
 		if strings.Count(line, ".") < 3 {
 			continue
 		}
@@ -65,11 +83,7 @@ func script(s string, out func(wardein.Fact)) {
 			if m[0] > 0 && (part(line[m[0]-1]) || line[m[0]-1] == '.' || line[m[0]-1] == '-') || m[1] < len(line) && (part(line[m[1]]) || line[m[1]] == '.' || line[m[1]] == '/' && m[1]+1 < len(line) && line[m[1]+1] >= '0' && line[m[1]+1] <= '9') {
 				continue
 			}
-			a, err := netip.ParseAddr(line[m[0]:m[1]])
-			if err == nil && remote(a) && !seen[a] && len(seen) < maxAddresses {
-				seen[a] = true
-				out(addressFact(a, int64(at+m[0]), m[1]-m[0], line[m[0]:m[1]]))
-			}
+			state(m[0], m[1])
 		}
 	}
 }
@@ -97,7 +111,7 @@ func said(line string) bool {
 // password.
 func quotable(line string) string {
 	lower := strings.ToLower(line)
-	for _, w := range []string{"pass", "secret", "token", "cred"} {
+	for _, w := range []string{"pass", "secret", "token", "cred", "key=", "auth=", "authorization"} {
 		if strings.Contains(lower, w) {
 			return ""
 		}

@@ -203,7 +203,7 @@ func named(name string) bool {
 // password.
 func quotable(line string) string {
 	lower := strings.ToLower(line)
-	for _, w := range []string{"pass", "secret", "token", "cred", "@"} {
+	for _, w := range []string{"pass", "secret", "token", "cred", "key=", "auth=", "authorization", "@"} {
 		if strings.Contains(lower, w) {
 			return ""
 		}

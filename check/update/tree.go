@@ -1,6 +1,7 @@
 package update
 
 import (
+	"cmp"
 	_ "embed"
 	"path"
 	"slices"
@@ -177,7 +178,7 @@ func (r *release) unsigned() {
 		kinds := r.files[file]
 		setting, list := "no key is configured", slices.Concat(kinds["mender"], kinds["rauc"], kinds["swupdate"])
 		if off := kinds["off"]; len(off) > 0 {
-			setting = off[0].Attr("text")
+			setting = cmp.Or(off[0].Attr("text"), "a setting that is not told")
 			list = off
 		}
 		host, scheme := "not told", ""
