@@ -17,6 +17,7 @@ import (
 	"github.com/wardein/wardein/check/secret"
 	"github.com/wardein/wardein/check/service"
 	"github.com/wardein/wardein/check/source"
+	"github.com/wardein/wardein/check/unsafecall"
 	"github.com/wardein/wardein/check/update"
 	"github.com/wardein/wardein/check/vuln"
 )
@@ -41,6 +42,7 @@ func With(data vuln.Data, keys ...*secret.KeySet) []wardein.Check {
 		update.Check,
 		source.Check,
 		complexity.Check,
+		unsafecall.Check,
 		component.Check(),
 		cryptolib.Check(cmp.Or(data.AsOf, DataDate)),
 		vuln.Check(data),

@@ -35,6 +35,9 @@ var ruleOf = map[string]string{
 	"hard-coded remote host 203.0.113.9, tcp/8443":                               "hiddenaccess.remote-address",
 	"http, verify = none": "update.unverified",
 
+	"strcpy called twice in login, sprintf once in show": "unsafecall.calls",
+	"strcpy called once in main (MIPS)":                  "unsafecall.calls",
+
 	"says libexcfg 2.4.0, the binary says 2.3.1: they disagree": "component.differs",
 
 	"the same key in both releases (reuse, against a key set)": "",

@@ -1,8 +1,6 @@
 package secret
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -47,10 +45,10 @@ func ReadKeySet(r io.Reader) (*KeySet, error) {
 		return nil, fmt.Errorf("key set of more than %d bytes", maxKeySet)
 	}
 	k := &KeySet{Digest: sha256.Sum256(data), notes: map[[32]byte]string{}}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		if n == 1 {
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimRight(line, "\r\n")
+		if n++; n == 1 {
 			if line != keySetHead {
 				return nil, fmt.Errorf("line 1: %.40q, want %q", line, keySetHead)
 			}
@@ -82,9 +80,6 @@ func ReadKeySet(r io.Reader) (*KeySet, error) {
 		default:
 			return nil, fmt.Errorf("line %d: unknown word %.40q", n, word)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, err
 	}
 	if k.Name == "" || k.Date == "" || k.salt == nil {
 		return nil, errors.New("name, date or salt is missing")
