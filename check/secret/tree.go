@@ -267,7 +267,8 @@ func Counts(n *wardein.Node, f wardein.Fact) bool {
 	}
 	kind := f.Attr("kind")
 	byForm := kind == "url" || kind == "web-user" || kind == "token" && strings.Contains(f.Attr("name"), " ")
-	return !aside.Is(n.Path) && confirmed(f.Attr("name"), n.Path) && !prose(n.Path) && (byForm || !source(n.Path)) && (kind != "setting" || configuration(n.Path))
+	return !aside.Is(n.Path) && confirmed(f.Attr("name"), n.Path) && !prose(n.Path) && (byForm || !source(n.Path) && (!shared(n.Path) || configured(n.Path))) &&
+		(kind != "setting" || configuration(n.Path))
 }
 
 // gather adds a setting to its group, unless its file only shows or tests
@@ -372,15 +373,24 @@ func source(path string) bool {
 	return false
 }
 
-// configuration tells files that settings are read from, by their paths.
-func configuration(path string) bool {
-	low := strings.ToLower(path)
-	if strings.Contains(low, "-available/") || strings.Contains(low, "usr/share/") || strings.Contains(low, "usr/lib/") || strings.Contains(low, "/template") {
-		return false
-	}
+// shared tells files of the release that nobody edits, most of which are no
+// configuration.
+func shared(path string) bool {
+	return strings.Contains(path, "usr/share/") || strings.Contains(path, "usr/lib/") || strings.Contains(path, "/template") || strings.Contains(path, "-available/")
+}
+
+// configured tells forms that configuration is written in.
+func configured(path string) bool {
 	switch extension(path) {
 	case "conf", "cfg", "ini", "xml", "json", "yaml", "yml", "toml", "properties", "env", "cnf", "config", "nvram", "bak", "defaults", "netrc", "nmconnection", "secrets", "uci":
 		return true
 	}
-	return strings.Contains(low, "etc/") || strings.Contains(low, "/config") || strings.Contains(low, "nvram") || strings.HasSuffix(low, "-secrets") || strings.Contains(low, "<orphan>/") // deleted: no path is told
+	return false
+}
+
+// configuration tells files that settings are read from, by their paths.
+func configuration(path string) bool {
+	low := strings.ToLower(path)
+	return !shared(low) && (configured(path) || strings.Contains(low, "etc/") || strings.Contains(low, "/config") || strings.Contains(low, "nvram") ||
+		strings.HasSuffix(low, "-secrets") || strings.Contains(low, "<orphan>/")) // deleted: no path is told
 }
