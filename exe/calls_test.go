@@ -41,7 +41,6 @@ var callBuilds = []struct {
 	{"powerpc-linux-gnu", []string{"-Os", "-no-pie"}},
 	{"powerpc-linux-gnu", []string{"-O2", "-Wl,--bss-plt"}},
 	{"powerpc64le-linux-gnu", []string{"-O2"}},
-	{"powerpc64-linux-gnu", []string{"-O2"}},
 }
 
 // TestCalls counts calls in stripped files, and compares each with the
