@@ -221,7 +221,9 @@ func TestUnowned(t *testing.T) {
 	} {
 		tree := &checktest.Tree{}
 		tree.Add("fw/etc/inittab", 0o644, []byte("::sysinit:/etc/init.d/rcS\n"))
-		tree.Add("fw/etc/init.d/rcS", 0o755, []byte("#!/bin/sh\n/usr/bin/owned\n/usr/sbin/other\n/usr/sbin/own\n"))
+		tree.Add("fw/etc/init.d/rcS", 0o755, []byte("#!/bin/sh\n/usr/bin/owned\n/usr/sbin/other\n"))
+		tree.Add("fw/usr/lib/systemd/system/own.service", 0o644, []byte("[Service]\nExecStart=/usr/sbin/own -F\n"))
+		tree.Link("fw/etc/systemd/system/multi-user.target.wants/own.service", "/usr/lib/systemd/system/own.service", false)
 		for _, p := range []string{"fw/usr/bin/owned", "fw/usr/sbin/other", "fw/usr/sbin/own"} {
 			tree.Add(p, 0o755, data)
 		}
