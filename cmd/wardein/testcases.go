@@ -1,13 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -84,35 +82,22 @@ report is read as it stands.`,
 				}
 				sheet = sheet.Pick(picked)
 			}
-			for _, o := range wanted {
-				write := func(out io.Writer) error {
-					switch {
-					case o.kind == "json":
-						return writeJSON(out, sheet.Write)
-					case o.kind == "html":
-						return sheet.HTML(out, name)
-					}
-					width := 0
-					if f, ok := out.(*os.File); ok && term.IsTerminal(f) {
-						width = term.Width(f)
-					}
-					if len(args) > 1 {
-						return sheet.Full(out, name, width)
-					}
-					return sheet.Table(out, args[0], width)
+			return putAll(cmd, wanted, func(kind string, out io.Writer) error {
+				switch kind {
+				case "json":
+					return writeJSON(out, sheet.Write)
+				case "html":
+					return sheet.HTML(out, name)
 				}
-				if o.file != "-" {
-					if err = writeFile(o.file, write); err == nil {
-						fmt.Fprintf(cmd.ErrOrStderr(), "wardein: wrote %s\n", term.Clean(o.file))
-					}
-				} else if err = write(cmd.OutOrStdout()); errors.Is(err, syscall.EPIPE) {
-					err = nil // who reads no more has seen enough
+				width := 0
+				if f, ok := out.(*os.File); ok && term.IsTerminal(f) {
+					width = term.Width(f)
 				}
-				if err != nil {
-					return err
+				if len(args) > 1 {
+					return sheet.Full(out, name, width)
 				}
-			}
-			return nil
+				return sheet.Table(out, args[0], width)
+			})
 		},
 	}
 	cmd.Flags().StringArrayVarP(&outputs, "output", "o", nil, "write `KIND[=FILE]`: "+caseKindList+"; \"-\" is standard output; may be repeated")
