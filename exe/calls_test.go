@@ -35,6 +35,7 @@ var callBuilds = []struct {
 	{"mips-linux-gnu", []string{"-O2"}},
 	{"mips-linux-gnu", []string{"-Os", "-no-pie", "-fno-pic", "-mno-abicalls"}},
 	{"mips-linux-gnu", []string{"-Os", "-mxgot"}},
+	{"mips-linux-gnu", []string{"-O2", "-x", "c++"}}, // exceptions, which jump into the middle of functions
 	{"mipsel-linux-gnu", []string{"-Os"}},
 	{"mips64el-linux-gnuabi64", []string{"-O2"}},
 	{"powerpc-linux-gnu", []string{"-O2"}},
@@ -49,12 +50,18 @@ func TestCalls(t *testing.T) {
 	for _, b := range callBuilds {
 		name := strings.Join(append([]string{b.target}, b.args...), " ")
 		t.Run(name, func(t *testing.T) {
-			cc := testkit.Tool(t, b.target+"-gcc")
+			cc, cxx := b.target+"-gcc", slices.Contains(b.args, "c++")
+			if cxx {
+				cc = b.target + "-g++"
+			}
+			cc = testkit.Tool(t, cc)
 			strip := testkit.Tool(t, "strip")
 			dir := t.TempDir()
 			full, bare := filepath.Join(dir, "full"), filepath.Join(dir, "bare")
 			args := append([]string{"-w", "-Wl,--emit-relocs", "-o", full}, b.args...)
-			if strings.HasPrefix(b.target, "powerpc-") {
+			if cxx {
+				args = append(args, "testdata/calls/shapes.cc")
+			} else if strings.HasPrefix(b.target, "powerpc-") {
 				// Each object has a value of r30 of its own.
 				args = append(args, "testdata/calls/text.c", "testdata/calls/net.c", "testdata/calls/main.c")
 			} else {
