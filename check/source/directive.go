@@ -183,6 +183,7 @@ func (p *parser) wrapper() {
 }
 
 // sameSize tells a call memcpy_s(to, n, from, n), which lets everything pass.
+// Constants and sizeof may well be the destination's own size.
 func sameSize(name, rest string) bool {
 	if n := len(name); name[n-2:] != "_s" && name[n-2:] != "_S" {
 		return false
@@ -207,7 +208,10 @@ func sameSize(name, rest string) bool {
 		}
 	}
 	args = append(args, text[from:])
-	return len(args) == 4 && plain(args[1]) != "" && plain(args[1]) == plain(args[3])
+	if len(args) != 4 || plain(args[1]) != plain(args[3]) || strings.Contains(args[1], "sizeof") {
+		return false
+	}
+	return strings.ContainsFunc(args[1], func(c rune) bool { return c >= 'a' && c <= 'z' })
 }
 
 func plain(s string) string { return strings.Join(strings.Fields(s), "") }

@@ -52,7 +52,7 @@ func TestParse(t *testing.T) {
 		"#ifdef A\nint f(int a)\n{\n#else\nint f(void)\n{\n#endif\n}\nint g() { }\n":                                               "lines 9, functions 3, complexity 2, worst f",
 		"static inline int memcpy_s(void *d, int n, void *s, int m) { (void)n; memcpy(d, s, m); return 0; }\n":                     "lines 1, functions 1, complexity 1, worst memcpy_s, memcpy 1, #memcpy_s=memcpy(d, s, m)",
 		"int memcpy_s(void *d, int n, void *s, int m) { if (n < m) return 1; memcpy(d, s, m); return 0; }\n":                       "lines 1, functions 1, complexity 2, worst memcpy_s, memcpy 1",
-		"int f() { memcpy_s(a, sizeof (b), c, sizeof(b)); memcpy_s(a, 1, c, 2); }\n":                                               "lines 1, functions 1, complexity 1, worst f, memcpy_s 2 (1 same)",
+		"int f() { memcpy_s(a, sizeof (b), c, sizeof(b)); memcpy_s(a, n - 1, c, n-1); memcpy_s(a, A, c, A); }\n":                   "lines 1, functions 1, complexity 1, worst f, memcpy_s 3 (1 same)",
 		"W(4251)\nnamespace a {\nW(1) class B : public C { int d() { } };\n}\nrequire(x)\nstruct y { int z; };\n":                  "lines 6, functions 1, complexity 1, worst d",
 		"int f() { { { }":        "lines 1, functions 1, complexity 0, worst ",
 		"} } } int f() { a(); }": "lines 1, functions 1, complexity 1, worst f",

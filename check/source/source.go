@@ -5,19 +5,16 @@
 package source
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
-	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/cfuncs"
-	"github.com/wardein/wardein/internal/stable"
 )
 
 const (
@@ -29,32 +26,57 @@ const (
 )
 
 // Check counts C and C++ sources.
-var Check = wardein.Check{
+var Check = With(nil)
+
+// With is the check with other releases than those that are built in, as
+// Encode wrote them.
+func With(releases []byte) wardein.Check {
+	known := knownReleases
+	if releases != nil {
+		known = sync.OnceValue(func() *index {
+			x, err := newIndex(releases)
+			if err != nil {
+				panic(err)
+			}
+			return x
+		})
+	}
+	c := check
+	c.Tree = func(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error { return tree(t, known, out) }
+	return c
+}
+
+var check = wardein.Check{
 	Name:    "source",
-	Version: 1,
+	Version: 2,
 	Doc: wardein.Doc{
-		About: "C and C++ sources: calls that write into buffers of unknown size, safe names defined as unsafe functions, suppressed warnings, size and branching, files that stand there twice.",
-		How: "A text with #include or #define is taken apart as the C preprocessor does (comments, strings, continued lines). A word before a bracket inside a function's body is a call; calls of the functions of a table (families memcpy, strcpy, sprintf, gets; safe, bounded, unsafe) are counted by name, each with its first place. " +
-			"A #define of a safe function's name whose body calls an unsafe one is a finding with the size argument that it leaves out. Words for analysers (NOLINT, coverity[, lint -e, #pragma … ignored, …) are counted by kind. " +
-			"A function's complexity is one more than its if, while, for, case, catch, ?, && and ||. From the words and marks of each file (comments, strings and numbers left out) the 64 smallest hashes of runs of 12 are kept; two files that share more than half of them are copies. A file is network-facing where it includes sockets.",
+		About: "C and C++ sources: calls that write into buffers of unknown size, safe names defined as unsafe functions, suppressed warnings, size and branching, files that stand there twice, files of known open-source releases, files that no list of the build names.",
+		How: "A text with #include or #define, under a name that C and C++ use, is taken apart as the C preprocessor does (comments, strings, continued lines, #if 0; each group of an #if begins with the braces that the first one had). A word before a bracket inside a function's body is a call; calls of the functions of a table (families memcpy, strcpy, sprintf, gets; safe, bounded, unsafe) are counted by name, each with its first place. " +
+			"A #define of a safe function's name whose body calls an unsafe one, and a function of such a name that calls an unsafe one and compares nothing, are findings with the arguments that are left; so are calls of safe functions that pass the size of the source for that of the destination. Words for analysers (NOLINT, coverity[, lint -e, #pragma … ignored, …) are counted by kind, and flags in build files that switch off warnings (-w, -Wno-*) or protections (-fno-stack-protector, -U_FORTIFY_SOURCE, execstack). " +
+			"A function's complexity is one more than its if, while, for, case, catch, ?, && and ||; a lambda inside a function is part of it. From the words and marks of each file (comments, strings and numbers left out) the 64 smallest hashes of runs of 12 are kept; two files that share more than half of them are copies. The 8 smallest of the files of known releases are built in (bench/source makes them from what Debian and crates.io carry): a file that shares 6 of the 8 smallest of both, 5 under the same name, is one of theirs; " +
+			"files below one folder are a copy, full from 90 % of the product's known files on, a fragment below 10 %, of the releases that most of its files are most like. Where a compile_commands.json, dependency files or lists of objects in Makefiles are in the tree, the .c and .cpp files below them that no list names are told. A file is network-facing where it includes sockets. " +
+			"Measured beside universal-ctags, cscope and releases that are left out: bench/source.",
 		FalsePositives: []string{
-			"code that the preprocessor leaves out (#if 0, other processors) is counted",
+			"code that the preprocessor leaves out on some processors (#ifdef) is counted; #if 0 is not",
 			"a call whose sizes were checked before is a call all the same: each count comes with places to look at",
+			"a file that another product took over from a known one before, or both from a third, is told as the known one's",
+			"a file that another one includes (#include \"part.c\"), or that a list names by a variable, counts as not named",
 		},
 		FalseNegatives: []string{
 			"calls through pointers and through macros whose definition calls the function",
-			"sources without a single #include or #define, and other languages",
-			"a definition in the style before ISO C, with declarations between ) and {",
+			"sources without a single #include or #define, and other languages; Objective-C",
+			"known files of fewer than 200 words, and such as were changed in more than about a third of their text or renamed and changed",
+			"products and releases that are not among the known ones; of large products the 300 files whose paths have the smallest hashes are known",
 		},
-		Limits:     []string{"files larger than 8 MiB are not read", "words that a backslash at the line end cuts in two are two words"},
-		References: []string{"HCSEC Oversight Board annual report 2019, 3.36 to 3.39 (the way of counting)", "ISO/IEC 9899:2011, 5.1.1.2, 6.4, Annex K", "T. J. McCabe, A Complexity Measure, 1976", "S. Schleimer and others, Winnowing, 2003", "CWE-120, CWE-242, CWE-676"},
+		Limits:     []string{"files larger than 8 MiB are not read", "a release between two known ones is told as one of them or as the range"},
+		References: []string{"HCSEC Oversight Board annual report 2019, 3.36 to 3.39 (the way of counting)", "ISO/IEC 9899:2011, 5.1.1.2, 6.4, 6.10.1, Annex K", "T. J. McCabe, A Complexity Measure, 1976", "A. Z. Broder, On the resemblance and containment of documents, 1997", "S. Schleimer and others, Winnowing, 2003", "JSON Compilation Database Format, clang.llvm.org", "CWE-120, CWE-242, CWE-676"},
 	},
-	Literals: []string{"#include", "#define "},
+	Literals: slices.Concat([]string{"#include", "#define "}, flagWords, listWords),
 	Wants: func(b wardein.Blob) (bool, string) {
 		switch {
 		case b.Class != "text":
 			return false, "not text"
-		case len(b.Hits(0)) == 0 && len(b.Hits(1)) == 0:
+		case !anyHit(b):
 			return false, "no literal found"
 		case b.Size > maxSource:
 			return false, "larger than 8 MiB"
@@ -62,16 +84,23 @@ var Check = wardein.Check{
 		return true, ""
 	},
 	Node: node,
-	Tree: tree,
 	Cases: map[string][]string{
-		"source.calls": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "source.macro": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"},
+		"source.calls": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "source.same-size": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "source.flags": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "source.macro": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"},
 	},
 	Messages: map[string]string{
-		"source.calls":          "{percent} % of the calls of functions like {family} go to ones that do not know the size of what they write to ({unsafe} of {all} calls; {kinds} unsafe and {safe} safe functions in use), in {files} of {of} source files, {network} of them network-facing.",
+		"source.calls":          "{percent} % of the calls of functions like {family} go to ones that do not know the size of what they write to ({unsafe} of {all} calls; {kinds} unsafe and {safe} safe functions in use), in {files} of {of} source files, {network} of which face the network, with {near} of the unsafe calls. Most are in {dirs}.",
 		"source.calls-fix":      "Replace them by functions that are given the size of the destination, network-facing files first; keep to one such function a family.",
 		"source.calls-until":    "Nothing has to be done at once.",
 		"source.macro":          "{name} is defined as {callee}({args}): who reads the code takes it for a function that checks the size of the destination.",
 		"source.macro-fix":      "Use a function that checks, or call the function by its own name.",
+		"source.same-size":      "{n} of {of} calls of safe functions like memcpy pass one size for the destination's and for what is copied: the check in them lets everything pass.",
+		"source.same-size-fix":  "Pass the size that the destination has.",
+		"source.flags":          "{n} places in {files} build files switch off what the compiler would say or do ({kinds}); {protections} of them take away a protection.",
+		"source.flags-fix":      "Build with the warnings, and with the protections that the compiler has by default; state beside each exception why.",
+		"source.clone":          "{files} files are ones of {product} {range}, {changed} of them changed: {full} full, {partial} partial copies, {fragment} fragments. {copies}.",
+		"source.clone-fix":      "Keep one copy of it as it was released, with changes as patches beside it, and name it and its version in the list of components.",
+		"source.untraced":       "{n} of {of} C and C++ files are named by none of the {lists} lists of the build above them: {dirs}.",
+		"source.untraced-fix":   "Take files that no build uses out of the tree, or say what builds them.",
 		"source.macro-until":    "Count its calls as calls of {callee}.",
 		"source.suppressed":     "{n} places in {files} of {of} source files tell an analyser or compiler to keep silent ({kinds}).",
 		"source.suppressed-fix": "State beside each why the warning does not apply, and keep none in network-facing files.",
@@ -85,6 +114,18 @@ var Check = wardein.Check{
 	},
 }
 
+func note(name, value string) wardein.Note { return wardein.Note{Name: name, Value: value} }
+
+// anyHit tells whether one of the literals stands in a text.
+func anyHit(b wardein.Blob) bool {
+	for i := range 2 + len(flagWords) + len(listWords) {
+		if len(b.Hits(i)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func known(name string) bool { return cfuncs.Lookup(name) != nil }
 
 func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
@@ -93,8 +134,11 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		return fmt.Errorf("text cut at %#x of %d bytes: %w", n, b.Size, err)
 	}
 	src := string(data)
+	if len(b.Hits(0)) == 0 && len(b.Hits(1)) == 0 {
+		buildFile(b, src, out)
+		return nil
+	}
 	f := parse(src, known)
-	note := func(name, value string) wardein.Note { return wardein.Note{Name: name, Value: value} }
 	out(wardein.Fact{Kind: "file", Len: b.Size, Attrs: []wardein.Note{
 		note("lines", strconv.Itoa(f.lines)), note("functions", strconv.Itoa(f.functions)), note("complexity", strconv.Itoa(f.complexity)),
 		note("branched", strconv.Itoa(f.branched)), note("worst", f.worst.name), note("worst complexity", strconv.Itoa(f.worst.complexity)),
@@ -102,7 +146,7 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 	}})
 	for _, c := range f.calls {
 		off, n, text := lineAt(src, c.off)
-		out(wardein.Fact{Kind: "call", Off: off, Len: n, Attrs: []wardein.Note{note("name", c.name), note("count", strconv.Itoa(c.count)), note("line", text)}})
+		out(wardein.Fact{Kind: "call", Off: off, Len: n, Attrs: []wardein.Note{note("name", c.name), note("count", strconv.Itoa(c.count)), note("same", strconv.Itoa(c.same)), note("line", text)}})
 	}
 	for _, m := range f.macros {
 		name, callee := cfuncs.Lookup(m.name), cfuncs.Lookup(m.callee)
@@ -146,196 +190,4 @@ func yes(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// total is what the files of a release add up to, each content once.
-type total struct {
-	files, network, lines, functions, complexity, branched int
-	worst                                                  wardein.Fact
-	worstNode                                              string
-	family                                                 map[string]*family
-	suppressed                                             map[string]int
-	suppressedIn                                           map[string]bool
-	suppressedAt, macros                                   []place
-	sketches                                               []place
-	node                                                   string
-}
-
-type family struct {
-	unsafe, bounded, safe int
-	names                 map[string]bool // unsafe ones
-	safeNames             map[string]bool
-	files, network        map[string]bool
-	places                []place
-}
-
-type place struct {
-	node string
-	wardein.Fact
-}
-
-func (p place) quote() wardein.Quote {
-	return wardein.Quote{Node: p.node, Off: p.Off, Len: p.Len, Bytes: p.Attr("line")}
-}
-
-func number(f wardein.Fact, name string) int { n, _ := strconv.Atoi(f.Attr(name)); return n }
-
-func add(t wardein.Tree) *total {
-	a := &total{family: map[string]*family{}, suppressed: map[string]int{}, suppressedIn: map[string]bool{}}
-	first := map[wardein.Digest]string{}
-	network := map[string]bool{}
-	for n, f := range t.Facts("source") {
-		if own, ok := first[n.Blob]; ok && own != n.Path {
-			continue
-		}
-		first[n.Blob] = n.Path
-		p := place{n.Path, f}
-		switch f.Kind {
-		case "file":
-			if a.files++; a.node == "" {
-				a.node = n.Path
-			}
-			a.lines += number(f, "lines")
-			a.functions += number(f, "functions")
-			a.complexity += number(f, "complexity")
-			a.branched += number(f, "branched")
-			if f.Attr("network") == "yes" {
-				a.network++
-				network[n.Path] = true
-			}
-			if number(f, "worst complexity") > number(a.worst, "worst complexity") {
-				a.worst, a.worstNode = f, n.Path
-			}
-			a.sketches = append(a.sketches, p)
-		case "call":
-			fn := cfuncs.Lookup(f.Attr("name"))
-			if fn == nil {
-				continue
-			}
-			g := a.family[fn.Family]
-			if g == nil {
-				g = &family{names: map[string]bool{}, safeNames: map[string]bool{}, files: map[string]bool{}, network: map[string]bool{}}
-				a.family[fn.Family] = g
-			}
-			switch count := number(f, "count"); fn.Class {
-			case cfuncs.Unsafe:
-				g.unsafe += count
-				g.names[fn.Name] = true
-				g.files[n.Path] = true
-				if network[n.Path] {
-					g.network[n.Path] = true
-				}
-				g.places = append(g.places, p)
-			case cfuncs.Safe:
-				g.safe += count
-				g.safeNames[f.Attr("name")] = true
-			default:
-				g.bounded += count
-			}
-		case "macro":
-			a.macros = append(a.macros, p)
-		case "suppressed":
-			a.suppressed[f.Attr("kind")] += number(f, "count")
-			a.suppressedIn[n.Path] = true
-			if len(a.suppressedAt) < shown {
-				a.suppressedAt = append(a.suppressedAt, p)
-			}
-		}
-	}
-	return a
-}
-
-func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
-	a := add(t)
-	if a.files == 0 {
-		return nil
-	}
-	for _, name := range cfuncs.Families {
-		if g := a.family[name]; g != nil && g.unsafe > 0 {
-			out(a.calls(name, g))
-		}
-	}
-	said := map[string]bool{}
-	for _, m := range a.macros {
-		args := []wardein.Note{{Name: "name", Value: m.Attr("name")}, {Name: "callee", Value: m.Attr("callee")}, {Name: "args", Value: m.Attr("args")}}
-		f := finding("source.macro", wardein.Medium, m.node, []wardein.Quote{m.quote()}, args, m.Attr("name"), m.Attr("callee"))
-		f.Meanwhile = wardein.Text{ID: "source.macro-until", Args: args}
-		if !said[f.ID] {
-			said[f.ID] = true
-			out(f)
-		}
-	}
-	if len(a.suppressedAt) > 0 {
-		n, kinds := 0, []string{}
-		for _, k := range slices.Sorted(maps.Keys(a.suppressed)) {
-			n += a.suppressed[k]
-			kinds = append(kinds, k+" "+strconv.Itoa(a.suppressed[k]))
-		}
-		var quotes []wardein.Quote
-		for _, p := range a.suppressedAt {
-			quotes = append(quotes, p.quote())
-		}
-		out(finding("source.suppressed", wardein.Info, a.suppressedAt[0].node, quotes, counts("n", n, "files", len(a.suppressedIn), "of", a.files, "kinds", strings.Join(kinds, ", "))))
-	}
-	whole := func(node string, off, n int64) []wardein.Quote {
-		return []wardein.Quote{{Node: node, Off: off, Len: n}}
-	}
-	if a.branched > 0 {
-		at := int64(number(a.worst, "worst at"))
-		out(finding("source.branched", wardein.Low, a.worstNode, whole(a.worstNode, at, int64(len(a.worst.Attr("worst")))),
-			counts("n", a.branched, "functions", a.functions, "worst", a.worst.Attr("worst")+" in "+path.Base(a.worstNode), "complexity", number(a.worst, "worst complexity"))))
-	}
-	if twins := copies(a.sketches); len(twins) > 0 {
-		var quotes []wardein.Quote
-		for _, p := range twins[:min(shown, len(twins))] {
-			quotes = append(quotes, whole(p.node, 0, p.Len)...)
-		}
-		out(finding("source.copies", wardein.Info, twins[0].node, quotes, counts("n", len(twins), "of", a.files)))
-	}
-	first := a.sketches[0]
-	mean := "0"
-	if a.functions > 0 {
-		mean = fmt.Sprintf("%d.%d", a.complexity/a.functions, a.complexity*10/a.functions%10)
-	}
-	out(finding("source.summary", wardein.Info, first.node, whole(first.node, 0, first.Len),
-		counts("files", a.files, "lines", a.lines, "functions", a.functions, "mean", mean, "network", a.network)))
-	return nil
-}
-
-// calls says how a family's calls are shared out, the places that face the
-// network first.
-func (a *total) calls(name string, g *family) wardein.Finding {
-	slices.SortStableFunc(g.places, func(x, y place) int {
-		return cmp.Or(compareBool(g.network[y.node], g.network[x.node]), strings.Compare(x.node, y.node), cmp.Compare(x.Off, y.Off))
-	})
-	var quotes []wardein.Quote
-	for _, p := range g.places[:min(shown, len(g.places))] {
-		quotes = append(quotes, p.quote())
-	}
-	all := g.unsafe + g.safe
-	return finding("source.calls", wardein.Low, g.places[0].node, quotes, counts("percent", (g.unsafe*200+all)/(2*all), "family", name, "unsafe", g.unsafe, "all", all,
-		"kinds", len(g.names), "safe", len(g.safeNames), "files", len(g.files), "of", a.files, "network", len(g.network)), name)
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
-}
-
-func counts(pairs ...any) (args []wardein.Note) {
-	for i := 0; i < len(pairs); i += 2 {
-		args = append(args, wardein.Note{Name: pairs[i].(string), Value: fmt.Sprint(pairs[i+1])})
-	}
-	return args
-}
-
-func finding(rule string, severity wardein.Severity, node string, quotes []wardein.Quote, args []wardein.Note, about ...string) wardein.Finding {
-	until := "source.until-none"
-	return wardein.Finding{ID: stable.ID(rule, about...), Rule: rule, Node: node, Severity: severity, Confidence: wardein.Certain, Reach: wardein.NoneShown,
-		Says: wardein.Text{ID: rule, Args: args}, Fix: wardein.Text{ID: rule + "-fix", Args: args}, Meanwhile: wardein.Text{ID: until}, Quotes: quotes}
 }
