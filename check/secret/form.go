@@ -22,12 +22,14 @@ func (s *scan) line(at int) (from, to int) {
 	return from, to
 }
 
-// run is how far bytes from at on are of a set.
+// run is how far bytes from at on are of a set. The stem that is looked at is
+// not looked for in them again, or a run of nothing else would cost its square.
 func (s *scan) run(at int, of func(byte) bool) int {
 	end := at
 	for end < len(s.p) && end-at <= 4096 && of(s.p[end]) {
 		end++
 	}
+	s.ran[s.stem] = s.base + int64(end)
 	return end
 }
 

@@ -347,7 +347,7 @@ func parseDSA8(params, der []byte) (key, bool) {
 // dsaDomain verifies sizes (FIPS 186-4, 4.2, with room) before anything is
 // computed with them.
 func dsaDomain(p, q, g *big.Int) bool {
-	if p.Sign() <= 0 || p.BitLen() < 256 || p.BitLen() > 3072 || q.BitLen() < 128 || q.BitLen() > 512 || q.Sign() <= 0 || g.Sign() <= 0 || g.Cmp(p) >= 0 || p.Bit(0) == 0 {
+	if p.Sign() <= 0 || p.BitLen() < 256 || p.BitLen() > 3072 || q.BitLen() < 128 || q.BitLen() > 256 || q.Sign() <= 0 || g.Sign() <= 0 || g.Cmp(p) >= 0 || p.Bit(0) == 0 {
 		return false
 	}
 	one := big.NewInt(1)

@@ -27,12 +27,14 @@ const (
 // entries of tag, alias, date, and for a private key (tag 1) the protected key
 // and its certificates in clear.
 func findJKS(r io.ReaderAt, size, off int64) (out []place) {
-	p := der.At(r, off, int(min(size-off, maxStore)))
-	d := beReader{p: p, at: 4}
-	version, count := d.u32(), d.u32()
-	if version != 1 && version != 2 || count > 10_000 {
+	// The header and the first entry's tag are bounds on what is read.
+	d := beReader{p: der.At(r, off, 16), at: 4}
+	version, count, first := d.u32(), d.u32(), d.u32()
+	if d.bad || version != 1 && version != 2 || count > 10_000 || first != 1 && first != 2 {
 		return nil
 	}
+	p := der.At(r, off, int(min(size-off, maxStore)))
+	d = beReader{p: p, at: 12}
 	form := "JKS"
 	if p[0] == 0xce {
 		form = "JCEKS"

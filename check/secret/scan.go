@@ -19,7 +19,7 @@ type stem struct {
 }
 
 var stems = []stem{
-	{text: "pass", keyAt: -1}, {text: "secr", keyAt: -1}, {text: "munit", keyAt: -1}, {text: "psk", keyAt: -1}, {text: "shared-key", keyAt: -1}, {text: "_pwd", keyAt: -1},
+	{text: "pass", keyAt: -1}, {text: "secr", keyAt: -1}, {text: "munit", keyAt: -1}, {text: "psk", keyAt: -1}, {text: "shared-key", keyAt: -1}, {text: "_pw", keyAt: -1},
 	{text: "dpw", keyAt: -1}, {text: "tpw", keyAt: -1}, {text: "token", keyAt: -1}, {text: "_key", keyAt: -1}, {text: "apikey", keyAt: -1},
 	{text: "privatekey", keyAt: -1}, {text: "sharedkey", keyAt: -1}, {text: "option key", keyAt: 7}, {text: "-server key", keyAt: 8},
 	{text: ": psk ", see: (*scan).ipsec}, {text: ": eap ", see: (*scan).ipsec}, {text: ": xauth ", see: (*scan).ipsec},
@@ -104,9 +104,12 @@ type scan struct {
 	low   []byte // p in small letters, made when first needed
 	text  bool
 	out   func(wardein.Fact)
-	next  int64  // what stands before it was looked at
-	n     int    // facts stated
-	found []int8 // by family: 1 it is in p, -1 it is not
+	next  int64           // what stands before it was looked at
+	stem  int             // that is looked at
+	ran   [maxStems]int64 // by stem: where the last run of bytes ended that was looked at
+	marks []int           // of comments in p, see commented; made when first needed
+	n     int             // facts stated
+	found []int8          // by family: 1 it is in p, -1 it is not
 }
 
 // words looks through all of the blob.
@@ -118,7 +121,7 @@ func (s *scan) words(r io.ReaderAt, size int64) error {
 		if n, err := r.ReadAt(buf[:want], s.base); int64(n) < want {
 			return fmt.Errorf("read ends at %#x of %d bytes: %w", s.base+int64(n), size, err)
 		}
-		s.p, s.low = buf[:want], nil
+		s.p, s.low, s.marks = buf[:want], nil, nil
 		clear(s.found)
 		lo := int(at - s.base)
 		s.window(lo, min(lo+window, len(s.p)))
@@ -140,9 +143,10 @@ func (s *scan) window(lo, hi int) {
 			if at < 0 || at+st.last >= len(p) || p[at]|0x20 != st.first || p[at+st.last]|0x20 != st.tail {
 				continue
 			}
-			if at < lo || at >= hi || s.base+int64(at) < s.next || !fold(p[at:], stems[st.stem].text) {
+			if at < lo || at >= hi || s.base+int64(at) < max(s.next, s.ran[st.stem]) || !fold(p[at:], stems[st.stem].text) {
 				continue
 			}
+			s.stem = st.stem
 			if see := stems[st.stem].see; see != nil {
 				see(s, at)
 			} else {
@@ -152,7 +156,10 @@ func (s *scan) window(lo, hi int) {
 	}
 }
 
-const longestStem = 32
+const (
+	longestStem = 32
+	maxStems    = 64
+)
 
 // fold tells whether p begins with a text in small letters, in any case.
 func fold(p []byte, text string) bool {

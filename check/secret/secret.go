@@ -95,6 +95,7 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		}
 		return false
 	}
+	r := &budget{b, 64<<20 + 4*b.Size}
 	for i, f := range finders {
 		hits := b.Hits(i)
 		if len(hits) >= maxPlaces {
@@ -111,14 +112,17 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 				continue
 			}
 			if f.many != nil {
-				keys = append(keys, f.many(b, b.Size, off)...)
-			} else if p, ok := f.one(b, b.Size, off); ok {
+				keys = append(keys, f.many(r, b.Size, off)...)
+			} else if p, ok := f.one(r, b.Size, off); ok {
 				keys = append(keys, p)
 			}
 		}
 	}
 	if len(keys) >= maxKeys {
 		limits = append(limits, fmt.Errorf("%d keys, the limit is %d: there may be more", len(keys), maxKeys))
+	}
+	if r.left < 0 {
+		limits = append(limits, fmt.Errorf("what looks like keys was read %d bytes more than the limit of %d: there may be more", -r.left, 64<<20+4*b.Size))
 	}
 	slices.SortStableFunc(keys, func(a, b place) int { return int(min(max(a.off-b.off, -1), 1)) })
 	for i := range keys {
@@ -140,6 +144,20 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		limits = append(limits, fmt.Errorf("more than %d credentials in words, the limit: there may be more", maxSettings))
 	}
 	return errors.Join(limits...)
+}
+
+// budget bounds what is read because of bytes that stand in keys: a file that
+// is full of them would be read again for each.
+type budget struct {
+	io.ReaderAt
+	left int64
+}
+
+func (b *budget) ReadAt(p []byte, off int64) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, io.EOF
+	}
+	return b.ReaderAt.ReadAt(p, off)
 }
 
 // fact tells of a key what may be told.

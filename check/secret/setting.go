@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed" // for the table
 	"encoding/base64"
+	"slices"
 	"strings"
 	"sync"
 
@@ -260,8 +261,8 @@ func (s *scan) valueOf(from, to int) (v value) {
 	}
 	if from > 0 && (p[from-1] == '<' || p[from-1] == ':' || p[from-1] == '>') {
 		if e, ok := element(p, from, at); ok {
-			if bytes.LastIndex(p[:from], []byte("<!--")) > bytes.LastIndex(p[:from], []byte("-->")) {
-				return v // in a comment
+			if s.commented(from) {
+				return v
 			}
 			return value{e.from, e.to, 'a', "", true}
 		}
@@ -318,6 +319,23 @@ func (s *scan) valueOf(from, to int) (v value) {
 	}
 	v.from, v.to = at, end
 	return v
+}
+
+// commented tells whether at stands behind "<!--" and before "-->".
+func (s *scan) commented(at int) bool {
+	if s.marks == nil {
+		s.marks = []int{-1} // begins and ends in turns; this is an end
+		for i := 0; i+3 <= len(s.p); i++ {
+			k := bytes.Index(s.p[i:], []byte([]string{"<!--", "-->"}[(len(s.marks)+1)%2]))
+			if k < 0 {
+				break
+			}
+			i += k
+			s.marks = append(s.marks, i)
+		}
+	}
+	i, _ := slices.BinarySearch(s.marks, at) // as many stand before it
+	return i%2 == 0
 }
 
 // comment tells whether what stands before a name makes it none.

@@ -28,7 +28,7 @@ func placeholder(v string, sure bool) bool {
 	if same && strings.IndexByte("*xX-.#?0", first) >= 0 {
 		return true
 	}
-	low := strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(v))
+	low := strings.ToLower(joined.Replace(v))
 	if states[low] || !sure && fillers[low] {
 		return true
 	}
@@ -40,6 +40,9 @@ func placeholder(v string, sure bool) bool {
 	}
 	return false
 }
+
+// joined leaves out what stands between words.
+var joined = strings.NewReplacer("_", "", "-", "", " ", "", ".", "")
 
 // states are words in place of a value; fillers are those of a type, an
 // example, or the name of the setting itself.
