@@ -16,6 +16,9 @@ import (
 func (c *counter) x86() error {
 	long := c.f.Is64()
 	got := c.dyn[dynPltgot]
+	if got == 0 && !long {
+		got = c.gotWithoutPLT()
+	}
 	// What a slot is named by: relative to the next instruction, absolute, or
 	// (i386) relative to the GOT that a register holds.
 	slot := func(b []byte, next uint64) (uint64, int, bool) {
@@ -87,6 +90,22 @@ func (c *counter) x86() error {
 		}
 		return 0, nil
 	})
+}
+
+// gotWithoutPLT finds what registers hold for the GOT where no tag says it, for
+// want of a PLT: the word behind the slots that has the dynamic segment's address
+// in it (System V ABI, Intel386 supplement, "Global Offset Table").
+func (c *counter) gotWithoutPLT() uint64 {
+	dynamic := slices.IndexFunc(c.f.Segments, func(s Segment) bool { return s.Type == SegmentDynamic })
+	if dynamic < 0 || len(c.slots.of) == 0 {
+		return 0
+	}
+	for at := c.slots.high + 4; at <= c.slots.high+32; at += 4 {
+		if c.value(at, 32) == c.f.Segments[dynamic].VAddr {
+			return at
+		}
+	}
+	return 0
 }
 
 var x86Opcode = [256]bool{0xe8: true, 0xe9: true, 0x0f: true, 0xff: true}
