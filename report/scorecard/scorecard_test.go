@@ -22,7 +22,7 @@ func saved(t *testing.T, recipe, asOf string, opened, code, read int64, findings
 }
 
 const (
-	calls = `{"rule":"unsafecall.calls","severity":"low","says":{"args":[{"name":"family","value":"memcpy"},{"name":"unsafe","value":"%d"},{"name":"all","value":"%d"},{"name":"unsafefunctions","value":"3 unsafe functions"},{"name":"safefunctions","value":"1 safe function"}]}}`
+	calls = `{"rule":"unsafecall.calls","severity":"low","says":{"args":[{"name":"family","value":"memcpy"},{"name":"unsafe","value":"%d"},{"name":"all","value":"%d"},{"name":"kinds","value":"3"},{"name":"safe","value":"1"}]}}`
 	key   = `,{"rule":"secret.private-key","severity":"high","says":{"args":[]}}`
 )
 
