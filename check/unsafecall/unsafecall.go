@@ -36,7 +36,7 @@ var Check = wardein.Check{
 			"four bytes of data between code that look like a branch to a stub: about one in 2^24 for each stub",
 		},
 		FalseNegatives: []string{
-			"calls through pointers, and on x86 without PLT through a register that the slot was loaded into",
+			"calls through pointers; in files without PLT (-fno-plt), on x86 calls through a register that the slot was loaded into, on AArch64 those whose load stands before a branch or another function's call",
 			"what the compiler put in place of a call (a copy of a few bytes, strcpy of a constant)",
 			"functions linked in, not imported: busybox and others that are linked statically are gaps",
 			"wrappers with a name of their own: only the one call in the wrapper is seen",
