@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -44,8 +46,54 @@ const (
 	whyNotRead   = "content was not read"
 )
 
-// maxFacts bounds what one check may state about one blob.
-const maxFacts = 10_000
+// Bounds on what one check may cost over one blob: facts, the bytes of their
+// attributes, and bytes read, which stand for the work that is done on them.
+// The last two are multiples of the blob's size, and never less than some.
+const (
+	maxFacts    = 10_000
+	leastStated = 1 << 20
+	timesStated = 4
+	leastRead   = 8 << 20
+	timesRead   = 32
+)
+
+func bound(size, least, times int64) int64 {
+	return least + times*min(size, (math.MaxInt64-least)/times)
+}
+
+// allowance reads for one check until the blob's bound is reached.
+type allowance struct {
+	io.ReaderAt
+	left, all int64
+}
+
+func newAllowance(b *wardein.Blob) *allowance {
+	n := bound(b.Size, leastRead, timesRead)
+	return &allowance{b.ReaderAt, n, n}
+}
+
+func (a *allowance) ReadAt(p []byte, off int64) (int, error) {
+	if err := a.spent(); err != nil {
+		return 0, err
+	}
+	n, err := a.ReaderAt.ReadAt(p, off)
+	a.left -= int64(n)
+	return n, err
+}
+
+// spent is what a check that wants more ends in.
+func (a *allowance) spent() error {
+	if a.left > 0 {
+		return nil
+	}
+	return fmt.Errorf("%s%d bytes read, the limit for this size is %d: what is said of it is not all", limitReached, a.all-a.left, a.all)
+}
+
+// How the reasons begin that are not the bytes' fault.
+const (
+	checkFailed  = "check failed: "
+	limitReached = "limit: "
+)
 
 // Look runs every check over one blob.
 func (r *Runner) Look(ctx context.Context, b wardein.Blob, hits func(i int) []int64) []wardein.Outcome {
@@ -74,9 +122,11 @@ func (r *Runner) Look(ctx context.Context, b wardein.Blob, hits func(i int) []in
 func (r *Runner) look(ctx context.Context, c *wardein.Check, b wardein.Blob, o *wardein.Outcome) {
 	defer func() {
 		if v := recover(); v != nil {
-			o.State, o.Why = wardein.Failed, fmt.Sprintf("check failed: %v", v)
+			o.State, o.Why = wardein.Failed, fmt.Sprintf(checkFailed+"%v", v)
 		}
 	}()
+	bytes := newAllowance(&b)
+	b.ReaderAt = bytes
 	if c.Wants != nil {
 		if ok, why := c.Wants(b); !ok {
 			o.Why = why
@@ -84,8 +134,12 @@ func (r *Runner) look(ctx context.Context, c *wardein.Check, b wardein.Blob, o *
 		}
 	}
 	dropped := 0
+	stated, most := int64(0), bound(b.Size, leastStated, timesStated)
 	err := c.Node(ctx, b, func(f wardein.Fact) {
-		if len(o.Facts) < maxFacts {
+		for _, a := range f.Attrs {
+			stated += int64(len(a.Name) + len(a.Value))
+		}
+		if len(o.Facts) < maxFacts && stated <= most {
 			o.Facts = append(o.Facts, f)
 		} else {
 			dropped++
@@ -93,12 +147,16 @@ func (r *Runner) look(ctx context.Context, c *wardein.Check, b wardein.Blob, o *
 	})
 	var gap *wardein.Gap
 	switch {
+	case bytes.spent() != nil:
+		o.State, o.Why = wardein.Failed, bytes.spent().Error()
 	case errors.As(err, &gap):
 		o.Why = gap.Why // Tree says so, once for all files of a kind
 	case err != nil:
 		o.State, o.Why = wardein.Failed, err.Error()
+	case stated > most:
+		o.State, o.Why = wardein.Failed, fmt.Sprintf(limitReached+"facts of %d bytes, the limit for this size is %d", stated, most)
 	case dropped > 0:
-		o.State, o.Why = wardein.Failed, fmt.Sprintf("%d facts, the limit is %d", len(o.Facts)+dropped, maxFacts)
+		o.State, o.Why = wardein.Failed, fmt.Sprintf(limitReached+"%d facts, the limit is %d", len(o.Facts)+dropped, maxFacts)
 	default:
 		o.State = wardein.Done
 	}
@@ -145,8 +203,11 @@ func (t *Tally) Add(n *wardein.Node, outcomes []wardein.Outcome) (gaps []wardein
 		case wardein.Failed:
 			c.failed++
 			kind := wardein.Damaged
-			if strings.HasPrefix(o.Why, "check failed: ") {
+			switch {
+			case strings.HasPrefix(o.Why, checkFailed):
 				kind = wardein.Crashed
+			case strings.HasPrefix(o.Why, limitReached):
+				kind = wardein.Limit
 			}
 			gaps = append(gaps, wardein.Gap{Node: n.Path, Who: o.Check, Kind: kind, Why: o.Why})
 		default:

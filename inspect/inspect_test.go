@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand"
 	"reflect"
 	"slices"
@@ -127,8 +128,41 @@ func TestTooManyFacts(t *testing.T) {
 		if o.State != want || len(o.Facts) != min(n, maxFacts) {
 			t.Errorf("%d facts: %v, %d kept", n, o.State, len(o.Facts))
 		}
-		if want == wardein.Failed && o.Why != fmt.Sprintf("%d facts, the limit is %d", n, maxFacts) {
+		if want == wardein.Failed && o.Why != fmt.Sprintf("limit: %d facts, the limit is %d", n, maxFacts) {
 			t.Errorf("%d facts: %q names not both numbers", n, o.Why)
+		}
+	}
+}
+
+// A check that reads or states many times what a blob holds is stopped, keeps
+// what it stated until then, and is a Gap of kind limit.
+func TestBounds(t *testing.T) {
+	reads := wardein.Check{Name: "reads", Node: func(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
+		out(wardein.Fact{Kind: "first"})
+		buf := make([]byte, b.Size)
+		for range 1 << 20 {
+			if _, err := b.ReadAt(buf, 0); err != nil {
+				return nil // whatever it makes of the error
+			}
+		}
+		t.Error("read without end")
+		return nil
+	}}
+	talks := wardein.Check{Name: "talks", Node: func(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
+		for range 9000 {
+			out(wardein.Fact{Kind: "long", Attrs: []wardein.Note{{Name: "a", Value: strings.Repeat("a", 1000)}}})
+		}
+		return nil
+	}}
+	r := New([]wardein.Check{reads, talks})
+	o := r.Look(context.Background(), text(strings.Repeat("x", 1000)), noHits)
+	gaps := r.NewTally().Add(&wardein.Node{Path: "x", Entry: wardein.Entry{Kind: wardein.File}}, o)
+	if len(gaps) != 2 || gaps[0].Kind != wardein.Limit || gaps[1].Kind != wardein.Limit || len(o[0].Facts) != 1 || len(o[1].Facts) > 1100 {
+		t.Errorf("gaps %v", gaps)
+	}
+	for size, want := range map[int64]int64{0: leastRead, 1 << 20: leastRead + timesRead<<20, 1 << 62: math.MaxInt64} {
+		if got := bound(size, leastRead, timesRead); got != want && (want != math.MaxInt64 || got < 1<<62) {
+			t.Errorf("%d bytes: %d may be read, want %d", size, got, want)
 		}
 	}
 }
