@@ -26,12 +26,12 @@ const (
 // OpenJDK's sun.security.provider.JavaKeyStore): magic, version, count, then
 // entries of tag, alias, date, and for a private key (tag 1) the protected key
 // and its certificates in clear.
-func findJKS(r io.ReaderAt, size, off int64) (out []place) {
+func findJKS(r io.ReaderAt, size, off int64) (out []place, _ int64) {
 	// The header and the first entry's tag are bounds on what is read.
 	d := beReader{p: der.At(r, off, 16), at: 4}
 	version, count, first := d.u32(), d.u32(), d.u32()
 	if d.bad || version != 1 && version != 2 || count > 10_000 || first != 1 && first != 2 {
-		return nil
+		return nil, 0
 	}
 	p := der.At(r, off, int(min(size-off, maxStore)))
 	d = beReader{p: p, at: 12}
@@ -57,11 +57,11 @@ func findJKS(r io.ReaderAt, size, off int64) (out []place) {
 					k.fromCertificate(cert)
 				}
 				if d.bad {
-					return out
+					return out, 0
 				}
 			}
 			if d.bad || len(sealed) < 16 {
-				return out
+				return out, 0
 			}
 			out = append(out, place{off + int64(start), int64(4 + len(sealed)), k})
 		case 2:
@@ -70,13 +70,13 @@ func findJKS(r io.ReaderAt, size, off int64) (out []place) {
 			}
 			d.skip(int(d.u32()))
 		default: // a secret key is a serialised object of unknown length
-			return out
+			return out, 0
 		}
 		if d.bad {
-			return out
+			return out, 0
 		}
 	}
-	return out
+	return out, 0
 }
 
 // beReader reads big-endian fields; what is cut short sets bad.
@@ -170,7 +170,7 @@ var (
 
 // findPKCS12 reads the keys of a PKCS#12 store (RFC 7292, section 4) whose
 // first content type is at off. Keys in encrypted contents are not told.
-func findPKCS12(r io.ReaderAt, _, off int64) (out []place) {
+func findPKCS12(r io.ReaderAt, _, off int64) (out []place, _ int64) {
 	for _, head := range []int64{4, 3, 2} { // of the SEQUENCE before off
 		c := off - head - 3
 		if string(der.At(r, c, 3)) != "\x02\x01\x03" {
@@ -222,9 +222,9 @@ func findPKCS12(r io.ReaderAt, _, off int64) (out []place) {
 				}
 			}
 		}
-		return out
+		return out, 0
 	}
-	return nil
+	return nil, 0
 }
 
 // contentOf reads a ContentInfo of type data.

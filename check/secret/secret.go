@@ -45,11 +45,12 @@ type place struct {
 	key
 }
 
-// finder reads what may stand at a literal.
+// finder reads what may stand at a literal; many tells, too, how many bytes
+// from there on need not be looked at again.
 type finder struct {
 	literal string
 	one     func(r io.ReaderAt, size, off int64) (place, bool)
-	many    func(r io.ReaderAt, size, off int64) []place
+	many    func(r io.ReaderAt, size, off int64) ([]place, int64)
 }
 
 // finders go from what contains others to what is contained.
@@ -101,6 +102,7 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		if len(hits) >= maxPlaces {
 			limits = append(limits, fmt.Errorf("%d places with %q looked at, the limit is %d: there may be more", len(hits), f.literal, maxPlaces))
 		}
+		next := int64(0)
 		for _, off := range hits {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -108,11 +110,12 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 			if len(keys) >= maxKeys {
 				break
 			}
-			if covered(off) {
+			if off < next || covered(off) {
 				continue
 			}
 			if f.many != nil {
-				keys = append(keys, f.many(r, b.Size, off)...)
+				found, n := f.many(r, b.Size, off)
+				keys, next = append(keys, found...), off+n
 			} else if p, ok := f.one(r, b.Size, off); ok {
 				keys = append(keys, p)
 			}
@@ -190,7 +193,7 @@ func findPEM(r io.ReaderAt, size, off int64) (place, bool) {
 const maxWrapped = 128 << 10
 
 // findWrapped reads the blocks of a PEM file that is itself in base64.
-func findWrapped(r io.ReaderAt, size, off int64) (out []place) {
+func findWrapped(r io.ReaderAt, size, off int64) (out []place, n int64) {
 	text, n := pem.Unwrap(der.At(r, off, int(min(size-off, maxWrapped))))
 	inner := bytes.NewReader(text)
 	for at := 0; at < len(text) && len(out) < 16; {
@@ -205,5 +208,5 @@ func findWrapped(r io.ReaderAt, size, off int64) (out []place) {
 			out = append(out, place{off, n, p.key})
 		}
 	}
-	return out
+	return out, n
 }

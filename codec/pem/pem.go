@@ -23,7 +23,8 @@ const (
 	maxLabel = 64
 	maxBlock = 64 << 10
 	maxZeros = 64
-	piece    = 2 << 10 // a block is read in pieces, most are in the first
+	piece    = 2 << 10 // a block is read in pieces
+	first    = 256     // and the first is smaller: many beginnings have nothing behind them
 )
 
 const (
@@ -56,7 +57,7 @@ func (b *Block) Bytes() ([]byte, bool) {
 // in a block, so that many beginnings cost no more than one pass.
 func Read(r io.ReaderAt, off, size int64, want func(label string) bool) (Block, bool) {
 	var buf [piece]byte
-	n := int(min(size-off, piece))
+	n := int(min(size-off, first))
 	if n < len(Begin) {
 		return Block{}, false
 	}
