@@ -10,8 +10,10 @@
 package unsafecall
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -169,10 +171,12 @@ func wrappers(f *exe.File, calls *exe.Calls, out func(wardein.Fact)) {
 		if !ok || n < s.Size {
 			continue
 		}
-		var inside []exe.Call
-		for _, c := range calls.List {
-			if c.Addr >= from && c.Addr-from < s.Size {
-				inside = append(inside, c)
+		at, _ := slices.BinarySearchFunc(calls.List, from, func(c exe.Call, from uint64) int { return cmp.Compare(c.Addr, from) })
+		inside := calls.List[at:]
+		for k := range inside {
+			if inside[k].Addr-from >= s.Size {
+				inside = inside[:k]
+				break
 			}
 		}
 		if len(inside) != 1 || !inside[0].Tail {
