@@ -58,7 +58,7 @@ func ReadKeySet(r io.Reader) (*KeySet, error) {
 		switch word {
 		case "name":
 			if k.Name = rest; !plainName(rest) {
-				return nil, fmt.Errorf("line %d: name %.40q, want small letters, digits, - and .", n, rest)
+				return nil, fmt.Errorf("line %d: name %.40q, want letters a to z, digits, dots and hyphens", n, rest)
 			}
 		case "date":
 			if _, err := time.Parse(time.DateOnly, rest); err != nil {
@@ -90,7 +90,7 @@ func ReadKeySet(r io.Reader) (*KeySet, error) {
 // WriteKeySet writes a set of fingerprints (hexadecimal), in one order.
 func WriteKeySet(w io.Writer, name, date string, salt [32]byte, prints []string) error {
 	if !plainName(name) {
-		return fmt.Errorf("name %.40q, want small letters, digits, - and .", name)
+		return fmt.Errorf("name %.40q, want letters a to z, digits, dots and hyphens", name)
 	}
 	var keys []string
 	for _, p := range prints {
