@@ -39,9 +39,20 @@ func (c *counter) arm() error {
 	var veneers []armVeneer
 	err := c.eachHalf(func(w *window, k *halves) error {
 		for i, n := 0, w.number(2); i < n; i++ {
-			switch h := k.h[i]; {
-			case i&1 == 0 && i+1 < len(k.h) && armStubHigh(k.high(i)):
-				v, ok := k.armStub(i)
+			h := k.h[i]
+			if !armFirst[h>>4] {
+				continue
+			}
+			switch {
+			case armStubHigh(h):
+				at := i // of the instruction, of which h is the upper half
+				if !k.big {
+					at--
+				}
+				if at < 0 || at&1 != 0 || at+1 >= len(k.h) {
+					continue
+				}
+				v, ok := k.armStub(at)
 				if of, slot := c.slots.at(v.slot); ok && v.slot != 0 && slot {
 					c.stubs.add(v.addr, of)
 				} else if ok && v.slot == 0 && len(veneers) < maxVeneers {
@@ -58,13 +69,14 @@ func (c *counter) arm() error {
 					v.target, v.branch = armTarget(x, k.addr+uint64(i+2)*2), k.addr+uint64(i+2)*2
 					veneers = append(veneers, v)
 				}
-			case h == 0xf8df && i+3 < len(k.h) && k.h[i+1] == 0xf000: // ldr.w pc, [pc]
+			case h == 0xf8df && i+3 < len(k.h) && k.h[i+1] == 0xf000 && len(veneers) < maxVeneers: // ldr.w pc, [pc]
 				veneers = append(veneers, armVeneer{addr: k.addr + uint64(i)*2 | 1, target: uint64(k.word(i + 2))})
 			case h&0xfbf0 == 0xf240 && i+6 < len(k.h): // movw ip; movt ip; add ip, pc; ldr.w pc, [ip]
-				if slot, ok := k.thumbStub(i); ok {
-					if of, ok := c.slots.at(slot); ok {
-						c.stubs.add(k.addr+uint64(i)*2|1, of)
-					}
+				v, ok := k.thumbStub(i)
+				if of, slot := c.slots.at(v.slot); ok && v.slot != 0 && slot {
+					c.stubs.add(v.addr, of)
+				} else if ok && v.slot == 0 && len(veneers) < maxVeneers {
+					veneers = append(veneers, v)
 				}
 			}
 		}
@@ -168,6 +180,9 @@ type armVeneer struct {
 	branch             uint64 // the branch in it that is no call
 }
 
+// armFirst are the upper twelve bits of the halves that stubs begin with.
+var armFirst = [1 << 12]bool{0xe28: true, 0xe24: true, 0xe59: true, 0xe51: true, 0x477: true, 0xf8d: true, 0xf24: true, 0xf64: true}
+
 // armStubHigh tells the upper halves of what a stub begins with: add ip, pc;
 // ldr ip, [pc]; ldr pc, [pc].
 func armStubHigh(h uint16) bool { return h == 0xe28f || h == 0xe24f || h == 0xe59f || h == 0xe51f }
@@ -233,14 +248,28 @@ func (k *halves) armStub(i int) (v armVeneer, ok bool) {
 	return v, false
 }
 
-// thumbStub follows movw ip, #low; movt ip, #high; add ip, pc; ldr.w pc, [ip].
-func (k *halves) thumbStub(i int) (slot uint64, ok bool) {
+// thumbStub follows movw ip, #low; movt ip, #high; add ip, pc; ldr.w pc, [ip],
+// and veneers that end in bx ip.
+func (k *halves) thumbStub(i int) (v armVeneer, ok bool) {
 	imm := func(a, b uint16) uint32 {
 		return uint32(a)&15<<12 | uint32(a)>>10&1<<11 | uint32(b)>>12&7<<8 | uint32(b)&0xff
 	}
 	h := k.h[i:]
-	if h[1]>>8&15 != 12 || h[2]&0xfbf0 != 0xf2c0 || h[3]>>8&15 != 12 || h[4] != 0x44fc || h[5] != 0xf8dc || h[6] != 0xf000 {
-		return 0, false
+	if h[1]>>8&15 != 12 || h[2]&0xfbf0 != 0xf2c0 || h[3]>>8&15 != 12 {
+		return v, false
 	}
-	return uint64((imm(h[2], h[3])<<16 | imm(h[0], h[1])) + uint32(k.addr) + uint32(i)*2 + 12), true
+	v.addr = k.addr + uint64(i)*2 | 1
+	ip := imm(h[2], h[3])<<16 | imm(h[0], h[1])
+	far := uint64(ip + uint32(k.addr) + uint32(i)*2 + 12)
+	switch {
+	case h[4] == 0x4760: // bx ip
+		v.target = uint64(ip)
+	case h[4] == 0x44fc && h[5] == 0x4760:
+		v.target = far
+	case h[4] == 0x44fc && h[5] == 0xf8dc && h[6] == 0xf000:
+		v.slot = far
+	default:
+		return v, false
+	}
+	return v, true
 }

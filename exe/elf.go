@@ -14,7 +14,7 @@
 // The layout follows the System V Application Binary Interface, chapters 4
 // and 5, and its 64-bit extension.
 //
-// OpenPE does the same for PE files, and ReadKernel for Linux kernels that
+// OpenPE does the same for PE files, OpenMachO for Mach-O files, and ReadKernel for Linux kernels that
 // have no header at all: their symbol tables say what they are.
 package exe
 

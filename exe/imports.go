@@ -54,6 +54,11 @@ func (c *counter) ranges() error {
 			at = min((max(f.HeaderSize, f.SegmentTable.Off+f.SegmentTable.Len)+15)&^15, end)
 		}
 		for _, p := range without(part{addr: s.VAddr + uint64(at) - s.Off, off: at, n: end - at}, data) {
+			if f.Arch != "x86" && f.Arch != "x86-64" {
+				// Data may end anywhere; instructions begin at a multiple of 4.
+				skip := min(int64(-p.addr&3), p.n)
+				p = part{addr: p.addr + uint64(skip), off: p.off + skip, n: p.n - skip}
+			}
 			c.code = append(c.code, p)
 			total += p.n
 		}

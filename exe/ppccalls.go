@@ -11,6 +11,7 @@ const (
 	ppcMtctrR12 = 0x7d8903a6
 	ppcBctr     = 0x4e800420
 	ppcBclNext  = 0x429f0005 // bcl 20,31,.+4: where am I
+	ppcBlNext   = 0x48000005 // bl .+4: the same, by clang
 )
 
 // ppc finds calls in 32-bit PowerPC code.
@@ -82,6 +83,11 @@ func (c *counter) ppc() error {
 			switch x >> 26 {
 			case 18: // b, bl
 				if x&2 != 0 {
+					continue
+				}
+				if x == ppcBlNext {
+					known, next = 0, true
+					here[0] = uint32(addr) + 4
 					continue
 				}
 				target := uint64(uint32(addr) + uint32(int32(x&0x03fffffc<<6)>>6))
