@@ -23,21 +23,21 @@ const (
 // Check tells size, number of functions and share of code without symbols.
 var Check = wardein.Check{
 	Name:    name,
-	Version: 1,
+	Version: 2,
 	Doc: wardein.Doc{
 		About: "How much machine code a release holds, by processor, in how many functions, and how much of it has no symbols.",
 		How: "Code is what a program's or library's segments load as executable; the same content counts once. Functions are counted from the first table that a file has: " +
-			"the symbol table, the unwinding table (.eh_frame_hdr), the procedure table of mips (.pdr). Code counts as named where the file has a symbol table with functions.",
+			"the symbol table, the unwinding table (.eh_frame_hdr), the procedure table of mips (.pdr); in Mach-O files the symbols of sections of code, or the starts of functions (LC_FUNCTION_STARTS). Code counts as named where the file has a symbol table with functions.",
 		FalsePositives: []string{"read-only data that a linker put into an executable segment counts as code"},
 		FalseNegatives: []string{"functions of a file that has none of the tables are not counted; the share of such code is stated"},
-		Limits:         []string{"ELF only; kernels without a header are not counted", "branching inside functions is measured in sources alone (check source)"},
+		Limits:         []string{"ELF and Mach-O only; kernels without a header are not counted", "branching inside functions is measured in sources alone (check source)"},
 		References:     []string{"System V gABI, chapters 4 and 5", "LSB 5.0 Core, Exception Frames", "HCSEC Oversight Board annual report 2019, 3.25 to 3.42 (why it matters)"},
 	},
 	Wants: func(b wardein.Blob) (bool, string) {
-		if b.Format == "elf" {
+		if b.Format == "elf" || b.Format == "macho" {
 			return true, ""
 		}
-		return false, "no ELF file"
+		return false, "no ELF or Mach-O file"
 	},
 	Node: node,
 	Tree: tree,
@@ -49,6 +49,9 @@ var Check = wardein.Check{
 }
 
 func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
+	if b.Format == "macho" {
+		return machNode(b, out)
+	}
 	f, err := exe.Open(b, b.Size)
 	if err != nil {
 		return err
@@ -64,6 +67,32 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 				at = exe.Place{Off: int64(s.Off), Len: int64(s.FileSize)}
 			}
 			code += s.FileSize
+		}
+	}
+	if code == 0 {
+		return nil
+	}
+	n, table, err := f.CountFunctions()
+	out(wardein.Fact{Kind: "code", Off: at.Off, Len: at.Len, Attrs: []wardein.Note{
+		{Name: "arch", Value: f.Arch}, {Name: "bytes", Value: strconv.FormatUint(code, 10)}, {Name: "functions", Value: strconv.FormatInt(n, 10)}, {Name: "by", Value: table},
+	}})
+	return err
+}
+
+// machNode counts the sections of code of a Mach-O program or library.
+func machNode(b wardein.Blob, out func(wardein.Fact)) error {
+	f, err := exe.OpenMachO(b, b.Size)
+	if err != nil || f.Type == exe.MachObject || f.Type == exe.MachCore {
+		return err
+	}
+	var code uint64
+	var at exe.Place
+	for _, s := range f.Sections {
+		if s.IsCode() && s.InFile {
+			if code == 0 {
+				at = exe.Place{Off: s.Off, Len: int64(s.Size)}
+			}
+			code += s.Size
 		}
 	}
 	if code == 0 {

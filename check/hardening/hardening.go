@@ -30,11 +30,12 @@ const (
 // Check tells the protections of programs and kernels.
 var Check = wardein.Check{
 	Name:    name,
-	Version: 1,
+	Version: 2,
 	Doc: wardein.Doc{
 		About: "Protections that programs, libraries and the kernel are built with: non-executable stack, position-independent executables, read-only relocations, stack protector, fortified functions, search paths, and the kernel's own.",
 		How: "From an ELF file's program headers: PT_GNU_STACK, PT_GNU_RELRO, segments that are writable and executable, PT_INTERP; from the dynamic segment: binding at start, text relocations, DT_FLAGS_1, RPATH and RUNPATH; from the property note: IBT, shadow stack, BTI, PAC; " +
 			"from the dynamic symbols: __stack_chk_* (stack protector) and __*_chk (fortified functions) beside the plain functions that have a fortified form. Shares are over programs and libraries with at least 4 KiB of code that are no kernel modules and were not built by Go; each share over those files of which the question can be answered (fortified functions: what is linked with glibc, musl and uClibc have none). " +
+			"Mach-O files: the header's flags (position-independent, executable stack), segments that are writable and executable, ___stack_chk_* and ___*_chk among the symbols, search paths, a code signature. " +
 			"Kernel configurations (the one inside the image, or a config file) are read by name; only options that the configuration names are judged.",
 		FalsePositives: []string{
 			"a file without buffers on the stack has no stack protector even where the compiler was told to use it",
@@ -42,7 +43,7 @@ var Check = wardein.Check{
 		},
 		FalseNegatives: []string{
 			"a stack protector in some functions of a file counts for the whole file",
-			"programs in other forms than ELF",
+			"programs in other forms than ELF and Mach-O",
 		},
 		Limits: []string{
 			"a static program without symbols does not tell whether it has a stack protector: it is not in that share",
@@ -58,7 +59,7 @@ var Check = wardein.Check{
 	Literals: []string{banner},
 	Wants: func(b wardein.Blob) (bool, string) {
 		switch {
-		case b.Format == "elf":
+		case b.Format == "elf", b.Format == "macho":
 			return true, ""
 		case b.Class == "text" && len(b.Hits(0)) > 0:
 			if b.Size > maxConfig {
@@ -66,11 +67,14 @@ var Check = wardein.Check{
 			}
 			return true, ""
 		}
-		return false, "no ELF file, no kernel configuration"
+		return false, "no ELF or Mach-O file, no kernel configuration"
 	},
 	Node: func(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		if b.Format == "elf" {
 			return program(b, out)
+		}
+		if b.Format == "macho" {
+			return machProgram(b, out)
 		}
 		return kernelConfig(ctx, b, out)
 	},

@@ -35,6 +35,7 @@ import (
 	"github.com/wardein/wardein/format/lzip"
 	"github.com/wardein/wardein/format/lzma"
 	"github.com/wardein/wardein/format/lzop"
+	"github.com/wardein/wardein/format/macho"
 	"github.com/wardein/wardein/format/mbr"
 	"github.com/wardein/wardein/format/minix"
 	"github.com/wardein/wardein/format/pe"
@@ -117,6 +118,8 @@ func Formats() []wardein.Format {
 			zlib.Format,
 			elf.Format,
 			pe.Format,
+			macho.Format,
+			macho.FormatFat,
 		},
 		ident.Formats,
 		data.Formats,
