@@ -115,9 +115,14 @@ func (c *counter) ppc() error {
 					if d == 30 {
 						r30 = here[d]
 					}
-				case x == 0x7fc0f214 || x == 0x7fde0214: // add r30,r0,r30
-					if known&1 != 0 {
-						r30 += here[0]
+				case x&0xffe007ff == 0x7fc00214: // add r30,rA,r30
+					a, b := x>>16&31, x>>11&31
+					if a == 30 {
+						a = b
+					}
+					if known>>a&1 != 0 && a != 30 && (b == 30 || x>>16&31 == 30) {
+						r30 += here[a]
+						known = 0
 					}
 				}
 			case 15: // addis
@@ -133,10 +138,10 @@ func (c *counter) ppc() error {
 					r30, known = here[a]+uint32(int32(int16(x))), 1<<30
 					here[30] = r30
 				}
-			case 32: // lwz r0,d(r30): the distance stands before the function
-				if a := x >> 16 & 31; x>>21&31 == 0 && a == 30 && known>>30&1 != 0 {
-					here[0] = uint32(c.value(uint64(here[30]+uint32(int32(int16(x)))), 32))
-					known |= 1
+			case 32: // lwz rD,d(r30): the distance stands before the function
+				if d := x >> 21 & 31; x>>16&31 == 30 && d != 30 && known == 1<<30 {
+					here[d] = uint32(c.value(uint64(here[30]+uint32(int32(int16(x)))), 32))
+					known |= 1 << d
 				}
 			}
 		}
