@@ -168,8 +168,20 @@ var bareHeads = []struct {
 func findBare(back int64) func(r io.ReaderAt, size, off int64) (place, bool) {
 	return func(r io.ReaderAt, _, off int64) (place, bool) {
 		start := off - back
-		raw, n := pem.Unwrap(der.At(r, start, der.MaxSize))
-		if len(raw) < 8 || raw[0] != 0x30 {
+		// The header says how much to read; line ends take a part of it.
+		head, _ := pem.Unwrap(der.At(r, start, 16))
+		if len(head) < 4 || head[0] != 0x30 {
+			return place{}, false
+		}
+		long := 4 + int(head[1])
+		switch head[1] {
+		case 0x81:
+			long = 4 + int(head[2])
+		case 0x82:
+			long = 4 + int(head[2])<<8 + int(head[3])
+		}
+		raw, n := pem.Unwrap(der.At(r, start, min(long*2+64, der.MaxSize)))
+		if len(raw) < 8 {
 			return place{}, false
 		}
 		// A run may hold more than the structure: padding is not always there.

@@ -83,6 +83,8 @@ var finders = func() []finder {
 const (
 	maxPlaces = 4096
 	maxKeys   = 1000
+	leastRead = 4 << 20 // less than the runner grants for the whole check
+	timesRead = 16
 )
 
 func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
@@ -96,7 +98,8 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		}
 		return false
 	}
-	r := &budget{b, 64<<20 + 4*b.Size}
+	limit := leastRead + timesRead*min(b.Size, 1<<50)
+	r := &budget{b, limit}
 	for i, f := range finders {
 		hits := b.Hits(i)
 		if len(hits) >= maxPlaces {
@@ -125,7 +128,7 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		limits = append(limits, fmt.Errorf("%d keys, the limit is %d: there may be more", len(keys), maxKeys))
 	}
 	if r.left < 0 {
-		limits = append(limits, fmt.Errorf("what looks like keys was read %d bytes more than the limit of %d: there may be more", -r.left, 64<<20+4*b.Size))
+		limits = append(limits, fmt.Errorf("what looks like keys was read %d bytes more than the limit of %d: there may be more", -r.left, limit))
 	}
 	slices.SortStableFunc(keys, func(a, b place) int { return int(min(max(a.off-b.off, -1), 1)) })
 	for i := range keys {
