@@ -117,14 +117,14 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 			continue
 		}
 		seen[n.Blob] = true
-		size, _ := strconv.ParseInt(x.Attr("bytes"), 10, 64)
+		bytes, _ := strconv.ParseInt(x.Attr("bytes"), 10, 64)
 		k, _ := strconv.ParseInt(x.Attr("functions"), 10, 64)
 		files++
-		code += size
+		code += bytes
 		functions += k
-		archs[x.Attr("arch")] += size
+		archs[x.Attr("arch")] += bytes
 		if x.Attr("by") != "symbols" {
-			bare += size
+			bare += bytes
 		}
 		if x.Attr("by") != "" {
 			counted++
@@ -141,11 +141,11 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 	}
 	var list []string
 	for a, n := range archs {
-		list = append(list, a+" "+megabytes(n))
+		list = append(list, a+" "+size(n))
 	}
 	slices.Sort(list)
 	f.Says = wardein.Text{ID: "complexity.code", Args: []wardein.Note{
-		{Name: "files", Value: strconv.Itoa(files)}, {Name: "size", Value: megabytes(code)}, {Name: "archs", Value: strings.Join(list, ", ")},
+		{Name: "files", Value: strconv.Itoa(files)}, {Name: "size", Value: size(code)}, {Name: "archs", Value: strings.Join(list, ", ")},
 		{Name: "functions", Value: strconv.FormatInt(functions, 10)}, {Name: "counted", Value: strconv.Itoa(counted)},
 		{Name: "bare", Value: strconv.FormatInt((bare*200+code)/(2*code), 10)},
 	}}
@@ -153,4 +153,9 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 	return nil
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%d.%d MB", n/1e6, n/1e5%10) }
+func size(n int64) string {
+	if n < 1e6 {
+		return fmt.Sprintf("%d.%d kB", n/1000, n/100%10)
+	}
+	return fmt.Sprintf("%d.%d MB", n/1e6, n/1e5%10)
+}

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"github.com/wardein/wardein/internal/testkit"
 	"github.com/wardein/wardein/internal/testkit/checktest"
 )
+
+func TestGolden(t *testing.T) { checktest.Golden(t, Check) }
 
 func Fuzz(f *testing.F) {
 	if gcc, err := exec.LookPath("gcc"); err == nil {
@@ -92,15 +92,5 @@ func TestShare(t *testing.T) {
 	said := checktest.String(Check, tree.Judge(t, Check))
 	if !strings.Contains(said, "2 programs and libraries hold") || !strings.Contains(said, "in 2 of them; 50 % of the code has no symbols") {
 		t.Error(said)
-	}
-}
-
-func TestNone(t *testing.T) {
-	ar, err := txtar.ParseFile("testdata/none.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if found := checktest.Load(t, ar).Judge(t, Check); len(found) > 0 {
-		t.Error(checktest.String(Check, found))
 	}
 }
