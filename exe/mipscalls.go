@@ -240,7 +240,7 @@ func (f *flow) sweep(wait bool) error {
 		fresh := !f.have[k]
 		if fresh {
 			switch {
-			case wait && f.led[k]:
+			case wait && f.led[k] && !f.function(i):
 				k++
 				continue
 			case inTable && !f.prologue(i):
@@ -251,6 +251,11 @@ func (f *flow) sweep(wait bool) error {
 				inTable, inCalls = false, false
 				f.in[k] = registers{known: 1 << 28}
 				f.in[k].at[28] = f.gp
+				if !wait {
+					// One of a circle of blocks: what it reads and did not
+					// write comes from the others.
+					f.in[k].lost = ^uint32(1 << 28)
+				}
 			}
 			f.have[k], f.dirty[k] = true, true
 		}
@@ -271,7 +276,7 @@ func (f *flow) sweep(wait bool) error {
 			}
 			b := int(f.block[word]) - 1
 			switch {
-			case b < 0:
+			case b < 0 || f.function(word): // others call it too
 				return
 			case !f.have[b]:
 				f.in[b], f.have[b], f.dirty[b] = cur, true, true
@@ -416,6 +421,10 @@ func (f *flow) prologue(i int) bool {
 	}
 	return false
 }
+
+// function says whether word i is where calls of a function lead to: o32 sets
+// gp there. What takes room on the stack may also stand behind a first test.
+func (f *flow) function(i int) bool { return f.words[i]>>16 == 0x3c1c && !f.wide }
 
 // delay runs the instruction behind a jump.
 func (f *flow) delay(r *registers, i int) {
