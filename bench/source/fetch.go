@@ -95,7 +95,7 @@ func fetch() error {
 			return err
 		}
 		for _, l := range all {
-			if l.kind == "debian" {
+			if l.kind == "debian" || l.kind == "other" && suite == suites[1] {
 				for _, name := range strings.Fields(l.names) {
 					if err := debian(at, l, suite, name); err != nil {
 						fmt.Fprintln(os.Stderr, err)
@@ -158,7 +158,11 @@ func debian(at []string, l line, suite, name string) error {
 	if version == "" {
 		return fmt.Errorf("%s: no %s", suite, name)
 	}
-	target, err := filepath.Abs(filepath.Join(*work, "releases", l.product, upstream(version)))
+	kind := "releases"
+	if l.kind == "other" {
+		kind = "others"
+	}
+	target, err := filepath.Abs(filepath.Join(*work, kind, l.product, upstream(version)))
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,14 @@ func facts(path string) ([]wardein.Fact, error) {
 	}
 	var all []wardein.Fact
 	blob := wardein.Blob{ReaderAt: bytes.NewReader(b), Size: int64(len(b)), Class: "text", Format: "text"}
-	blob.Hits = func(i int) (at []int64) {
+	blob.Hits = hits(b)
+	err = source.Check.Node(context.Background(), blob, func(f wardein.Fact) { all = append(all, f) })
+	return all, err
+}
+
+// hits finds the check's literals, as the engine does.
+func hits(b []byte) func(int) []int64 {
+	return func(i int) (at []int64) {
 		for from := 0; len(at) < 4096; {
 			k := bytes.Index(b[from:], []byte(source.Check.Literals[i]))
 			if k < 0 {
@@ -47,8 +54,6 @@ func facts(path string) ([]wardein.Fact, error) {
 		}
 		return at
 	}
-	err = source.Check.Node(context.Background(), blob, func(f wardein.Fact) { all = append(all, f) })
-	return all, err
 }
 
 // functions counts definitions beside universal-ctags, and calls of the
@@ -123,7 +128,6 @@ func functions() error {
 	fmt.Printf("all | %d | %d | %d | %d | %d | %d |\n", sum[0], sum[1], sum[2], sum[3], sum[4], sum[5])
 	return nil
 }
-
 
 // ctags counts function definitions by file; lambdas inside functions, which
 // it gives names of its own, are left out.

@@ -15,7 +15,7 @@ var (
 
 func main() {
 	flag.Parse()
-	verbs := map[string]func() error{"fetch": fetch, "make": makeData, "functions": functions}
+	verbs := map[string]func() error{"fetch": fetch, "make": makeData, "clones": clones, "functions": functions}
 	run := verbs[flag.Arg(0)]
 	if run == nil {
 		fmt.Fprintln(os.Stderr, "usage: source fetch|make|clones|functions")

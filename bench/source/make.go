@@ -19,7 +19,7 @@ const (
 	dataFile = "check/source/data/releases.bin"
 	// mostFiles bounds the files of a product: of larger ones those whose
 	// paths have the smallest hashes stand for the rest.
-	mostFiles = 160
+	mostFiles = 300
 )
 
 // besides are folders that a copy of a library seldom has, or that hold other
@@ -86,35 +86,57 @@ func order(path string) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
+type sketched struct {
+	path   string
+	sum    uint32
+	hashes []uint32
+}
+
+var sketchedDirs = map[string][]sketched{}
+
+// sketches are the sketches of a release's files.
+func sketches(dir string) ([]sketched, error) {
+	if list, ok := sketchedDirs[dir]; ok {
+		return list, nil
+	}
+	var list []sketched
+	for _, path := range sources(dir) {
+		rel, _ := filepath.Rel(dir, path)
+		if besides.MatchString(rel) {
+			continue
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if hashes := source.Sketch(string(b)); hashes != nil {
+			digest := sha256.Sum256(b)
+			list = append(list, sketched{filepath.ToSlash(rel), binary.LittleEndian.Uint32(digest[:]), hashes})
+		}
+	}
+	sketchedDirs[dir] = list
+	return list, nil
+}
+
 func product(all []release) (source.Product, error) {
 	p := source.Product{Name: all[0].product}
 	files := map[string]*source.SourceFile{}
 	for i, r := range all[:min(len(all), 64)] {
 		p.Versions = append(p.Versions, r.version)
-		for _, path := range sources(r.dir) {
-			rel, _ := filepath.Rel(r.dir, path)
-			if besides.MatchString(rel) {
-				continue
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return p, err
-			}
-			hashes := source.Sketch(string(b))
-			if hashes == nil {
-				continue
-			}
-			digest := sha256.Sum256(b)
-			sum := binary.LittleEndian.Uint32(digest[:])
-			f := files[rel]
+		list, err := sketches(r.dir)
+		if err != nil {
+			return p, err
+		}
+		for _, x := range list {
+			f := files[x.path]
 			if f == nil {
-				f = &source.SourceFile{Path: filepath.ToSlash(rel)}
-				files[rel] = f
+				f = &source.SourceFile{Path: x.path}
+				files[x.path] = f
 			}
-			k := slices.IndexFunc(f.Variants, func(v source.Variant) bool { return v.Sum == sum })
+			k := slices.IndexFunc(f.Variants, func(v source.Variant) bool { return v.Sum == x.sum })
 			if k < 0 {
 				k = len(f.Variants)
-				f.Variants = append(f.Variants, source.Variant{Sum: sum, Hashes: hashes})
+				f.Variants = append(f.Variants, source.Variant{Sum: x.sum, Hashes: x.hashes})
 			}
 			f.Variants[k].In |= 1 << i
 		}
@@ -175,7 +197,7 @@ func separate(products []source.Product) {
 				kept = append(kept, f)
 			}
 		}
-		if n := len(products[i].Files) - len(kept); n > 0 {
+		if n := len(products[i].Files) - len(kept); n > 0 && *verbose {
 			fmt.Fprintf(os.Stderr, "%s: %d files are another product's too\n", products[i].Name, n)
 		}
 		products[i].Files = kept
