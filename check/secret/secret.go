@@ -110,7 +110,7 @@ func node(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if len(keys) >= maxKeys {
+			if len(keys) >= maxKeys || r.left < 0 {
 				break
 			}
 			if off < next || covered(off) {

@@ -242,8 +242,11 @@ func program(b wardein.Blob, out func(wardein.Fact)) error {
 	return nil
 }
 
-// maxVariable bounds a boot loader's variable.
-const maxVariable = 4 << 10
+// Bounds on a boot loader's variable, and on how many of one name are read.
+const (
+	maxVariable  = 4 << 10
+	maxVariables = 10
+)
 
 var network = regexp.MustCompile(`(?:^|[;&|\s])(tftpboot|tftp|dhcp|bootp|nfs|pxe|wget)(?:[;&|\s]|$)`)
 
@@ -251,6 +254,9 @@ var network = regexp.MustCompile(`(?:^|[;&|\s])(tftpboot|tftp|dhcp|bootp|nfs|pxe
 func variables(b wardein.Blob, out func(wardein.Fact)) {
 	for _, mark := range []int{markBootcmd, markBootdelay} {
 		for i, at := range b.Hits(mark) {
+			if i == maxVariables {
+				break
+			}
 			var before [1]byte
 			if at > 0 {
 				if n, _ := b.ReadAt(before[:], at-1); n == 1 && before[0] >= ' ' {
@@ -264,7 +270,7 @@ func variables(b wardein.Blob, out func(wardein.Fact)) {
 				s = s[:k]
 			}
 			name, value, _ := strings.Cut(s, "=")
-			if value == "" || i >= 10 {
+			if value == "" {
 				continue
 			}
 			way := ""
