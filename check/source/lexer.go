@@ -1,5 +1,7 @@
 package source
 
+import "strings"
+
 // kind is what a token is.
 type kind uint8
 
@@ -15,6 +17,7 @@ const (
 // preprocessor line that was continued or had comments.
 type token struct {
 	kind kind
+	hash uint32 // FNV-1a of a word or mark
 	off  int
 	text string
 }
@@ -26,66 +29,127 @@ type lexer struct {
 	src   string
 	pos   int
 	fresh bool // nothing but blanks since the line began
+	ended bool // a line ended since this was last set to false
 }
 
 func newLexer(src string) *lexer { return &lexer{src: src, fresh: true} }
 
-func letter(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80
-}
+// What a byte can begin; blanks and newlines are 0.
+const (
+	isLetter = 1 + iota
+	isDigit
+	isQuote
+	isMark
+	isSlash
+	isNumberSign
+	isBackslash
+)
 
-func digit(c byte) bool { return c >= '0' && c <= '9' }
+const (
+	fnvBasis = 2166136261
+	fnvPrime = 16777619
+)
+
+var classes = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80:
+			t[c] = isLetter
+		case c >= '0' && c <= '9':
+			t[c] = isDigit
+		case c == '"' || c == '\'':
+			t[c] = isQuote
+		case c == '/':
+			t[c] = isSlash
+		case c == '#':
+			t[c] = isNumberSign
+		case c == '\\':
+			t[c] = isBackslash
+		case c != ' ' && c != '\t' && c != '\r' && c != '\f' && c != '\v' && c != '\n':
+			t[c] = isMark
+		}
+	}
+	return t
+}()
+
+func letter(c byte) bool { return classes[c] == isLetter }
+
+func digit(c byte) bool { return classes[c] == isDigit }
 
 // next returns the next token; kind end behind the last.
 func (l *lexer) next() token {
-	for l.pos < len(l.src) {
+	src := l.src
+	for l.pos < len(src) {
 		start := l.pos
-		switch c := l.src[l.pos]; {
-		case c == '\n':
-			l.fresh = true
-			l.pos++
-		case c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v':
-			l.pos++
-		case c == '\\' && l.continued(l.pos):
-			l.pos += 2
-		case c == '/' && l.at(1) == '/':
-			l.pos = l.lineEnd(l.pos)
-			return token{comment, start, l.src[start:l.pos]}
-		case c == '/' && l.at(1) == '*':
-			l.pos = l.closeComment(l.pos)
-			return token{comment, start, l.src[start:l.pos]}
-		case c == '#' && l.fresh:
-			return token{line, start, l.directive()}
-		case c == '"' || c == '\'':
-			l.fresh = false
-			l.quoted(c)
-		case letter(c):
-			l.fresh = false
-			for l.pos < len(l.src) && (letter(l.src[l.pos]) || digit(l.src[l.pos])) {
-				l.pos++
+		c := src[start]
+		switch classes[c] {
+		case 0:
+			if c == '\n' {
+				l.fresh, l.ended = true, true
 			}
-			text := l.src[start:l.pos]
-			if l.pos < len(l.src) && l.src[l.pos] == '\\' && l.continued(l.pos) {
+			l.pos++
+			continue
+		case isLetter:
+			l.fresh = false
+			h := uint32(fnvBasis)
+			p := start
+			for ; p < len(src); p++ {
+				if k := classes[src[p]]; k != isLetter && k != isDigit {
+					break
+				}
+				h = (h ^ uint32(src[p])) * fnvPrime
+			}
+			l.pos = p
+			text := src[start:p]
+			if p < len(src) && src[p] == '\\' && l.continued(p) {
 				text = l.spliced(text)
+				h = hash(text)
 			}
-			if l.pos < len(l.src) && l.src[l.pos] == '"' && rawPrefix(text) {
+			if l.pos < len(src) && src[l.pos] == '"' && rawPrefix(text) {
 				l.raw()
 				continue
 			}
-			return token{word, start, text}
-		case digit(c):
+			return token{word, h, start, text}
+		case isDigit:
 			l.fresh = false
 			l.number()
-		default:
+			continue
+		case isQuote:
 			l.fresh = false
-			l.pos++
-			if (c == '&' || c == '|') && l.at(0) == c {
-				l.pos++
+			l.quoted(c)
+			continue
+		case isSlash:
+			switch l.at(1) {
+			case '/':
+				l.pos = l.lineEnd(start)
+				return token{comment, 0, start, src[start:l.pos]}
+			case '*':
+				l.pos = l.closeComment(start)
+				text := src[start:l.pos]
+				l.ended = l.ended || strings.IndexByte(text, '\n') >= 0
+				return token{comment, 0, start, text}
 			}
-			return token{mark, start, l.src[start:l.pos]}
+		case isNumberSign:
+			if l.fresh {
+				return token{line, 0, start, l.directive()}
+			}
+		case isBackslash:
+			if l.continued(start) {
+				l.ended = true
+				l.pos += 2
+				continue
+			}
 		}
+		l.fresh = false
+		l.pos++
+		h := (fnvBasis ^ uint32(c)) * fnvPrime
+		if (c == '&' || c == '|') && l.at(0) == c {
+			l.pos++
+			h = (h ^ uint32(c)) * fnvPrime
+		}
+		return token{mark, h, start, src[start:l.pos]}
 	}
-	return token{end, len(l.src), ""}
+	return token{end, 0, len(src), ""}
 }
 
 // at is the byte n behind the position, 0 behind the end.
@@ -142,12 +206,12 @@ func (l *lexer) lineEnd(p int) int {
 
 // closeComment is where the block comment ends that begins at p.
 func (l *lexer) closeComment(p int) int {
-	for p += 2; p < len(l.src); p++ {
-		if l.src[p] == '*' && p+1 < len(l.src) && l.src[p+1] == '/' {
-			return p + 2
+	if p += 2; p < len(l.src) {
+		if k := strings.Index(l.src[p:], "*/"); k >= 0 {
+			return p + k + 2
 		}
 	}
-	return p
+	return len(l.src)
 }
 
 // quoted passes over a string or character; one that is not closed ends with

@@ -115,7 +115,6 @@ type parser struct {
 // parse counts a source file. known tells the functions whose calls count.
 func parse(src string, known func(string) bool) *file {
 	p := &parser{file: &file{byName: map[string]int{}}, src: src, known: known}
-	seen := 0 // the source up to here was looked through for line ends
 	for l := newLexer(src); ; {
 		t := l.next()
 		switch {
@@ -132,17 +131,16 @@ func parse(src string, known func(string) bool) *file {
 			p.silence(t)
 			continue
 		}
-		if p.lines == 0 || strings.IndexByte(src[min(seen, t.off):t.off], '\n') >= 0 {
+		if p.lines == 0 || l.ended {
 			p.lines++
+			l.ended = false
 		}
-		seen = t.off
 		if t.kind == line {
 			p.lines += strings.Count(src[t.off:l.pos], "\n")
-			seen = l.pos
 			p.directive(t, l.pos, known)
 			continue
 		}
-		p.runs.add(t.text)
+		p.runs.add(t.hash)
 		if p.inside > 0 {
 			p.inBody(t)
 		} else {
@@ -231,7 +229,7 @@ func (p *parser) bracket(t token) {
 	case p.operator:
 		// The name was taken.
 	case p.last.text == "]" && p.candidate.text == "":
-		p.candidate = token{word, p.last.off, "lambda"}
+		p.candidate = token{word, 0, p.last.off, "lambda"}
 	case p.last.kind != word || notCall(p.last.text) || aggregate(p.before.text):
 	case p.candidate.text == "":
 		p.candidate, p.bare = p.last, true

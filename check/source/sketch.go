@@ -21,17 +21,19 @@ const (
 // and numbers.
 type runs struct {
 	last     [runLength]uint32
-	n        int
+	n, next  int
 	sum      uint32
 	smallest []uint32 // in order; a heap would do, but the list is short
 }
 
-func (r *runs) add(text string) {
+func (r *runs) add(h uint32) {
 	// A polynomial over the run, of which the oldest word goes as the newest
 	// comes.
-	h := hash(text)
-	r.sum = r.sum*base + h - r.last[r.n%runLength]*outgoing
-	r.last[r.n%runLength] = h
+	r.sum = r.sum*base + h - r.last[r.next]*outgoing
+	r.last[r.next] = h
+	if r.next++; r.next == runLength {
+		r.next = 0
+	}
 	if r.n++; r.n < runLength {
 		return
 	}
@@ -66,9 +68,9 @@ func (r *runs) sketch() []byte {
 
 // hash is FNV-1a.
 func hash(s string) uint32 {
-	h := uint32(2166136261)
+	h := uint32(fnvBasis)
 	for i := range len(s) {
-		h = (h ^ uint32(s[i])) * 16777619
+		h = (h ^ uint32(s[i])) * fnvPrime
 	}
 	return h
 }
