@@ -79,6 +79,13 @@ func begins(words []uint32) bool {
 	for len(words) > 0 && words[0] == 0 {
 		words = words[1:]
 	}
+	if len(words) > 1 && words[0]>>16 == 0x3c02 && words[1]>>16 == 0x2442 { // lui v0; addiu v0; …; addu rX,v0,t9: clang sets its gp
+		for _, x := range words[2:min(len(words), 18)] {
+			if x&0xffff07ff == 0x00590021 {
+				return true
+			}
+		}
+	}
 	return len(words) > 0 && takesRoom(words[0])
 }
 
