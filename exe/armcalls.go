@@ -21,14 +21,6 @@ func (c *halves) word(i int) uint32 {
 	return uint32(c.h[i+1])<<16 | uint32(c.h[i])
 }
 
-// high is the upper half of the ARM instruction at half i.
-func (c *halves) high(i int) uint16 {
-	if c.big {
-		return c.h[i]
-	}
-	return c.h[i+1]
-}
-
 // arm finds calls in ARM and Thumb code. Where a stub is Thumb its address has
 // bit 0 set.
 //
