@@ -20,6 +20,10 @@ type System struct {
 	inetd   map[string]bool // roots in which inetd or xinetd is started
 	wanted  map[string]bool // container + name of units that a target wants
 	queue   []step
+	// programs and asked are what Program and find resolved before: many lines
+	// and links name the same.
+	programs map[step]string
+	asked    map[step]bool
 }
 
 type step struct{ root, rel, as string }
@@ -35,14 +39,20 @@ type Line struct {
 	Sure wardein.Confidence
 }
 
-// maxLinks is how many symbolic links one name may lead through, as Linux has
-// it (path_resolution(7)).
-const maxLinks = 40
+// Bounds of one name: symbolic links that it may lead through and its length,
+// as Linux has them (path_resolution(7), PATH_MAX), and its parts, those of
+// links counted too.
+const (
+	maxLinks = 40
+	maxPath  = 4096
+	maxParts = 512
+)
 
 // Read finds the starts; each is given every line that the service check saw
 // and that something would read.
 func Read(t wardein.Tree) (*System, []Line) {
-	b := &System{tree: t, runs: map[string][]string{}, started: map[string]string{}, inetd: map[string]bool{}, wanted: map[string]bool{}}
+	b := &System{tree: t, runs: map[string][]string{}, started: map[string]string{}, inetd: map[string]bool{}, wanted: map[string]bool{},
+		programs: map[step]string{}, asked: map[step]bool{}}
 	var lines []Line
 	var node wardein.Node
 	last := ""
@@ -90,6 +100,11 @@ func (b *System) find() {
 	for len(b.queue) > 0 {
 		s := b.queue[0]
 		b.queue = b.queue[1:]
+		name := step{root: s.root, rel: s.rel}
+		if b.asked[name] {
+			continue
+		}
+		b.asked[name] = true
 		at, ok := b.resolve(s.root, s.rel)
 		if _, seen := b.started[at]; !ok || seen {
 			continue
@@ -171,7 +186,16 @@ func (b *System) Program(l *Line) string {
 	if l.Fact.Attr("how") == "systemd" && root == "" {
 		root, _ = container(l.Node)
 	}
-	name := l.Fact.Attr("path")
+	name := step{root: root, rel: l.Fact.Attr("path")}
+	at, known := b.programs[name]
+	if !known {
+		at = b.program(root, name.rel)
+		b.programs[name] = at
+	}
+	return at
+}
+
+func (b *System) program(root, name string) string {
 	if strings.HasPrefix(name, "/") {
 		at, _ := b.resolve(root, name)
 		return at
@@ -226,9 +250,15 @@ func entry(rel string) bool {
 // resolve follows links by name inside one root, which ".." does not leave,
 // and returns the node's path.
 func (b *System) resolve(root, rel string) (at string, ok bool) {
+	if len(rel) > maxPath {
+		return "", false
+	}
 	rest := strings.Split(rel, "/")
 	cur := ""
-	for links := 0; len(rest) > 0; {
+	for links, parts := 0, 0; len(rest) > 0; {
+		if parts++; parts > maxParts || len(cur) > maxPath {
+			return "", false
+		}
 		c := rest[0]
 		rest = rest[1:]
 		switch c {
@@ -244,7 +274,7 @@ func (b *System) resolve(root, rel string) (at string, ok bool) {
 			cur = next
 			continue
 		}
-		if links++; links > maxLinks || len(n.Target) > 4096 {
+		if links++; links > maxLinks || len(n.Target) > maxPath {
 			return "", false
 		}
 		if strings.HasPrefix(n.Target, "/") {

@@ -1,6 +1,7 @@
 package startup
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/wardein/wardein/internal/testkit/checktest"
@@ -18,6 +19,11 @@ func TestResolve(t *testing.T) {
 		tree.Link(path, target, false)
 	}
 	b := &System{tree: tree}
+	for _, long := range []string{strings.Repeat("a/", 5000), strings.Repeat("./", 600) + "etc/init.d/a", strings.Repeat("a", 5000)} {
+		if at, ok := b.resolve("fw/", long); ok {
+			t.Errorf("a name of %d bytes leads to %q", len(long), at)
+		}
+	}
 	for rel, want := range map[string]string{
 		"etc/rc.d/up": "fw/etc/init.d/a", "/etc/rc.d/abs": "fw/etc/init.d/a", "etc/rc.d/two": "fw/etc/init.d/a", "etc/rc.d/dir": "fw/etc/init.d/a",
 		"etc/rc.d/x": "", "etc/none": "", "grow": "", "../../etc/init.d/b": "",
