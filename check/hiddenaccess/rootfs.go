@@ -8,6 +8,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/stable"
+	"github.com/wardein/wardein/startup"
 )
 
 // databases are where lists of packages' files stand.
@@ -57,28 +58,62 @@ func (r *release) unowned(places []place, out func(wardein.Finding)) {
 			break
 		}
 	}
+	started := r.listening(byRoot)
 	for _, o := range order {
 		if o.lists >= leastLists {
-			r.strangers(o, out)
+			r.strangers(o, started[o.root], out)
 		}
 	}
 }
 
-func (r *release) strangers(o *owned, out func(wardein.Finding)) {
+// waiting is a started program that waits for callers, and its line.
+type waiting struct {
+	at string
+	*startup.Line
+}
+
+// listening gives each of the roots the programs that are started in it and
+// wait for callers.
+func (r *release) listening(roots map[string]*owned) map[string][]waiting {
+	in := map[string][]waiting{}
+	if len(roots) == 0 {
+		return in
+	}
+	for i := range r.lines {
+		l := &r.lines[i]
+		if l.As == "" || l.Fact.Attr("action") == "disabled" {
+			continue
+		}
+		at := r.system.Program(l)
+		if !r.waits[at] || path.Base(at) != path.Base(l.Fact.Attr("path")) {
+			continue
+		}
+		for k := 0; k >= 0; {
+			if roots[at[:k]] != nil {
+				in[at[:k]] = append(in[at[:k]], waiting{at, l})
+			}
+			n := strings.IndexByte(at[k:], '/')
+			if k += n + 1; n < 0 {
+				break
+			}
+		}
+	}
+	return in
+}
+
+func (r *release) strangers(o *owned, started []waiting, out func(wardein.Finding)) {
 	f := wardein.Finding{Rule: "hiddenaccess.unowned-listener", Severity: wardein.Low, Confidence: wardein.Likely, Reach: wardein.NoneShown,
 		Fix: wardein.Text{ID: "hiddenaccess.unowned-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.unowned-until"}}
 	var names, list []string
-	for i := range r.lines {
-		l := &r.lines[i]
-		at := r.system.Program(l)
-		if l.As == "" || l.Fact.Attr("action") == "disabled" || !r.waits[at] || !strings.HasPrefix(at, o.root) || path.Base(at) != path.Base(l.Fact.Attr("path")) {
-			continue
-		}
+	said := map[string]bool{}
+	for _, l := range started {
+		at := l.at
 		rel := at[len(o.root):]
 		asked := l.Fact.Attr("path")
-		if !isProgram("/"+rel) || o.programs[merged(rel)] || o.programs[merged(asked)] || slices.Contains(names, rel) || r.tree.Lookup(at) == nil {
+		if !isProgram("/"+rel) || o.programs[merged(rel)] || o.programs[merged(asked)] || said[rel] || r.tree.Lookup(at) == nil {
 			continue
 		}
+		said[rel] = true
 		names = append(names, rel)
 		if len(list) < shown {
 			list = append(list, rel+" (started by "+l.As+")")
@@ -173,7 +208,7 @@ func foreign(t wardein.Tree, places []place, out func(wardein.Finding)) {
 			Severity: wardein.Low, Confidence: wardein.Certain, Reach: wardein.NoneShown,
 			Fix: wardein.Text{ID: "hiddenaccess.foreign-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.nothing-to-do-yet"}, Quotes: quotes(list)}
 		f.Says = wardein.Text{ID: "hiddenaccess.foreign", Args: []wardein.Note{note("count", count(len(list))), note("all", count(len(g.all))),
-			note("arch", strings.Join(archs, ", ")), note("own", own), note("list", strings.Join(names[:min(len(names), shown)], ", "))}}
+			note("arch", strings.Join(archs[:min(len(archs), shown)], ", ")), note("own", own), note("list", strings.Join(names[:min(len(names), shown)], ", "))}}
 		if !said[f.ID] {
 			said[f.ID] = true
 			out(f)

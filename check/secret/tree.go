@@ -222,6 +222,7 @@ type group struct {
 	node     string
 	files    map[string]bool
 	names    []string
+	named    map[string]bool
 	quotes   []wardein.Quote
 	n        int
 	defaults int
@@ -280,7 +281,7 @@ func gather(groups map[string]*group, n *wardein.Node, f wardein.Fact) {
 	kind, name := f.Attr("kind"), f.Attr("name")
 	g := groups[kind]
 	if g == nil {
-		g = &group{node: n.Path, files: map[string]bool{}}
+		g = &group{node: n.Path, files: map[string]bool{}, named: map[string]bool{}}
 		groups[kind] = g
 	}
 	g.n++
@@ -295,7 +296,8 @@ func gather(groups map[string]*group, n *wardein.Node, f wardein.Fact) {
 		g.programs++
 	}
 	g.inForce = g.inForce || configuration(n.Path) && !isProgram(n)
-	if !slices.Contains(g.names, name) {
+	if !g.named[name] {
+		g.named[name] = true
 		g.names = append(g.names, name)
 	}
 	if low := strings.ToLower(name); kind == "snmp-community" && (strings.Contains(low, "rw") || strings.Contains(low, "write") || strings.Contains(low, "set")) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wardein/wardein"
@@ -71,6 +72,9 @@ func (o *open) String() string {
 	return s + " by " + o.As
 }
 
+// maxListed is how many servers one finding names.
+const maxListed = 100
+
 // listening says which servers are started at boot: all of them in one
 // remark, those that are a matter of their own each by themselves.
 func listening(t wardein.Tree, system *startup.System, lines []startup.Line, out func(wardein.Finding)) {
@@ -121,13 +125,18 @@ func listening(t wardein.Tree, system *startup.System, lines []startup.Line, out
 		Fix: wardein.Text{ID: "service.fix-listening"}, Meanwhile: wardein.Text{ID: "service.until-listening"}}
 	for i := range all {
 		o := &all[i]
-		list = append(list, o.String())
+		if len(list) < maxListed {
+			list = append(list, o.String())
+		}
 		if len(f.Quotes) < shown {
 			f.Quotes = append(f.Quotes, o.quote())
 		}
 		if o.server != nil && (o.Clear || o.Debug) {
 			out(o.finding())
 		}
+	}
+	if more := len(all) - len(list); more > 0 {
+		list = append(list, strconv.Itoa(more)+" more")
 	}
 	f.ID = stable.ID(f.Rule)
 	f.Says = wardein.Text{ID: "service.listening", Args: []wardein.Note{{Name: "list", Value: strings.Join(list, "; ")}}}

@@ -155,8 +155,10 @@ func programs(n int) string {
 func (g *family) gets(files int) wardein.Finding {
 	var quotes []wardein.Quote
 	var list []string
+	listed := map[string]bool{}
 	for _, p := range g.never {
-		if name := path.Base(p.node); !slices.Contains(list, name) {
+		if name := path.Base(p.node); !listed[name] {
+			listed[name] = true
 			list = append(list, name)
 		}
 		if len(quotes) < shown {

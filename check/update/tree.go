@@ -245,6 +245,7 @@ func (r *release) feeds() {
 		_, system, _ := strings.Cut(key, "\x00")
 		f := wardein.Finding{Rule: "update.feed-unsigned", Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: quotes(list)}
 		var names []string
+		listed := map[string]bool{}
 		over := ""
 		for _, p := range list {
 			name := path.Base(p.node)
@@ -258,7 +259,8 @@ func (r *release) feeds() {
 					over, f.Severity = w, wardein.High
 				}
 			}
-			if !slices.Contains(names, name) {
+			if !listed[name] {
+				listed[name] = true
 				names = append(names, name)
 			}
 		}
@@ -294,6 +296,7 @@ func (r *release) scripts() {
 			[]wardein.Note{note("host", p.Attr("host")), note("scheme", p.Attr("scheme")), note("writes", p.Attr("writes")), note("started", started)}, p.Attr("host"), p.Attr("writes"))
 	}
 	var names []string
+	listed := map[string]bool{}
 	f := wardein.Finding{Rule: "update.tls-unchecked", Severity: wardein.Low, Confidence: wardein.Likely, Reach: wardein.NoneShown}
 	for _, p := range r.kinds["blind"] {
 		if !inPlace(p.node) {
@@ -302,7 +305,8 @@ func (r *release) scripts() {
 		if r.start(p.node) != "" {
 			f.Severity, f.Reach = wardein.Medium, wardein.Management
 		}
-		if name := path.Base(p.node); !slices.Contains(names, name) {
+		if name := path.Base(p.node); !listed[name] {
+			listed[name] = true
 			names = append(names, name)
 		}
 		if len(f.Quotes) < shown {

@@ -39,6 +39,13 @@ func (u *use) better(old use) bool {
 	return u.direct && !old.direct
 }
 
+// Bounds on what is followed: libraries of one name in one root, and names of
+// libraries in all.
+const (
+	maxSame  = 16
+	maxSteps = 1 << 22
+)
+
 // uses finds for every file what started program it is or is loaded into: by
 // what the check service saw start at boot, and by the libraries that ELF files
 // name.
@@ -76,12 +83,13 @@ func uses(t wardein.Tree) map[string]use {
 			names = append(names, f.soname)
 		}
 		for _, name := range names {
-			if !slices.Contains(libraries[root][name], at) {
+			if of := libraries[root][name]; len(of) < maxSame && !slices.Contains(of, at) {
 				libraries[root][name] = append(libraries[root][name], at)
 			}
 		}
 	}
 	by := map[string]use{}
+	steps := 0
 	keep := func(p string, u use) {
 		if old, ok := by[p]; !ok || u.better(old) {
 			by[p] = u
@@ -117,6 +125,9 @@ func uses(t wardein.Tree) map[string]use {
 				continue
 			}
 			for _, name := range f.needed {
+				if steps++; steps > maxSteps {
+					break
+				}
 				for _, p := range libraries[rootOf(u.program)][name] {
 					if !seen[p] && len(seen) < 4096 {
 						seen[p] = true
