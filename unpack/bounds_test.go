@@ -280,7 +280,7 @@ func TestManyInputEntries(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "…"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	in, err := unpack.OpenInput(context.Background(), dir)
+	in, err := unpack.OpenInput(context.Background(), dir, unpack.DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/wardein/wardein"
 )
 
 // Content returns the bytes of a visited node. It is called during the visit:
@@ -28,7 +30,7 @@ func (e *Engine) Content(v *Visit) (io.Reader, error) {
 			src.set(s.Source, f)
 		}
 	}
-	if v.Loc.Size() != n.Size {
+	if v.Loc.Size() != n.Size || n.Blob == (wardein.Digest{}) {
 		return nil, fmt.Errorf("%s: its content was not read", n.Path)
 	}
 	return io.NewSectionReader(newRegion(src, v.Loc), 0, n.Size), nil

@@ -134,7 +134,7 @@ func inspectBytes(t testing.TB, data []byte, o options) string {
 
 func inspectErr(path string, o options) (string, error) {
 	ctx := context.Background()
-	in, err := unpack.OpenInput(ctx, path)
+	in, err := unpack.OpenInput(ctx, path, unpack.DefaultLimits)
 	if err != nil {
 		return "", err
 	}

@@ -46,6 +46,7 @@ type Engine struct {
 	done      Progress // of children that are gone
 	reading   *os.File // the input file that the walk is in
 	packs     map[int64]*os.File
+	spoiled   bool
 }
 
 // child is one run of the child process.
@@ -79,6 +80,12 @@ func (w *words) first() string {
 	return string(line)
 }
 
+// failure is what a child could not go on after: an input or a pack that
+// could not be read, or written.
+type failure struct{ why string }
+
+func (f *failure) Error() string { return f.why }
+
 // errChildGone is the answer to requests of a child that died.
 var errChildGone = errors.New("the unpacking process ended")
 
@@ -106,6 +113,10 @@ func (e *Engine) has(k Key) bool {
 // Incidents counts how often the child died: a report made with any is not
 // repeatable.
 func (e *Engine) Incidents() int { return e.incidents }
+
+// Spoiled tells that an input file changed while it was read: the run must not
+// be committed, since a result may stand under a digest of other bytes.
+func (e *Engine) Spoiled() bool { return e.spoiled }
 
 // Close ends the child.
 func (e *Engine) Close() {
@@ -306,7 +317,7 @@ func (e *Engine) hear(c *child, in *bufio.Reader) error {
 			if w != nil && why == errTooMuch.Error() {
 				w <- errTooMuch
 			} else if w != nil && why != "" {
-				w <- errors.New(why)
+				w <- &failure{why}
 			} else if w != nil {
 				w <- nil
 			}
@@ -419,11 +430,16 @@ const maxIncidents = 200
 
 // bury records that a blob killed the child when it was alone.
 func (e *Engine) bury(k Key, err error) {
+	e.poison = append(e.poison, k)
+	e.bar(k, wardein.Gap{Who: "engine", Kind: wardein.Crashed, Why: err.Error()})
+}
+
+// bar keeps a blob closed for the rest of the run.
+func (e *Engine) bar(k Key, why wardein.Gap) {
 	if e.volatile == nil {
 		e.volatile = map[Key]*Record{}
 	}
-	e.poison = append(e.poison, k)
-	e.volatile[k] = &Record{Key: k, Gaps: []wardein.Gap{{Who: "engine", Kind: wardein.Crashed, Why: err.Error()}}}
+	e.volatile[k] = &Record{Key: k, Gaps: []wardein.Gap{why}}
 }
 
 func (e *Engine) request(ctx context.Context, c *child, k Key, known bool, left int64, loc Loc, input *os.File) error {

@@ -95,7 +95,7 @@ func TestInterrupted(t *testing.T) {
 
 func interrupted(t *testing.T, ctx context.Context, path, st string, noCage bool) {
 	t.Helper()
-	in, err := unpack.OpenInput(context.Background(), path)
+	in, err := unpack.OpenInput(context.Background(), path, unpack.DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestTallyAddsUp(t *testing.T) {
 	nodes := int64(0)
 	e := &unpack.Engine{Config: config(), Store: newMemStore(t), NoCage: true}
 	defer e.Close()
-	in, err := unpack.OpenInput(context.Background(), sample(t, "an2400-1.1.0.bin"))
+	in, err := unpack.OpenInput(context.Background(), sample(t, "an2400-1.1.0.bin"), unpack.DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

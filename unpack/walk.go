@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -40,6 +41,37 @@ type walk struct {
 	refused int64 // sum of what was given to blobs that needed more
 	entries int64
 	noted   bool // the limit of entries was reported
+	source  source
+}
+
+// source is the input file that the walk is in.
+type source struct {
+	*dirEntry
+	f     *os.File
+	shown bool // its node was visited
+}
+
+// changed tells whether somebody wrote into the file since it was hashed. It
+// is broken when what was hashed stands there no more.
+func (s *source) changed(ctx context.Context) (why string, broken bool, err error) {
+	st, err := s.f.Stat()
+	if err == nil && stateOf(st) == s.was {
+		return "", false, nil
+	}
+	n, d, err := hashFile(ctx, io.NewSectionReader(s.f, 0, s.size), make([]byte, chunkSize))
+	switch {
+	case ctx.Err() != nil:
+		return "", false, ctx.Err()
+	case err != nil:
+		return fmt.Sprintf("%d of %d bytes could be read again: %v", n, s.size, err), true, nil
+	case n < s.size:
+		return fmt.Sprintf("changed while it was read: %d bytes when it was hashed, %d later", s.size, n), true, nil
+	case d != s.digest:
+		return "changed while it was read: what was hashed stands there no more", true, nil
+	case st.Size() > s.size && s.was.size > 0: // files of /proc have no size
+		return fmt.Sprintf("grew while it was read: %d bytes when it was hashed, %d later", s.size, st.Size()), false, nil
+	}
+	return "", false, nil
 }
 
 // Run unpacks the input and gives each node to visit, containers before their
@@ -59,15 +91,31 @@ func (e *Engine) Run(ctx context.Context, in *Input, visit func(*Visit) error) (
 			loc = Loc{}
 		}
 		n := &wardein.Node{Entry: wardein.Entry{Kind: wardein.File}, Size: in.Size, Blob: in.Digest}
-		e.reading = in.File
-		return w.blob(n, "", loc, in.File, nil)
+		w.begin(in.File, &in.whole)
+		err := w.blob(n, "", loc, in.File, nil)
+		var failed *failure
+		if errors.As(err, &failed) {
+			if why, broken, _ := w.source.changed(ctx); broken {
+				return errors.New(why)
+			}
+		}
+		return err
 	}
 	return w.directory(in)
 }
 
+func (w *walk) begin(f *os.File, d *dirEntry) {
+	w.e.reading = f
+	w.source = source{dirEntry: d, f: f}
+}
+
 // directory walks an input directory: its entries sorted by name bytes.
 func (w *walk) directory(in *Input) error {
-	if err := w.visit(&Visit{Node: &wardein.Node{Entry: wardein.Entry{Kind: wardein.Directory}, Blob: in.Digest}, Opened: true}); err != nil {
+	root := &wardein.Node{Entry: wardein.Entry{Kind: wardein.Directory}, Blob: in.Digest}
+	if in.whole.gap != nil {
+		root.Gaps = []wardein.Gap{*in.whole.gap}
+	}
+	if err := w.visit(&Visit{Node: root, Opened: true}); err != nil {
 		return err
 	}
 	ahead := map[int]chan struct{}{}
@@ -76,45 +124,90 @@ func (w *walk) directory(in *Input) error {
 			<-c
 		}
 	}()
-	for i, d := range in.entries {
+	for i := range in.entries {
+		d := &in.entries[i]
 		for k := i; k < min(i+filesAhead, len(in.entries)); k++ {
-			if _, begun := ahead[k]; !begun && in.entries[k].Kind == wardein.File {
+			if _, begun := ahead[k]; !begun && in.entries[k].digest != (wardein.Digest{}) {
 				ahead[k] = w.ahead(in, k)
 			}
 		}
 		if w.entries >= w.e.Limits.Entries {
-			path := "…"
-			for slices.ContainsFunc(in.entries, func(e dirEntry) bool { return e.Name == path }) {
-				path += "…"
-			}
-			return w.more(path)
+			return w.more(in.rest(), w.e.Limits.Entries)
 		}
 		n := &wardein.Node{Path: d.Name, Entry: d.Entry, Size: d.size, Blob: d.digest}
 		w.entries++
-		if d.Kind != wardein.File {
-			if err := w.visit(&Visit{Node: n, Opened: true}); err != nil {
+		if d.gap != nil {
+			n.Gaps = []wardein.Gap{*d.gap}
+		}
+		if d.digest == (wardein.Digest{}) {
+			if err := w.visit(&Visit{Node: n, Opened: d.Kind != wardein.File}); err != nil {
 				return err
 			}
 			continue
 		}
 		<-ahead[i]
 		delete(ahead, i)
-		f, err := openRegular(in.Dir, d.Name)
-		if err != nil {
-			return err
-		}
-		loc := Loc{{Source: int64(-1 - i), Len: d.size}}
-		if d.size == 0 {
-			loc = Loc{}
-		}
-		w.e.reading = f
-		err = w.blob(n, "", loc, f, nil)
-		f.Close()
-		if err != nil {
+		if err := w.file(in, i, n); err != nil {
 			return err
 		}
 	}
+	if in.more {
+		return w.more(in.rest(), int64(len(in.entries)))
+	}
 	return nil
+}
+
+// rest is a path for what is not listed of a directory.
+func (in *Input) rest() string {
+	path := "…"
+	for slices.ContainsFunc(in.entries, func(e dirEntry) bool { return e.Name == path }) {
+		path += "…"
+	}
+	return path
+}
+
+// file walks the i-th file of an input directory. What happens to the file
+// meanwhile costs a Gap.
+func (w *walk) file(in *Input, i int, n *wardein.Node) error {
+	d := &in.entries[i]
+	f, err := openRegular(in.Dir, d.Name)
+	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return w.lost(n, fmt.Sprintf("was hashed and could not be opened again: %v", err))
+	}
+	defer f.Close()
+	loc := Loc{{Source: int64(-1 - i), Len: d.size}}
+	if d.size == 0 {
+		loc = Loc{}
+	}
+	w.begin(f, d)
+	err = w.blob(n, "", loc, f, nil)
+	var failed *failure
+	if !errors.As(err, &failed) {
+		return err
+	}
+	why, broken, cerr := w.source.changed(w.ctx)
+	if cerr != nil || !broken {
+		return err
+	}
+	w.e.stop() // it goes on with nothing once it could not read
+	w.e.spoiled = true
+	if !w.source.shown {
+		return w.lost(n, why)
+	}
+	// No member's path ends in "#1" but that of a name that does.
+	return w.visit(&Visit{Node: &wardein.Node{Path: joinPath(d.Name, "…#1"), Entry: wardein.Entry{Name: "…", Kind: wardein.Directory},
+		Gaps: []wardein.Gap{{Who: "input", Kind: wardein.Damaged, Why: why + "; there may be more in it"}}}, Opened: true})
+}
+
+// lost visits a node whose content is in reach no more.
+func (w *walk) lost(n *wardein.Node, why string) error {
+	n.Spans = opaque(n.Size)
+	n.Gaps = append(n.Gaps, wardein.Gap{Who: "input", Kind: wardein.Damaged, Len: n.Size, Why: why})
+	return w.visit(&Visit{Node: n})
 }
 
 // filesAhead is how many files of an input directory the child may be busy
@@ -126,7 +219,7 @@ const filesAhead = 8
 // when the walk comes to the file.
 func (w *walk) ahead(in *Input, i int) chan struct{} {
 	done := make(chan struct{})
-	d, e := in.entries[i], w.e
+	d, e := &in.entries[i], w.e
 	key := Key{Blob: d.digest}
 	e.storeMu.Lock()
 	has := e.has(key)
@@ -187,6 +280,23 @@ func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around 
 	if err != nil {
 		return err
 	}
+	if around == nil {
+		why, broken, err := w.source.changed(w.ctx)
+		switch {
+		case err != nil:
+			return err
+		case broken && n.Path == "":
+			w.e.spoiled = true
+			return errors.New(why)
+		case broken: // its record may be of other bytes than it says
+			w.e.spoiled = true
+			w.e.bar(key, wardein.Gap{Who: "input", Kind: wardein.Damaged, Len: n.Size, Why: why})
+			return w.lost(n, why)
+		case why != "":
+			n.Gaps = append(n.Gaps, wardein.Gap{Who: "input", Kind: wardein.Damaged, Off: n.Size, Why: why})
+		}
+		w.source.shown = true
+	}
 	outer := w.limit
 	w.limit = w.charged + left
 	defer func() { w.limit = outer }()
@@ -240,7 +350,7 @@ func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input
 			return fmt.Errorf("record of %s: %w", key.Blob, err)
 		}
 		if w.entries >= w.e.Limits.Entries {
-			return w.more(joinPath(n.Path, paths.next("…", false, true)))
+			return w.more(joinPath(n.Path, paths.next("…", false, true)), w.e.Limits.Entries)
 		}
 		w.entries++
 		c := &wardein.Node{Path: joinPath(n.Path, paths.next(m.Name, hasContent(m.Kind), m.Kind == wardein.Directory)), Entry: m.Entry, Size: m.Size, Blob: m.Blob, Extents: m.Extents, Derived: m.Derived}
@@ -269,12 +379,12 @@ func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input
 }
 
 // more visits, once in a run, a node in place of the entries beyond the limit.
-func (w *walk) more(path string) error {
+func (w *walk) more(path string, limit int64) error {
 	if w.noted {
 		return nil
 	}
 	w.noted = true
-	why := fmt.Sprintf("%d entries were listed, the limit is %d; there are more", w.entries, w.e.Limits.Entries)
+	why := fmt.Sprintf("%d entries were listed, the limit is %d; there are more", w.entries, limit)
 	return w.visit(&Visit{Node: &wardein.Node{Path: path, Entry: wardein.Entry{Name: "…", Kind: wardein.Directory},
 		Gaps: []wardein.Gap{{Who: "engine", Kind: wardein.Limit, Why: why}}}, Opened: true})
 }
@@ -318,7 +428,15 @@ func (w *walk) record(k Key, left int64, loc Loc, input *os.File) (*openRecord, 
 	has := e.has(k)
 	e.storeMu.Unlock()
 	if !has {
-		if err := e.ask(w.ctx, k, true, left, loc, input); err != nil {
+		err := e.ask(w.ctx, k, true, left, loc, input)
+		var failed *failure
+		if errors.As(err, &failed) && w.ctx.Err() == nil {
+			// It may have been another input file that could not be read: once
+			// more, in a child that has nothing else to do.
+			e.stop()
+			err = e.ask(w.ctx, k, true, left, loc, input)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if r := e.volatile[k]; r != nil {

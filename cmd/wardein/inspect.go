@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -319,7 +320,11 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		if l.in.Dir != nil && n.Kind == wardein.File && (last == "" || !below(n.Path, last)) {
 			last = n.Path
 			if len(files) < maxParts {
-				files = append(files, wardein.Part{Path: n.Path, Digest: n.Blob, Size: n.Size})
+				p := wardein.Part{Path: n.Path, Digest: n.Blob, Size: n.Size}
+				if slices.ContainsFunc(n.Gaps, func(g wardein.Gap) bool { return g.Who == "input" }) {
+					p.Digest = wardein.Digest{} // of a part of it: nothing to compare
+				}
+				files = append(files, p)
 			} else {
 				more++
 			}
@@ -358,7 +363,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		return nil, runErr
 	}
 	rep.Partial = runErr != nil
-	if err := l.run.Commit(); err != nil {
+	if err := l.commit(); err != nil {
 		return nil, err
 	}
 	if rep.Tree, err = tree.Close(); err != nil {

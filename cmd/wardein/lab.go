@@ -75,7 +75,7 @@ func defaultStore() string {
 }
 
 func openLab(ctx context.Context, path string, flags labFlags) (*lab, error) {
-	in, err := unpack.OpenInput(ctx, path)
+	in, err := unpack.OpenInput(ctx, path, unpack.DefaultLimits)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +94,14 @@ func openLab(ctx context.Context, path string, flags labFlags) (*lab, error) {
 	l.Engine = &unpack.Engine{Config: cfg, Store: l.run, NoCage: flags.noCage,
 		Recipe: cacheKey(r.Formats), Looks: cacheKey(r.Checks)}
 	return l, nil
+}
+
+// commit keeps the results of the run, unless the input changed under it.
+func (l *lab) commit() error {
+	if l.Spoiled() {
+		return nil
+	}
+	return l.run.Commit()
 }
 
 func (l *lab) close() error {

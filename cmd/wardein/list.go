@@ -199,11 +199,12 @@ func (d *delivery) parts(files []wardein.Part, l *hashList, dir bool, sum func(p
 		case dir:
 			p.Delivered = wardein.NotListed
 			for _, e := range named[p.Path] {
-				have, err := sum(p, e.kind)
-				if err != nil {
-					return nil, err
-				}
 				found[e.name] = true
+				have, err := sum(p, e.kind)
+				if err != nil || p.Digest == (wardein.Digest{}) { // its node says why
+					p.Delivered = wardein.NotChecked
+					break
+				}
 				if have != e.sum {
 					p.Delivered = wardein.Differs
 					break

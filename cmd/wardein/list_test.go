@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/wardein/wardein"
 )
 
 func TestParseList(t *testing.T) {
@@ -121,4 +124,19 @@ func TestVerifyCMS(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d bytes do not matter", good, len(sig))
+}
+
+// A file that could not be read in full is neither good nor bad.
+func TestPartsUnread(t *testing.T) {
+	l := &hashList{entries: []listed{{name: "gone", kind: "md5", sum: "0"}, {name: "torn", kind: "sha256", sum: "1"}}}
+	files := []wardein.Part{{Path: "gone", Digest: wardein.Digest{1}}, {Path: "torn"}}
+	got, err := new(delivery).parts(files, l, true, func(p *wardein.Part, _ string) (string, error) {
+		if p.Path == "gone" {
+			return "", fs.ErrNotExist
+		}
+		return p.Digest.String(), nil
+	})
+	if err != nil || len(got) != 2 || got[0].Delivered != wardein.NotChecked || got[1].Delivered != wardein.NotChecked {
+		t.Errorf("%v, %v", got, err)
+	}
 }

@@ -42,7 +42,7 @@ func walkRelease(ctx context.Context, file string, flags labFlags, visit func(l 
 	l.Progress = show.update
 	runErr := l.Run(ctx, l.in, func(v *unpack.Visit) error { return visit(l, v) })
 	show.end()
-	if err := l.run.Commit(); err != nil {
+	if err := l.commit(); err != nil {
 		return err
 	}
 	if errors.Is(runErr, errFound) {
