@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/wardein/wardein/exe"
@@ -59,7 +60,7 @@ var (
 	programs = flag.String("programs", "libstdc++,ninja,dropbear,busybox", "what is built")
 	fresh    = flag.Bool("fresh", false, "build again")
 	detail   = flag.Bool("v", false, "print each call that differs")
-	speed    = flag.Duration("speed", 200*time.Millisecond, "how long the speed of counting is measured for a file, 0 for not at all")
+	speed    = flag.Duration("speed", 200*time.Millisecond, "processor time that measuring the speed takes for a file, 0 for none")
 )
 
 func main() {
@@ -230,13 +231,22 @@ func compare(full string, each func(name string, expected, found, agree int)) (s
 	}
 	s.code = got.Code
 	if *speed > 0 {
-		begin, n := time.Now(), 0
-		for time.Since(begin) < *speed {
+		begin, n := cpu(), 0
+		for cpu()-begin < *speed {
 			f, _ := exe.Open(r, st.Size())
 			f.Calls()
 			n++
 		}
-		s.speed = float64(n) * float64(got.Code) / 1e6 / time.Since(begin).Seconds()
+		s.speed = float64(n) * float64(got.Code) / 1e6 / (cpu() - begin).Seconds()
 	}
 	return s, nil
+}
+
+// cpu is the processor time that the program has used, the collector's too.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		log.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
