@@ -6,6 +6,7 @@ package startup
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
@@ -37,6 +38,8 @@ type Line struct {
 	// Sure says how sure it is that the line is run: certain for init's own
 	// table, likely for scripts and units, possible inside a condition.
 	Sure wardein.Confidence
+
+	ways map[string][]Line // by root; of all lines that Read gave
 }
 
 // Bounds of one name: symbolic links that it may lead through and its length,
@@ -76,7 +79,30 @@ func Read(t wardein.Tree) (*System, []Line) {
 			kept = append(kept, l)
 		}
 	}
+	ways := map[string][]Line{}
+	for i := range kept {
+		if l := &kept[i]; l.lets() {
+			root := l.root()
+			ways[root] = append(ways[root], *l)
+		}
+		kept[i].ways = ways
+	}
 	return b, kept
+}
+
+// lets tells a line that lets in who knows a password, from elsewhere or at the
+// console.
+func (l *Line) lets() bool {
+	return l.As != "" && l.Fact.Attr("logins") != "" && l.Fact.Attr("loopback") != "yes"
+}
+
+// root is the root file system that a line's file is in.
+func (l *Line) root() string {
+	root, rel := Root(l.Node.Path)
+	if rel == "" { // a unit in usr/lib
+		root, _ = container(l.Node)
+	}
+	return root
 }
 
 func (b *System) find() {
@@ -164,19 +190,13 @@ var searched = []string{"usr/sbin/", "sbin/", "usr/bin/", "bin/"}
 
 // Logins are the ways in which who knows an account's password is let in from
 // boot on, of the root file system that a file lies in: what lets him in, and
-// the line that starts it.
-func Logins(lines []Line, file string) (ways []Line) {
-	root, _ := Root(file)
-	for _, l := range lines {
-		own, rel := Root(l.Node.Path)
-		if rel == "" { // a unit in usr/lib
-			own, _ = container(l.Node)
-		}
-		if l.As != "" && l.Fact.Attr("logins") != "" && l.Fact.Attr("loopback") != "yes" && own == root {
-			ways = append(ways, l)
-		}
+// the line that starts it. lines are those that Read gave.
+func Logins(lines []Line, file string) []Line {
+	if len(lines) == 0 {
+		return nil
 	}
-	return ways
+	root, _ := Root(file)
+	return slices.Clip(lines[0].ways[root])
 }
 
 // Program is the path of the node that a line's program leads to, links
