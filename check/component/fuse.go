@@ -53,6 +53,7 @@ type fuser struct {
 	declared []declared
 	distro   map[string]string   // by root
 	needed   map[string][]string // libraries that a library needs
+	needers  map[string][]string // the other way round, made when first asked for
 	stated   map[[4]string]bool  // declarations by programs
 	exports  []exported
 	links    map[string]linkage

@@ -22,6 +22,10 @@ func (f *fuser) linked(at string, elf wardein.Fact, own []*product) {
 	}
 }
 
+// maxProviders bounds the components and roots that one name of a library
+// stands for.
+const maxProviders = 64
+
 // need fills in which component loads which: a program's own files name
 // libraries, and a component is found by a library's soname or base name in
 // the same root file system; one that stands in another is taken where there
@@ -42,7 +46,7 @@ func (f *fuser) need(list []wardein.Component) {
 			files[i] = append(files[i], s.Quote.Node)
 			p := provider{i, rootOf(s.Quote.Node)}
 			for _, name := range slices.Compact([]string{baseName(s.Quote.Node), l.soname}) {
-				if name != "" && !slices.Contains(by[name], p) {
+				if name != "" && len(by[name]) < maxProviders && !slices.Contains(by[name], p) {
 					by[name] = append(by[name], p)
 				}
 			}
@@ -50,8 +54,13 @@ func (f *fuser) need(list []wardein.Component) {
 	}
 	for i := range list {
 		c := &list[i]
+		asked := map[[2]string]bool{} // root and name
 		for _, at := range files[i] {
 			for _, name := range f.links[at].needed {
+				if asked[[2]string{rootOf(at), name}] {
+					continue
+				}
+				asked[[2]string{rootOf(at), name}] = true
 				all, here := by[name], by[name][:0:0]
 				for _, p := range all {
 					if p.root == rootOf(at) {

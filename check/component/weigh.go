@@ -9,6 +9,13 @@ import (
 	"github.com/wardein/wardein"
 )
 
+// Bounds on versions of one product: so many are stated, and among so many is
+// one chosen. A release has a few.
+const (
+	maxVersions = 64
+	maxWeighed  = 1024
+)
+
 // choose keeps the candidates that stand. Rules show versions of their own,
 // each; what is weaker is weighed, and only one version is left.
 func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) {
@@ -27,6 +34,11 @@ func (e *evidence) choose() (versions map[string][]candidate, rest []candidate) 
 		}
 	} else if v := cmp.Or(e.weigh(best), e.weigh(rankSymbols)); v != "" {
 		strong[v] = true
+	}
+	if len(strong) > maxVersions {
+		for _, v := range slices.Sorted(maps.Keys(strong))[maxVersions:] {
+			delete(strong, v)
+		}
 	}
 	for v := range strong {
 		for w := range strong {
@@ -81,17 +93,31 @@ func (p *product) linked(needed []string) bool {
 	return false
 }
 
-// reaches tells whether libraries need one of the product's, directly or
-// through others of the release.
-func (f *fuser) reaches(p *product, needed []string) bool {
-	seen := map[string]bool{}
-	for queue := slices.Clone(needed); len(queue) > 0; queue = queue[1:] {
-		if n := queue[0]; !seen[n] {
-			seen[n] = true
-			queue = append(queue, f.needed[n]...)
+// reaching are the libraries that need one of the product's, directly or
+// through others of the release, and the product's own.
+func (f *fuser) reaching(p *product) map[string]bool {
+	if f.needers == nil {
+		f.needers = map[string][]string{}
+		for name, needed := range f.needed {
+			for _, n := range needed {
+				f.needers[n] = append(f.needers[n], name)
+			}
 		}
 	}
-	return p.linked(slices.Collect(maps.Keys(seen)))
+	seen := map[string]bool{}
+	var queue []string
+	for n := range f.needers {
+		if p.linked([]string{n}) {
+			queue = append(queue, n)
+		}
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		if n := queue[0]; !seen[n] {
+			seen[n] = true
+			queue = append(queue, f.needers[n]...)
+		}
+	}
+	return seen
 }
 
 // drop takes out the texts of files that reach the product's library through
@@ -107,8 +133,15 @@ func (f *fuser) drop(e *evidence) {
 			series[seriesOf(c.version)] = true
 		}
 	}
+	var reaching map[string]bool
 	e.list = slices.DeleteFunc(e.list, func(c candidate) bool {
-		return len(c.needed) > 0 && (len(series) == 0 || series[seriesOf(c.version)]) && f.reaches(e.product, c.needed)
+		if len(c.needed) == 0 || len(series) > 0 && !series[seriesOf(c.version)] {
+			return false
+		}
+		if reaching == nil {
+			reaching = f.reaching(e.product)
+		}
+		return e.product.linked(c.needed) || slices.ContainsFunc(c.needed, func(n string) bool { return reaching[n] })
 	})
 }
 
@@ -148,6 +181,9 @@ func (e *evidence) weigh(best int) string {
 		at := [2]string{c.path, c.version}
 		weight[c.version] += max(0, w-counted[at])
 		counted[at] = max(w, counted[at])
+	}
+	if len(weight) > maxWeighed {
+		return ""
 	}
 	own := maps.Clone(weight)
 	for v := range weight {
