@@ -130,7 +130,7 @@ func apt(suite string) ([]string, error) {
 	return at, nil
 }
 
-var repacked = regexp.MustCompile(`[+~.-](dfsg|ds|repack|really|git|20[0-9]{6}).*$`)
+var repacked = regexp.MustCompile(`[+~.-](dfsg|ds|repack|git|20[0-9]{6}).*$`)
 
 // upstream is the upstream part of a Debian version.
 func upstream(v string) string {
@@ -139,6 +139,9 @@ func upstream(v string) string {
 	}
 	if k := strings.LastIndexByte(v, '-'); k > 0 {
 		v = v[:k]
+	}
+	if _, after, ok := strings.Cut(v, "really"); ok {
+		v = after
 	}
 	return repacked.ReplaceAllString(v, "")
 }

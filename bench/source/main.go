@@ -10,6 +10,7 @@ import (
 
 var (
 	work    = flag.String("work", "bench/work/source", "folder for what is downloaded and made")
+	only    = flag.String("only", "", "measure this product alone")
 	verbose = flag.Bool("v", false, "name what differs")
 )
 

@@ -22,9 +22,13 @@ const (
 	mostFiles = 300
 )
 
-// besides are folders that a copy of a library seldom has, or that hold other
-// products.
-var besides = regexp.MustCompile(`(?i)(^|/)(tests?|unittests?|testing|demos?|examples?|fuzz|fuzzing|fuzzers?|docs?|contrib|bench|benchmarks?|third[-_]?party|vendor|deps|external|packages|apps?|win32|windows|vms|amiga|macos|os400|projects|IDE|mcux|ports|unit-tests|fulltests|mrbgems|doltest|perf|tools)/`)
+// besides are folders that a copy of a library seldom has or that hold other
+// products, and files that many products have from a third.
+var (
+	besides = regexp.MustCompile(`(?i)(^|/)(tests?|unittests?|testing|demos?|examples?|[a-z]*fuzz|fuzzing|fuzzers?|docs?|contrib|bench|benchmarks?|third[-_]?party|vendor|deps|external|packages|apps?|win32|windows|vms|amiga|macos|os400|` +
+		`projects|IDE|mcux|ports|unit-tests|fulltests|mrbgems|doltest|perf|tools|gnulib|compat|openbsd-compat|missing|lbl)/`)
+	common = regexp.MustCompile(`(?i)(^|/)(getopt|pkcs11|strl(cpy|cat)|inet_|reg(ex|comp|exec)|v?snprintf|arc4random|chacha|md[45]|sha[0-9]|blowfish|bcrypt|queue\.h|tree\.h|utlist|uthash|fts\.|vis\.|base64|config\.h)[^/]*$`)
+)
 
 // make builds the data from all releases.
 func makeData() error {
@@ -102,7 +106,7 @@ func sketches(dir string) ([]sketched, error) {
 	var list []sketched
 	for _, path := range sources(dir) {
 		rel, _ := filepath.Rel(dir, path)
-		if besides.MatchString(rel) {
+		if besides.MatchString(rel) || common.MatchString(rel) {
 			continue
 		}
 		b, err := os.ReadFile(path)

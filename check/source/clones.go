@@ -116,8 +116,8 @@ func (x *index) find(p place, sum wardein.Digest) (m match, ok bool) {
 			if n < alike && !(named && n >= alikeNamed) || score < best {
 				continue
 			}
-			if score == best && m.product == int(key[0]) && m.file == int(key[1]) {
-				m.in |= v.In
+			if score == best && m.product == int(key[0]) {
+				m.in |= v.In // one path of several that releases have it at
 				continue
 			}
 			if score > best {
@@ -204,8 +204,8 @@ func (x *index) clones(matches []match) []*clone {
 	for _, i := range slices.Sorted(maps.Keys(byRoot)) {
 		roots := byRoot[i]
 		for _, r := range slices.Sorted(maps.Keys(roots)) {
-			// A part below another copy of the product belongs to it, unless it has
-			// those files, too.
+			// A part below another copy of the product belongs to it: files move
+			// between releases. One that has the same files again is a copy.
 			own := roots[r]
 			for _, m := range own.matches {
 				own.files[m.file] = true
@@ -235,6 +235,7 @@ func above(roots map[string]*clone, r string) *clone {
 	return nil
 }
 
+// overlap tells whether most of b's files, and more than one, are in a.
 func overlap(a, b *clone) bool {
 	n := 0
 	for f := range b.files {
@@ -242,7 +243,7 @@ func overlap(a, b *clone) bool {
 			n++
 		}
 	}
-	return n > 0
+	return n > 1 && 2*n > len(b.files)
 }
 
 // place says which releases a copy is most like: those that most of its files
@@ -314,7 +315,9 @@ func (x *index) finding(list []*clone) wardein.Finding {
 		count[c.size()]++
 		files += len(c.matches)
 		same += c.same
-		first, last = min(first, c.first), max(last, c.last)
+		if c.size() != "fragment" {
+			first, last = min(first, c.first), max(last, c.last)
+		}
 		if i < 5 {
 			texts = append(texts, fmt.Sprintf("%s in %s (%d of %d known files, %d as released, like %s)", c.size(), c.root, min(len(c.files), c.of), c.of, c.same, p.span(c.first, c.last)))
 			m := c.matches[0]
