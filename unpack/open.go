@@ -227,6 +227,8 @@ func (o *opening) region(g *gather, c *claim) {
 	}
 }
 
+func regionName(off int64, as string) string { return fmt.Sprintf("%08x.%s", off, as) }
+
 // start begins with the work on a region.
 func (o *opening) start(c *claim) {
 	as := asUnknown
@@ -235,7 +237,7 @@ func (o *opening) start(c *claim) {
 	}
 	ext := []wardein.Extent{{Off: c.start, Len: c.end - c.start}}
 	m := &regionMember{Member: Member{
-		Entry: wardein.Entry{Name: fmt.Sprintf("%08x.%s", c.start, as), Kind: wardein.Region},
+		Entry: wardein.Entry{Name: regionName(c.start, as), Kind: wardein.Region},
 		Size:  c.end - c.start, As: as, Extents: ext}}
 	c.region = m
 	loc := o.base.loc(ext)

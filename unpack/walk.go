@@ -91,7 +91,11 @@ func (e *Engine) Run(ctx context.Context, in *Input, visit func(*Visit) error) (
 			loc = Loc{}
 		}
 		n := &wardein.Node{Entry: wardein.Entry{Kind: wardein.File}, Size: in.Size, Blob: in.Digest}
-		w.begin(in.File, &in.whole)
+		d := &dirEntry{size: in.Size, digest: in.Digest, was: in.whole.was}
+		if st, err := in.File.Stat(); err == nil && d.was == (fileState{}) {
+			d.was = stateOf(st) // the caller hashed it
+		}
+		w.begin(in.File, d)
 		err := w.blob(n, "", loc, in.File, nil)
 		var failed *failure
 		if errors.As(err, &failed) {
@@ -302,7 +306,8 @@ func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around 
 	defer func() { w.limit = outer }()
 	w.charged += rec.Decoded
 	n.Format, n.Notes, n.Spans = rec.Format, rec.Notes, rec.Spans
-	n.Gaps = append(n.Gaps, rec.Gaps...)
+	own, ofRegions := apart(rec.Gaps)
+	n.Gaps = said(append(n.Gaps, own...), n.Size)
 	v := &Visit{Node: n, Loc: loc, Rejected: rec.Rejected, Evidence: rec.Evidence, Verbatim: rec.Verbatim, Padding: rec.Padding, Opened: true}
 	if rec.volatile {
 		n.Spans = opaque(n.Size)
@@ -320,7 +325,7 @@ func (w *walk) blob(n *wardein.Node, as string, loc Loc, input *os.File, around 
 	if rec.Members == 0 {
 		return nil
 	}
-	return w.members(n, key, rec, loc, input, &ancestors{up: around, key: key, depth: depth})
+	return w.members(n, key, rec, ofRegions, loc, input, &ancestors{up: around, key: key, depth: depth})
 }
 
 // left is how many decoded bytes a node and all in it may take: most of what
@@ -338,7 +343,7 @@ func (w *walk) left(n *wardein.Node) int64 {
 	return left
 }
 
-func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input *os.File, here *ancestors) error {
+func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, ofRegions map[string][]wardein.Gap, loc Loc, input *os.File, here *ancestors) error {
 	reg := newRegion(nil, loc)
 	paths := &names{}
 	for {
@@ -354,6 +359,9 @@ func (w *walk) members(n *wardein.Node, key Key, rec *openRecord, loc Loc, input
 		}
 		w.entries++
 		c := &wardein.Node{Path: joinPath(n.Path, paths.next(m.Name, hasContent(m.Kind), m.Kind == wardein.Directory)), Entry: m.Entry, Size: m.Size, Blob: m.Blob, Extents: m.Extents, Derived: m.Derived}
+		if m.Kind == wardein.Region {
+			c.Gaps = ofRegions[m.Name]
+		}
 		if !hasContent(m.Kind) {
 			if err := w.visit(&Visit{Node: c, Opened: true}); err != nil {
 				return err
