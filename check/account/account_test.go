@@ -1,6 +1,10 @@
 package account
 
 import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,11 +12,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/check/service"
 	"github.com/wardein/wardein/internal/testkit"
 	"github.com/wardein/wardein/internal/testkit/checktest"
 )
 
-func TestGolden(t *testing.T) { checktest.Golden(t, Check) }
+func TestGolden(t *testing.T) { checktest.Golden(t, Check, service.Check) }
 func Fuzz(f *testing.F)       { checktest.Fuzz(f, Check) }
 
 func TestPasswordKind(t *testing.T) {
@@ -45,32 +51,149 @@ func TestAgainstOpenSSL(t *testing.T) {
 	}
 }
 
-// No fact and no finding holds a hash.
+// withDefaults is the check with published defaults, as inspect runs it.
+func withDefaults() wardein.Check {
+	c, d := Check, PublishedDefaults()
+	c.Node = func(ctx context.Context, b wardein.Blob, out func(wardein.Fact)) error {
+		var facts []wardein.Fact
+		if err := Check.Node(ctx, b, func(f wardein.Fact) { facts = append(facts, f) }); err != nil {
+			return err
+		}
+		more, err := d.Match(b, facts)
+		for _, f := range append(facts, more...) {
+			out(f)
+		}
+		return err
+	}
+	return c
+}
+
+// What published defaults open; testdata/published is read by this test alone.
+func TestPublished(t *testing.T) {
+	t.Chdir("testdata/published")
+	ar, err := txtar.ParseFile("opened.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := withDefaults()
+	var gaps []string
+	judge := c.Tree
+	c.Tree = func(ctx context.Context, tree wardein.Tree, out func(wardein.Finding)) error {
+		if err := judge(ctx, tree, out); err != nil {
+			gaps = strings.Split(err.Error(), "\n")
+		}
+		return nil
+	}
+	want := "want"
+	got := checktest.String(c, checktest.Load(t, ar).Judge(t, c, service.Check)) + strings.Join(gaps, "\n") + "\n"
+	for i, f := range ar.Files {
+		if f.Name != want {
+			continue
+		}
+		if flag.Lookup("update").Value.String() != "true" {
+			if got != string(f.Data) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, f.Data)
+			}
+			return
+		}
+		ar.Files = ar.Files[:i]
+	}
+	ar.Files = append(ar.Files, txtar.File{Name: want, Data: []byte(got)})
+	if err := os.WriteFile("opened.txt", txtar.Format(ar), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Every line of the data is complete, and its source is named.
+func TestDefaults(t *testing.T) {
+	d := PublishedDefaults()
+	n := 0
+	for user, list := range d.byUser {
+		for _, x := range list {
+			n++
+			if s := d.source[x.source]; !userName(user) || x.word == "" || x.product == "" || !strings.Contains(s, ", https://") {
+				t.Errorf("%s: %q, source %q", user, x.product, s)
+			}
+		}
+	}
+	if n < 60 {
+		t.Errorf("%d lines", n)
+	}
+	for line := range strings.Lines(defaultsTable) {
+		if f := strings.Split(line, "\t"); line[0] != '#' && len(f) != 4 {
+			t.Errorf("%q", line)
+		}
+	}
+}
+
+// The comparisons of a release end.
+func TestBudget(t *testing.T) {
+	d := PublishedDefaults()
+	field := "$6$rounds=1000$s$" + strings.Repeat("a", 86)
+	for i := range 100 {
+		f := strings.Replace(field, "$s$", fmt.Sprintf("$s%d$", i), 1)
+		d.steps = min(d.steps, 50_000) // for the test's sake
+		_, _, err := d.find("sha512crypt", "root", f)
+		if errors.Is(err, errBudget) {
+			return
+		}
+	}
+	t.Error("never ends")
+}
+
+// No fact and no finding holds a password or a hash.
 func TestTellsNoHash(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/*.txt")
-	for _, p := range paths {
+	n := 0
+	for _, p := range append(paths, "testdata/published/opened.txt") {
 		ar, err := txtar.ParseFile(p)
 		if err != nil {
 			t.Fatal(err)
 		}
+		c := withDefaults()
+		judge := c.Tree
+		said := ""
+		c.Tree = func(ctx context.Context, tree wardein.Tree, out func(wardein.Finding)) error {
+			if err := judge(ctx, tree, out); err != nil {
+				said = err.Error()
+			}
+			return nil
+		}
 		tree := checktest.Load(t, ar)
-		said := checktest.String(Check, tree.Judge(t, Check))
+		said += checktest.String(c, tree.Judge(t, c, service.Check))
+		contents := map[string][]byte{}
+		for _, f := range ar.Files {
+			contents[f.Name] = f.Data
+		}
 		for n, f := range tree.Facts("account") {
 			said += n.Path
 			for _, a := range f.Attrs {
 				said += " " + a.Value
 			}
 		}
-		for _, f := range ar.Files {
-			if f.Name == "want" {
+		for node, f := range tree.Facts("account") {
+			if k := f.Attr("password"); k != "plain" && !isHash(k) {
 				continue
 			}
-			for _, line := range strings.Split(string(f.Data), "\n") {
-				if fields := strings.Split(line, ":"); len(fields) > 6 && len(fields[1]) > 4 && strings.Contains(said, fields[1]) {
-					t.Errorf("%s: the password field of %q is told", p, fields[0])
+			n++
+			field := string(contents[node.Path][f.Off : f.Off+f.Len])
+			word, _ := decode(f.Attr("form"), field)
+			for _, s := range []string{field, word} {
+				if len(s) > 3 && strings.Contains(said, s) {
+					t.Errorf("%s: the password field of %q is told", p, f.Attr("user"))
 				}
 			}
 		}
+		for _, list := range PublishedDefaults().byUser {
+			for _, x := range list {
+				if len(x.word) > 5 && strings.ContainsAny(x.word, "0123456789!@#$%*.") && strings.Contains(said, x.word) {
+					t.Errorf("%s: the word %q is told", p, x.word)
+				}
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d fields: the test shows little", n)
 	}
 }
 

@@ -183,7 +183,7 @@ func cryptText(s string) bool {
 // isHash tells kinds that a password opens.
 func isHash(kind string) bool {
 	switch kind {
-	case "empty", "locked", "shadowed", "other", "":
+	case "empty", "locked", "shadowed", "system", "plain", "other", "":
 		return false
 	}
 	return true

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wardein/wardein/check/account"
 	"github.com/wardein/wardein/internal/testkit"
 )
 
@@ -61,9 +62,9 @@ func TestTruths(t *testing.T) {
 	}
 	type quote struct{ Node, Bytes string }
 	type finding struct {
-		Check, Rule string
-		Says        struct{ Text string }
-		Quotes      []quote
+		Check, Rule, Severity string
+		Says                  struct{ Text string }
+		Quotes                []quote
 	}
 	type component struct {
 		Name, Version string
@@ -72,21 +73,28 @@ func TestTruths(t *testing.T) {
 			Quote quote
 		}
 	}
-	found, components := map[string][]finding{}, map[string][]component{}
-	for _, release := range []string{"1.0.0", "1.1.0"} {
-		cmd := exec.Command(exe, "inspect", "-q", "--store", filepath.Join(dir, "store"), "-o", "json=-", "../../samples/an2400-"+release+".bin")
+	type report struct {
+		Findings   []finding
+		Components []component
+		Recipe     struct {
+			Options []struct{ Name, Value string }
+		}
+	}
+	inspect := func(release string, options ...string) (r report) {
+		cmd := exec.Command(exe, append([]string{"inspect", "-q", "--store", filepath.Join(dir, "store"), "-o", "json=-", "../../samples/an2400-" + release + ".bin"}, options...)...)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		var r struct {
-			Findings   []finding
-			Components []component
-		}
 		if err := json.Unmarshal(out, &r); err != nil {
 			t.Fatal(err)
 		}
+		return r
+	}
+	found, components := map[string][]finding{}, map[string][]component{}
+	for _, release := range []string{"1.0.0", "1.1.0"} {
+		r := inspect(release)
 		found[release], components[release] = r.Findings, r.Components
 		said := map[string]int{}
 		for _, f := range r.Findings {
@@ -166,6 +174,25 @@ func TestTruths(t *testing.T) {
 	}
 	if !chain {
 		t.Error("1.0.0: the account without a password is not named with the telnet server that lets in with it")
+	}
+	// A published default is looked for where a user asks for it, and then
+	// said in place of the weaker statement; the recipe says so.
+	r := inspect("1.0.0", "--published-defaults")
+	said := ""
+	for _, x := range r.Findings {
+		if x.Rule == "account.published-default" || strings.Contains(x.Says.Text, "of account root ") {
+			said += x.Severity + " " + x.Says.Text
+		}
+	}
+	if !strings.HasPrefix(said, "critical A published default opens account root (UID 0), which is reached from boot on over telnet (started by etc/inittab)") || strings.Contains(said, "part of the release") {
+		t.Errorf("1.0.0 with published defaults says %q", said)
+	}
+	recipe := ""
+	for _, o := range r.Recipe.Options {
+		recipe += " " + o.Name + "=" + o.Value
+	}
+	if digest := account.PublishedDefaults().Digest.String(); !strings.Contains(recipe, " published-defaults="+digest) {
+		t.Errorf("the recipe of an inspection with published defaults says %q, not %s", recipe, digest)
 	}
 	// All that these checks say of the samples was read and found right
 	// (docs/findings-review.md): more is as wrong as less.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/check/account"
 	checks "github.com/wardein/wardein/check/all"
 	"github.com/wardein/wardein/check/vuln"
 	"github.com/wardein/wardein/inspect"
@@ -141,6 +142,7 @@ failure, too.`,
 	f.StringArrayVarP(&outputs, "output", "o", nil, "write `KIND[=FILE]`: "+kindList+"; \"-\" is standard output; may be repeated")
 	f.StringArrayVar(&keys, "keys", nil, "compare keys with the set in this `FILE` (docs/keys.md); may be repeated")
 	f.StringVar(&secrets, "show-secrets", "", "write the keys and passwords that were found to this `FILE`, for its owner alone; no report holds them")
+	f.BoolVar(&flags.published, "published-defaults", false, "compare the accounts' passwords with those that were published as defaults of products")
 	f.StringVar(&deliv.list, "list", "", "compare what was delivered with the vendor's hash list in this `FILE` (default: SHA256SUMS in a directory)")
 	f.StringVar(&deliv.signature, "list-signature", "", "the list's detached signature, OpenPGP or CMS, in this `FILE`")
 	f.StringVar(&deliv.signer, "signer", "", "the vendor's OpenPGP key or X.509 certificate, in this `KEYFILE`")
@@ -308,6 +310,12 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	var cover unpack.Cover
 	lines := &report.Lines{}
 	facts := report.Facts{}
+	var defaults *account.Defaults
+	if flags.published {
+		defaults = account.PublishedDefaults()
+		rep.Recipe.Options = append(rep.Recipe.Options, wardein.Note{Name: "published-defaults", Value: defaults.Digest.String()})
+		report.SortNotes(rep.Recipe.Options)
+	}
 	addGap := func(g wardein.Gap) {
 		if len(rep.Gaps) < maxGaps {
 			rep.Gaps = append(rep.Gaps, g)
@@ -352,6 +360,11 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 			return err
 		}
 		for _, o := range v.Outcomes {
+			if defaults != nil && o.Check == "account" && len(o.Facts) > 0 {
+				if o.Facts, err = withDefaults(l, v, defaults, o.Facts); err != nil {
+					return err
+				}
+			}
 			for _, f := range o.Facts {
 				facts[o.Check] = append(facts[o.Check], report.NodeFact{Line: off, Fact: f})
 			}
@@ -415,6 +428,23 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	rep.Counts = tally.Counts()
 	rep.Incidents = l.Incidents()
 	return res, nil
+}
+
+// withDefaults adds which of the password fields in a node's content are opened
+// by a published default. It is done here and not in the child, so that what
+// the store keeps does not depend on it; the fields are a few hundred bytes,
+// and each is bounded before it is computed.
+func withDefaults(l *lab, v *unpack.Visit, d *account.Defaults, facts []wardein.Fact) ([]wardein.Fact, error) {
+	r, err := l.Content(v)
+	if err != nil {
+		return nil, err
+	}
+	at, ok := r.(io.ReaderAt)
+	if !ok {
+		return facts, nil
+	}
+	more, err := d.Match(at, facts)
+	return append(slices.Clip(facts), more...), err
 }
 
 // sum is a delivered file's digest of one kind.

@@ -43,6 +43,8 @@ type labFlags struct {
 
 	keys    []*secret.KeySet // of inspect alone
 	secrets *secretsFile     // of inspect alone; nil: none is written
+
+	published bool // of inspect alone: compare passwords with published defaults
 }
 
 // lab is an open store with an engine over one input.

@@ -42,6 +42,7 @@ var settings = []setting{
 	{key: "limit", about: "store prune keeps at most this many MB", check: checkNumber},
 	{key: "max-size", about: "export writes at most this many MB", check: checkNumber},
 	{key: "output", about: "what inspect writes: a list of table, json, html", check: checkOutputKind},
+	{key: "published-defaults", about: "true: compare passwords with published defaults of products", check: checkBool},
 	{key: "quiet", about: "true: no progress and no notes", check: checkBool},
 	{key: "store", about: "the store's folder, absolute or beginning with ~/", check: func(string) error { return nil }, personal: true},
 	{key: "strict", about: "true: exit 3 when there are gaps", check: checkBool},
