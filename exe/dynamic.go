@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	maxDynamic = 1 << 16
-	maxNeeded  = 1 << 12
-	maxString  = 4096
-	maxNotes   = 1 << 16
+	maxDynamic  = 1 << 16
+	maxNeeded   = 1 << 9
+	maxString   = 4096
+	maxNotes    = 1 << 16
+	maxNoteRuns = 64 // linkers write a few
 
 	dynNeeded  = 1
 	dynStrtab  = 5
@@ -137,15 +138,18 @@ scan:
 
 // BuildID is the GNU build id in hexadecimal, "" where there is none.
 func (f *File) BuildID() string {
+	runs := 0
 	for _, s := range f.Segments {
-		if s.Type == SegmentNote && s.InFile {
+		if s.Type == SegmentNote && s.InFile && runs < maxNoteRuns {
+			runs++
 			if id := f.buildID(s.Off, s.FileSize, s.Aligned); id != "" {
 				return id
 			}
 		}
 	}
 	for _, s := range f.Sections {
-		if s.Type == SectionNote && s.InFile {
+		if s.Type == SectionNote && s.InFile && runs < maxNoteRuns {
+			runs++
 			if id := f.buildID(s.Off, s.Size, s.Aligned); id != "" {
 				return id
 			}

@@ -54,7 +54,7 @@ func (f *File) Protection() (p Protection, err error) {
 	if f.Is64() {
 		entry = 56
 	}
-	interp := false
+	interp, runs := false, 0
 	for i, s := range f.Segments {
 		place := Place{f.SegmentTable.Off + int64(i)*entry, entry}
 		switch {
@@ -66,7 +66,8 @@ func (f *File) Protection() (p Protection, err error) {
 			interp = true
 		case s.Type == SegmentLoad && s.MemSize > 0 && s.Flags&(FlagW|FlagX) == FlagW|FlagX:
 			p.WritableCode = append(p.WritableCode, place)
-		case (s.Type == segmentProperty || s.Type == SegmentNote) && s.InFile:
+		case (s.Type == segmentProperty || s.Type == SegmentNote) && s.InFile && runs < maxNoteRuns:
+			runs++
 			if err := f.properties(s, &p); err != nil {
 				return p, err
 			}
