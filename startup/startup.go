@@ -230,8 +230,11 @@ func (b *System) program(root, name string) string {
 
 // Root splits a path before its last "etc" folder.
 func Root(p string) (root, rel string) {
-	if k := strings.LastIndex("/"+p, "/etc/"); k >= 0 {
-		return p[:k], p[k:]
+	if k := strings.LastIndex(p, "/etc/"); k >= 0 {
+		return p[:k+1], p[k+1:]
+	}
+	if strings.HasPrefix(p, "etc/") {
+		return "", p
 	}
 	return "", ""
 }

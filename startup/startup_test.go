@@ -7,6 +7,14 @@ import (
 	"github.com/wardein/wardein/internal/testkit/checktest"
 )
 
+func TestRoot(t *testing.T) {
+	for p, want := range map[string][2]string{"etc/a": {"", "etc/a"}, "fw/etc/a": {"fw/", "etc/a"}, "etc/x/etc/b": {"etc/x/", "etc/b"}, "fw/netc/a": {}, "etc": {}, "": {}} {
+		if root, rel := Root(p); root != want[0] || rel != want[1] {
+			t.Errorf("%q is %q in %q", p, rel, root)
+		}
+	}
+}
+
 // Links are followed inside one root, and never without end.
 func TestResolve(t *testing.T) {
 	tree := &checktest.Tree{}
