@@ -183,7 +183,7 @@ func separate(products []source.Product) {
 					}
 				}
 				for o, n := range shared {
-					if n < 3 {
+					if n < 2 {
 						continue
 					}
 					own, other := strings.Contains(f.Path, products[o.product].Name), strings.Contains(products[o.product].Files[o.file].Path, p.Name)

@@ -22,7 +22,7 @@ const allFlags = 7 // the index of FLAGS
 func protects(kind string) bool { return kind != "-Wno-*" && kind != "-w" }
 
 // listWords are words of files that list what is built.
-var listWords = []string{"\"file\":", ".o:", "obj-", "OBJ", "SOURCES", "SRCS", "add_library", "add_executable"}
+var listWords = []string{"\"file\":", ".o:", "obj-", "lib-", "OBJ", "SOURCES", "SRCS", "add_library", "add_executable"}
 
 const mostNames = 1 << 20 // bytes
 
@@ -69,18 +69,26 @@ func buildFile(b wardein.Blob, src string, out func(wardein.Fact)) {
 	}
 }
 
-// list states the names of sources and objects in a file.
+// list states the names in a file that may be those of sources, objects or
+// programs.
 func list(src string, out func(wardein.Fact)) {
 	var names strings.Builder
-	seen := map[string]bool{}
+	seen, found := map[string]bool{}, false
 	for w := range strings.FieldsFuncSeq(src, func(c rune) bool { return c <= ' ' || strings.ContainsRune("\"'()=,:;\\$", c) }) {
-		if s, ok := stem(w); ok && !seen[s] && names.Len()+len(s) < mostNames {
+		s, ok := stem(w)
+		if found = found || ok; !ok && strings.ContainsAny(w, "./{}<>|&*@#") {
+			continue
+		}
+		if !ok {
+			s = w // a program, which one source of that name makes
+		}
+		if !seen[s] && names.Len()+len(s) < mostNames {
 			seen[s] = true
 			names.WriteString(s)
 			names.WriteByte('\n')
 		}
 	}
-	if len(seen) == 0 {
+	if !found {
 		return
 	}
 	open := strings.Contains(src, "wildcard") || strings.Contains(src, "GLOB") || strings.Contains(src, "*.c") || strings.Contains(src, "glob(")

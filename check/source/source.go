@@ -54,13 +54,13 @@ var check = wardein.Check{
 		How: "A text with #include or #define, under a name that C and C++ use, is taken apart as the C preprocessor does (comments, strings, continued lines, #if 0; each group of an #if begins with the braces that the first one had). A word before a bracket inside a function's body is a call; calls of the functions of a table (families memcpy, strcpy, sprintf, gets; safe, bounded, unsafe) are counted by name, each with its first place. " +
 			"A #define of a safe function's name whose body calls an unsafe one, and a function of such a name that calls an unsafe one and compares nothing, are findings with the arguments that are left; so are calls of safe functions that pass the size of the source for that of the destination. Words for analysers (NOLINT, coverity[, lint -e, #pragma … ignored, …) are counted by kind, and flags in build files that switch off warnings (-w, -Wno-*) or protections (-fno-stack-protector, -U_FORTIFY_SOURCE, execstack). " +
 			"A function's complexity is one more than its if, while, for, case, catch, ?, && and ||; a lambda inside a function is part of it. From the words and marks of each file (comments, strings and numbers left out) the 64 smallest hashes of runs of 12 are kept; two files that share more than half of them are copies. The 8 smallest of the files of known releases are built in (bench/source makes them from what Debian and crates.io carry): a file that shares 6 of the 8 smallest of both, 5 under the same name, is one of theirs; " +
-			"files below one folder are a copy, full from 90 % of the product's known files on, a fragment below 10 %, of the releases that most of its files are most like. Where a compile_commands.json, dependency files or lists of objects in Makefiles are in the tree, the .c and .cpp files below them that no list names are told. A file is network-facing where it includes sockets. " +
+			"files below one folder are a copy, full from 90 % of the product's known files on, a fragment below 10 %, of the releases that most of its files are most like. Where a compile_commands.json, dependency files or lists of objects in Makefiles are in the tree, the .c and .cpp files below them that no list names are told, folders apart that a list names only a part of, and nothing where more than a third would be told. A file is network-facing where it includes sockets. " +
 			"Measured beside universal-ctags, cscope and releases that are left out: bench/source.",
 		FalsePositives: []string{
 			"code that the preprocessor leaves out on some processors (#ifdef) is counted; #if 0 is not",
 			"a call whose sizes were checked before is a call all the same: each count comes with places to look at",
 			"a file that another product took over from a known one before, or both from a third, is told as the known one's",
-			"a file that another one includes (#include \"part.c\"), or that a list names by a variable, counts as not named",
+			"a file that another one includes (#include \"part.c\"), or that only a list made during the build names, counts as not named",
 		},
 		FalseNegatives: []string{
 			"calls through pointers and through macros whose definition calls the function",
@@ -134,8 +134,11 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		return fmt.Errorf("text cut at %#x of %d bytes: %w", n, b.Size, err)
 	}
 	src := string(data)
-	if len(b.Hits(0)) == 0 && len(b.Hits(1)) == 0 {
+	code := len(b.Hits(0)) > 0 || len(b.Hits(1)) > 0
+	if !code || strings.Contains(src, "$(") { // a Makefile may write headers
 		buildFile(b, src, out)
+	}
+	if !code {
 		return nil
 	}
 	f := parse(src, known)

@@ -196,11 +196,14 @@ func (a *total) list(p place) {
 }
 
 // untraced are the files below lists that no list names, and the number of
-// those below lists.
+// those below lists. A folder of which a list names less than three quarters
+// has one that is made during the build: nothing is said of it.
 func (a *total) untraced() (unnamed []place, of int) {
+	named, missing := map[string]int{}, map[string][]place{}
 	for _, p := range a.built {
 		below, open := false, false
-		for dir := path.Dir(p.node); ; dir = path.Dir(dir) {
+		own := path.Dir(p.node)
+		for dir := own; ; dir = path.Dir(dir) {
 			below = below || a.lists[dir] > 0
 			open = open || a.open[dir]
 			if dir == "." || dir == "/" {
@@ -210,10 +213,21 @@ func (a *total) untraced() (unnamed []place, of int) {
 		if !below || open {
 			continue
 		}
-		of++
-		if s, _ := stem(p.node); !a.names[s] {
-			unnamed = append(unnamed, p)
+		if s, _ := stem(p.node); a.names[s] {
+			named[own]++
+			of++
+		} else {
+			missing[own] = append(missing[own], p)
 		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(missing)) {
+		n := len(missing[dir])
+		if named[dir] > 0 && named[dir] < 3*n {
+			of -= named[dir]
+			continue
+		}
+		of += n
+		unnamed = append(unnamed, missing[dir]...)
 	}
 	return unnamed, of
 }
@@ -267,7 +281,7 @@ func tree(t wardein.Tree, known func() *index, out func(wardein.Finding)) error 
 		x := known()
 		x.tell(x.clones(a.matches), out)
 	}
-	if unnamed, of := a.untraced(); len(unnamed) > 0 && 2*len(unnamed) <= of {
+	if unnamed, of := a.untraced(); len(unnamed) > 0 && 3*len(unnamed) <= of {
 		n := map[string]int{}
 		for _, p := range unnamed {
 			n[path.Dir(p.node)]++
