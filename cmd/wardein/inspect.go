@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -216,52 +215,28 @@ func outputName(path string) string {
 }
 
 // input is the file that a release's name means: "-" is standard input, which
-// is copied. done removes the copy.
+// is copied. done gives the copy up.
 func input(cmd *cobra.Command, name string) (file string, done func(), err error) {
 	if name != "-" {
 		return name, func() {}, nil
 	}
-	spool, err := spoolInput(cmd.Context(), cmd.InOrStdin())
-	return spool, func() { os.Remove(spool) }, err
-}
-
-// spoolInput copies standard input into a temporary file. An interrupt ends
-// it, though the read itself cannot be ended.
-func spoolInput(ctx context.Context, r io.Reader) (string, error) {
-	f, err := os.CreateTemp("", "wardein-stdin-*")
+	f, err := spoolInput(cmd.Context(), cmd.InOrStdin())
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	done := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(f, r)
-		done <- errors.Join(err, f.Close())
-	}()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return "", err
-	}
-	return f.Name(), nil
+	return fmt.Sprintf("/proc/self/fd/%d", f.Fd()), func() { f.Close() }, nil
 }
 
 // result is a finished inspection.
 type result struct {
 	report *wardein.Report
 	name   string
-	tree   *os.File // temporary
+	tree   *os.File // of scratch
 	// facts are those that the forms for other tools show
 	facts report.Facts
 }
 
-func (r *result) cleanup() {
-	r.tree.Close()
-	os.Remove(r.tree.Name())
-}
+func (r *result) cleanup() { r.tree.Close() }
 
 // maxGaps bounds the gaps that a report lists; the last one counts the rest.
 const maxGaps = 100_000
@@ -279,7 +254,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 			err = cerr
 		}
 	}()
-	treeFile, err := os.CreateTemp("", "wardein-tree-*")
+	treeFile, err := scratch()
 	if err != nil {
 		return nil, err
 	}

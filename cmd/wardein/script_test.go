@@ -132,7 +132,7 @@ func TestPartial(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 10_000 { // until the input is hashed, which no report comes before
-		if l, _ := filepath.Glob(filepath.Join(dir, "wardein-tree-*")); len(l) > 0 {
+		if l, _ := filepath.Glob(filepath.Join(dir, "store", "run-*.rec")); len(l) > 0 {
 			break
 		}
 		time.Sleep(2 * time.Millisecond)
@@ -171,11 +171,8 @@ func TestInterrupt(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // until it reads, and so listens to signals
-		if l, _ := filepath.Glob(filepath.Join(cmd.Dir, "wardein-stdin-*")); len(l) > 0 {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
+	if _, err := in.Write(make([]byte, 1<<20)); err != nil { // more than a pipe holds: it reads, and so listens to signals
+		t.Fatal(err)
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -184,7 +181,47 @@ func TestInterrupt(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Errorf("exit code %d, want %d; stderr: %s", code, exitInterrupted, &stderr)
 	}
-	if l, _ := filepath.Glob(filepath.Join(cmd.Dir, "wardein-stdin-*")); len(l) > 0 {
-		t.Errorf("left behind: %q", l)
+}
+
+// TestKilled kills runs outright: temporary files have no names that could be
+// left behind.
+func TestKilled(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	olt, err := os.ReadFile(filepath.Join(samples(t), "an2400-1.1.0.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		dir, temp := t.TempDir(), t.TempDir()
+		cmd := exec.Command(exe, "inspect", "-")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "WARDEIN_TEST_RUN=1", "WARDEIN_STORE="+filepath.Join(dir, "store"), "TMPDIR="+temp)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		in.Write(olt) // more than a pipe holds: it has begun to copy
+		if i > 0 {
+			in.Close()
+			for range 10_000 {
+				if l, _ := filepath.Glob(filepath.Join(dir, "store", "run-*.rec")); len(l) > 0 {
+					break
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+			time.Sleep(time.Duration(i-1) * 20 * time.Millisecond)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+		in.Close()
+		if l, _ := filepath.Glob(filepath.Join(temp, "*")); len(l) > 0 {
+			t.Errorf("round %d, left behind: %q", i, l)
+		}
 	}
 }
