@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"strings"
 	"syscall"
 	"unicode"
@@ -31,7 +30,9 @@ it: components that are "..", too long or not allowed on the host are written
 in an escaped form. No link is followed. Symbolic links are written as small
 text files NAME.symlink; devices, FIFOs and sockets are never made. Files that
 were opened become NAME, and what is inside them NAME.d/. Nothing that exists is
-overwritten. Standard error says how much was written.`,
+overwritten. Of names that fall together on the host the second becomes NAME~2,
+the third NAME~3, a folder with all that is in it. Standard error lists these,
+and says how much was written.`,
 		Example: `  wardein export olt.bin out
   wardein export olt.bin out 00010000.squashfs/etc`,
 		Args: cobra.MinimumNArgs(2),
@@ -53,7 +54,8 @@ overwritten. Standard error says how much was written.`,
 			if err != nil {
 				return err
 			}
-			x := &exporter{root: root, left: maxSize << 20, opened: map[string]bool{}, fresh: len(there) == 0}
+			x := &exporter{root: root, left: maxSize << 20, opened: map[string]bool{}, fresh: len(there) == 0,
+				folders: map[string]string{"": "."}, taken: map[string]bool{}, next: map[string]int{}}
 			var starts []string
 			for _, a := range args[2:] {
 				starts = append(starts, strings.Trim(a, "/"))
@@ -77,6 +79,9 @@ overwritten. Standard error says how much was written.`,
 				return fmt.Errorf("%s could not be written, the first: %w", plural(x.failed, "node"), x.first)
 			}
 			if !flags.quiet {
+				for _, r := range x.renamed {
+					fmt.Fprintf(cmd.ErrOrStderr(), "wardein: %s is in %s: the name was taken\n", term.Clean(r[0]), term.Clean(r[1]))
+				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "wardein: %s, %s written; %d devices and the like are not made\n", plural(x.files, "file"), plural(x.dirs, "folder"), x.skipped)
 			}
 			return nil
@@ -100,15 +105,19 @@ type exporter struct {
 	root                 *os.Root
 	left                 int64
 	files, dirs, skipped int
-	opened               map[string]bool // paths of nodes with content, whose members go to NAME.d
-	fresh                bool            // INTO was empty: what is there is of this run
+	opened               map[string]bool   // paths of nodes with content, whose members go to NAME.d
+	fresh                bool              // INTO was empty: what is there is of this run
+	folders              map[string]string // path of a node with members → its folder below INTO
+	taken                map[string]bool   // those folders
+	next                 map[string]int    // number that a name below INTO gets next
+	renamed              [][2]string       // path of a node, and its name below INTO
 	failed               int
 	first                error
 }
 
 // forgive counts what one name cannot be written for, so that the others are.
 func (x *exporter) forgive(err error) error {
-	if !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, syscall.EISDIR) && !errors.Is(err, syscall.ENAMETOOLONG) && !(x.fresh && errors.Is(err, fs.ErrExist)) {
+	if !errors.Is(err, syscall.ENAMETOOLONG) {
 		return err
 	}
 	if x.failed++; x.failed == 1 {
@@ -120,28 +129,80 @@ func (x *exporter) forgive(err error) error {
 // node writes one node.
 func (x *exporter) node(l *lab, v *unpack.Visit) error {
 	n := v.Node
-	name := x.hostName(n.Path)
+	if n.Path == "" {
+		return nil // the input itself
+	}
 	switch n.Kind {
 	case wardein.Directory:
-		if n.Path == "" {
-			return nil
-		}
 		x.dirs++
-		return x.root.MkdirAll(name, 0o755)
+		_, err := x.folder(n.Path)
+		return err
 	case wardein.File, wardein.Region:
-		if n.Path == "" {
-			return nil // the input itself
-		}
-		return x.file(l, v, name)
+		return x.file(l, v)
 	case wardein.Symlink, wardein.HardLink:
 		x.files++
-		return x.write(name+"."+n.Kind.String(), strings.NewReader(n.Target), int64(len(n.Target)), 0o644)
+		return x.write(n.Path, "."+n.Kind.String(), strings.NewReader(n.Target), int64(len(n.Target)), 0o644)
 	}
 	x.skipped++
 	return nil
 }
 
-func (x *exporter) file(l *lab, v *unpack.Visit, name string) error {
+// hostName is the name below INTO that a node should have.
+func (x *exporter) hostName(p string) (string, error) {
+	i := strings.LastIndexByte(p, '/')
+	dir, err := x.folder(p[:max(i, 0)])
+	if dir == "." {
+		return safeName(p[i+1:]), err
+	}
+	return dir + "/" + safeName(p[i+1:]), err
+}
+
+// folder makes the folder below INTO for what is in a node: NAME, or NAME.d
+// beside the file NAME, or another name where that is not free.
+func (x *exporter) folder(p string) (string, error) {
+	if at, ok := x.folders[p]; ok {
+		return at, nil
+	}
+	want, err := x.hostName(p)
+	if err != nil {
+		return "", err
+	}
+	if x.opened[p] {
+		want += ".d"
+	}
+	at, err := x.free(p, want, func(name string) error {
+		err := x.root.Mkdir(name, 0o755)
+		if errors.Is(err, fs.ErrExist) && !x.fresh && !x.taken[name] {
+			if st, serr := x.root.Lstat(name); serr == nil && st.IsDir() {
+				return nil // of an earlier export
+			}
+			return exists(name)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	x.folders[p], x.taken[at] = at, true
+	return at, nil
+}
+
+// free calls create with the name that a node should have and, as long as
+// there is something of that name, with name~2, name~3 and so on.
+func (x *exporter) free(p, want string, create func(name string) error) (string, error) {
+	name, err := want, create(want)
+	for n := max(x.next[want], 2); errors.Is(err, fs.ErrExist); n++ {
+		name = fmt.Sprintf("%s~%d", want, n)
+		err = create(name)
+		x.next[want] = n + 1
+	}
+	if err == nil && name != want {
+		x.renamed = append(x.renamed, [2]string{p, name})
+	}
+	return name, err
+}
+
+func (x *exporter) file(l *lab, v *unpack.Visit) error {
 	r, err := l.Content(v)
 	if err != nil {
 		x.skipped++
@@ -152,26 +213,27 @@ func (x *exporter) file(l *lab, v *unpack.Visit, name string) error {
 		mode = 0o755
 	}
 	x.files++
-	return x.write(name, r, v.Node.Size, mode)
+	return x.write(v.Node.Path, "", r, v.Node.Size, mode)
 }
 
-func (x *exporter) write(name string, r io.Reader, size int64, mode fs.FileMode) error {
+// write writes a file for a node, end behind its name.
+func (x *exporter) write(p, end string, r io.Reader, size int64, mode fs.FileMode) error {
 	if size > x.left {
-		return &hinted{fmt.Errorf("size limit reached: %s", term.Clean(name)), "--max-size raises it"}
+		return &hinted{fmt.Errorf("size limit reached: %s", term.Clean(p)), "--max-size raises it"}
 	}
 	x.left -= size
-	if dir := path.Dir(name); dir != "." {
-		if err := x.root.MkdirAll(dir, 0o755); err != nil {
-			return err
+	want, err := x.hostName(p)
+	if err != nil {
+		return err
+	}
+	var f *os.File
+	_, err = x.free(p, want+end, func(name string) (err error) {
+		f, err = x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		if errors.Is(err, fs.ErrExist) && !x.fresh {
+			return exists(name)
 		}
-	}
-	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	for n := 2; x.fresh && errors.Is(err, fs.ErrExist) && n < 10; n++ { // a and a.symlink may want one name
-		f, err = x.root.OpenFile(fmt.Sprintf("%s~%d", name, n), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	}
-	if !x.fresh && errors.Is(err, fs.ErrExist) {
-		return &hinted{fmt.Errorf("exists already: %s", term.Clean(name)), "export into an empty folder"}
-	}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -179,23 +241,8 @@ func (x *exporter) write(name string, r io.Reader, size int64, mode fs.FileMode)
 	return errors.Join(err, f.Close())
 }
 
-// hostName is the path below INTO for a node's path: the members of a node
-// with content go to NAME.d, and components that a host might misread are
-// escaped.
-func (x *exporter) hostName(p string) string {
-	if p == "" {
-		return "."
-	}
-	parts := strings.Split(p, "/")
-	at := ""
-	for i, part := range parts {
-		at = joinPath(at, part)
-		parts[i] = safeName(part)
-		if i < len(parts)-1 && x.opened[at] {
-			parts[i] += ".d"
-		}
-	}
-	return strings.Join(parts, "/")
+func exists(name string) error {
+	return &hinted{fmt.Errorf("exists already: %s", term.Clean(name)), "export into an empty folder"}
 }
 
 // safeName escapes a component so that it is one plain file name on the host.
