@@ -85,8 +85,10 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 			s.passwd = append(s.passwd, entry{n.Path, f})
 		}
 	}
+	web := webLogins(lines, logins)
 	for _, s := range order {
-		s.web = webLogins(lines, logins, s.path)
+		root, _ := startup.Root(s.path)
+		s.web = web[root]
 		s.judge(found)
 	}
 	for i := range logins {
@@ -100,20 +102,27 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 	return left.gaps()
 }
 
-// webLogins are the ways over OpenWrt's web interface: by account of the
-// system, where rpcd has a login with its password and uhttpd is started.
-func webLogins(lines []startup.Line, logins []entry, file string) map[string]startup.Line {
-	root, _ := startup.Root(file)
-	ways := map[string]startup.Line{}
+// webLogins are the ways over OpenWrt's web interface: by root and account of
+// the system, where rpcd has a login with its password and uhttpd is started.
+func webLogins(lines []startup.Line, logins []entry) map[string]map[string]startup.Line {
+	servers := map[string]startup.Line{} // by root; the last one counts
 	for _, l := range lines {
-		if own, _ := startup.Root(l.Node.Path); own != root || l.As == "" || path.Base(l.Fact.Attr("path")) != "uhttpd" {
-			continue
+		if l.As != "" && path.Base(l.Fact.Attr("path")) == "uhttpd" {
+			root, _ := startup.Root(l.Node.Path)
+			servers[root] = l
 		}
-		l.Fact.Attrs = append(slices.Clone(l.Fact.Attrs), wardein.Note{Name: "logins", Value: "the web interface"})
-		for i := range logins {
-			if user := logins[i].Attr("system"); user != "" && logins[i].node == root+"etc/config/rpcd" {
-				ways[user] = l
+	}
+	ways := map[string]map[string]startup.Line{}
+	for i := range logins {
+		root, rel := startup.Root(logins[i].node)
+		l, ok := servers[root]
+		if user := logins[i].Attr("system"); user != "" && ok && rel == "etc/config/rpcd" {
+			if ways[root] == nil {
+				l.Fact.Attrs = append(slices.Clone(l.Fact.Attrs), wardein.Note{Name: "logins", Value: "the web interface"})
+				servers[root] = l
+				ways[root] = map[string]startup.Line{}
 			}
+			ways[root][user] = l
 		}
 	}
 	return ways
@@ -198,6 +207,11 @@ func (c notCompared) gaps() error {
 
 // judge looks at each account of a set.
 func (s *set) judge(found *findings) {
+	shadow := map[string][]*entry{} // by user
+	for i := range s.shadow {
+		user := s.shadow[i].Attr("user")
+		shadow[user] = append(shadow[user], &s.shadow[i])
+	}
 	first := ""
 	for i := range s.passwd {
 		if s.passwd[i].Attr("uid") == "0" && (first == "" || s.passwd[i].Attr("user") == "root") {
@@ -210,9 +224,9 @@ func (s *set) judge(found *findings) {
 		a.sure = wardein.Certain
 		if a.password == "shadowed" {
 			a.password = ""
-			for k := range s.shadow {
-				if e := &s.shadow[k]; e.Attr("user") == a.user {
-					a.password = e.Attr("password")
+			for _, e := range shadow[a.user] {
+				a.password = e.Attr("password")
+				if len(a.quotes) < shown {
 					a.quotes = append(a.quotes, e.quote())
 				}
 			}
