@@ -188,6 +188,7 @@ func (t *Tree) Judge(tb testing.TB, c wardein.Check, also ...wardein.Check) (out
 	if err := c.Tree(context.Background(), t, func(f wardein.Finding) { out = append(out, f) }); err != nil {
 		tb.Error(err)
 	}
+	t.again(tb, c, out)
 	ids := map[string]bool{}
 	for i := range out {
 		t.promise(tb, c, &out[i])
@@ -197,6 +198,21 @@ func (t *Tree) Judge(tb testing.TB, c wardein.Check, also ...wardein.Check) (out
 		ids[out[i].ID] = true
 	}
 	return out
+}
+
+// again runs the check's Tree over the same facts and fails where it says
+// something else, or in another order.
+func (t *Tree) again(tb testing.TB, c wardein.Check, first []wardein.Finding) {
+	tb.Helper()
+	for range 4 {
+		var out []wardein.Finding
+		// The first run told the error.
+		_ = c.Tree(context.Background(), t, func(f wardein.Finding) { out = append(out, f) })
+		if a, b := fmt.Sprintf("%+v", first), fmt.Sprintf("%+v", out); a != b {
+			tb.Errorf("%s says another thing each time:\n%s\n%s", c.Name, a, b)
+			return
+		}
+	}
 }
 
 func (t *Tree) promise(tb testing.TB, c wardein.Check, f *wardein.Finding) {
