@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -61,6 +62,10 @@ func makeData() error {
 // build makes the data of some releases, which are in order.
 func build(all []release) ([]source.Product, error) {
 	var products []source.Product
+	names := map[string]bool{}
+	for _, r := range all {
+		names[r.product] = true
+	}
 	for len(all) > 0 {
 		n := 1
 		for n < len(all) && all[n].product == all[0].product {
@@ -70,6 +75,9 @@ func build(all []release) ([]source.Product, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.Files = slices.DeleteFunc(p.Files, func(f source.SourceFile) bool {
+			return slices.ContainsFunc(strings.Split(path.Dir(f.Path), "/"), func(dir string) bool { return dir != p.Name && names[dir] })
+		})
 		products = append(products, p)
 		all = all[n:]
 	}
