@@ -1,11 +1,13 @@
 package all
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/wardein/wardein/report/ts33117"
 )
@@ -66,6 +68,45 @@ func TestSources(t *testing.T) {
 			t.Fatal(err)
 		}
 		refuse(t, f, literal.FindAllString(string(src), -1))
+	}
+}
+
+// link is what others named, and quoted for that.
+var link = regexp.MustCompile(`https?://\S+`)
+
+// Nor does a table of ours, a report or a page of the manual. Names of packages
+// and texts of programs (check/component/data) are others' words.
+func TestTables(t *testing.T) {
+	read := 0
+	for _, dir := range []string{"..", "../../report", "../../startup", "../../inspect", "../../cmd", "../../docs", "../../internal/cfuncs", "../../internal/htmlpage"} {
+		err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir():
+				if d.Name() == "testdata" || p == filepath.Join("..", "component", "data") {
+					return filepath.SkipDir
+				}
+				return nil
+			case strings.HasSuffix(p, "_test.go"):
+				return nil
+			}
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			if utf8.Valid(data) {
+				read++
+				refuse(t, p, strings.Split(link.ReplaceAllString(string(data), ""), "\n"))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if read < 100 {
+		t.Errorf("%d files read", read)
 	}
 }
 
