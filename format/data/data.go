@@ -43,8 +43,8 @@ var Formats = formats([]kind{
 		[]string{"frames have no length: the file ends with its node"}, []string{"RFC 9639"}, at(0, "fLaC"), flac},
 	{"swf", "Adobe Flash file.", "Reads the header.",
 		[]string{"a compressed file ends with its node"}, []string{"SWF file format specification 19"}, at(0, "FWS", "CWS", "ZWS"), swf},
-	{"pdf", "PDF document.", "Finds the last end mark.",
-		nil, []string{"ISO 32000-1 section 7.5"}, at(0, "%PDF-1.", "%PDF-2."), pdf},
+	{"pdf", "PDF document.", "Finds the last end mark; streams are told from what describes them.",
+		[]string{"streams are recognised and not opened"}, []string{"ISO 32000-1 section 7.5"}, at(0, "%PDF-1.", "%PDF-2."), pdf},
 	{"woff", "Web font (WOFF, WOFF2).", "Reads the header, which tells the length.",
 		nil, []string{"W3C WOFF 1.0 section 3", "W3C WOFF 2.0 section 4"}, at(0, "wOFF", "wOF2"), woff},
 	{"sfnt", "TrueType or OpenType font.", "Reads the table directory and verifies the sum over the file.",
@@ -112,6 +112,9 @@ func formats(ks []kind) []wardein.Format {
 			Measure: k.measure,
 			Extract: k.extract,
 		}
+		if k.name == "pdf" {
+			out[i].Version = 2
+		}
 	}
 	return out
 }
@@ -136,7 +139,11 @@ func (k kind) extract(_ context.Context, r *io.SectionReader, out wardein.Member
 		return 0, fmt.Errorf("%s: is not recognised again", k.name)
 	}
 	end = min(end, r.Size())
-	out.Span(wardein.Span{Len: end, What: wardein.Known, Is: k.name})
+	if k.name == "pdf" {
+		pdfInside(f, end, out)
+	} else {
+		out.Span(wardein.Span{Len: end, What: wardein.Known, Is: k.name})
+	}
 	for _, n := range f.notes {
 		out.Note(n.Name, n.Value)
 	}

@@ -7,9 +7,11 @@ import (
 	stdgif "image/gif"
 	stdjpeg "image/jpeg"
 	stdpng "image/png"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/wardein/wardein"
@@ -197,3 +199,49 @@ func measure(b *testing.B, data []byte) {
 		}
 	}
 }
+
+// countingReader counts what is read of it.
+type countingReader struct {
+	*bytes.Reader
+	n int64
+}
+
+func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.Reader.ReadAt(p, off)
+	c.n += int64(n)
+	return n, err
+}
+
+// However many streams a document has, it is read a few times.
+func TestPDFStreams(t *testing.T) {
+	for _, body := range []string{">>stream\nxyendstream ", "stream", ">>stream\n", ">>stream\nendstream"} {
+		data := []byte("%PDF-1.4\n" + strings.Repeat(body, 2<<20/len(body)) + "\n%%EOF\n")
+		r := &countingReader{Reader: bytes.NewReader(data)}
+		f := newFile(io.NewSectionReader(r, 0, int64(len(data))))
+		out := &spans{}
+		pdfInside(f, int64(len(data)), out)
+		var pos int64
+		for _, s := range out.list {
+			if s.Off != pos || s.Len <= 0 {
+				t.Fatalf("%q: span at %d+%d, want one at %d", body, s.Off, s.Len, pos)
+			}
+			pos += s.Len
+		}
+		if pos != int64(len(data)) || r.n > 6*int64(len(data)) {
+			t.Errorf("%q: spans end at %d of %d, %d bytes were read", body, pos, len(data), r.n)
+		}
+	}
+}
+
+// spans takes spans and gaps.
+type spans struct {
+	wardein.Members
+	list []wardein.Span
+}
+
+func (s *spans) Span(x wardein.Span) {
+	if x.Len > 0 {
+		s.list = append(s.list, x)
+	}
+}
+func (s *spans) Gap(wardein.Gap) {}
