@@ -231,3 +231,28 @@ func TestInputLimit(t *testing.T) {
 		t.Error("what was left out is not in the digest")
 	}
 }
+
+// No two nodes of a directory have one path, whatever is called like what.
+func TestDirectoryPathsUnique(t *testing.T) {
+	inner := string(tarOf(t, "b", "1\n", "b", "2\n", "b#2", "3\n", "b/c", "4\n"))
+	dir := folder(t, map[string]string{"a": inner, "a#2": inner, "a#2#1": inner, "a#1": "text\n", "…": inner, "x\ny": inner, "c/a": inner, "c/a#2/b": inner})
+	l := newLab(t, allFormats)
+	in, err := unpack.OpenInput(context.Background(), dir, unpack.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	tr := l.run(t, in)
+	seen := map[string]bool{}
+	for _, n := range tr.nodes {
+		if seen[n.Path] {
+			t.Errorf("%q is two nodes", n.Path)
+		}
+		seen[n.Path] = true
+	}
+	for _, want := range []string{"a", "a#2", "a/b", "a/b#2", "a/b#2#1", "a/b#3/c", "a#2/b", "c/a#2/b/b#3/c"} {
+		if !seen[want] {
+			t.Errorf("no %q in\n%s", want, tr.text)
+		}
+	}
+}
