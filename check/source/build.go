@@ -74,7 +74,9 @@ func buildFile(b wardein.Blob, src string, out func(wardein.Fact)) {
 func list(src string, out func(wardein.Fact)) {
 	var names strings.Builder
 	seen, found := map[string]bool{}, false
-	for w := range strings.FieldsFuncSeq(src, func(c rune) bool { return c <= ' ' || strings.ContainsRune("\"'()=,:;\\$", c) }) {
+	for w := range strings.FieldsFuncSeq(src, func(c rune) bool {
+		return c <= ' ' || c == '"' || c == '\'' || c == '(' || c == ')' || c == '=' || c == ',' || c == ':' || c == ';' || c == '\\' || c == '$'
+	}) {
 		s, ok := stem(w)
 		if found = found || ok; !ok && strings.ContainsAny(w, "./{}<>|&*@#") {
 			continue

@@ -135,7 +135,7 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 	}
 	src := string(data)
 	code := len(b.Hits(0)) > 0 || len(b.Hits(1)) > 0
-	if !code || strings.Contains(src, "$(") { // a Makefile may write headers
+	if !code || strings.Contains(src, "$(CC)") || strings.Contains(src, "$(MAKE)") { // a Makefile may write headers
 		buildFile(b, src, out)
 	}
 	if !code {
