@@ -30,7 +30,7 @@ const (
 // Check tells the protections of programs and kernels.
 var Check = wardein.Check{
 	Name:    name,
-	Version: 2,
+	Version: 3,
 	Doc: wardein.Doc{
 		About: "Protections that programs, libraries and the kernel are built with: non-executable stack, position-independent executables, read-only relocations, stack protector, fortified functions, search paths, and the kernel's own.",
 		How: "From an ELF file's program headers: PT_GNU_STACK, PT_GNU_RELRO, segments that are writable and executable, PT_INTERP; from the dynamic segment: binding at start, text relocations, DT_FLAGS_1, RPATH and RUNPATH; from the property note: IBT, shadow stack, BTI, PAC; " +
@@ -85,19 +85,22 @@ var Check = wardein.Check{
 	Messages: map[string]string{
 		"hardening.shares": "Of {files} programs and libraries, {stack} have an executable stack or leave it to the kernel, {relro} have no read-only relocations and {now} have them in full, " +
 			"{canary} of {asked} show no stack protector, {fortify} of {callers} that call copying functions call no fortified one, and {fixed} of {programs} programs are loaded at a fixed address.",
-		"hardening.shares-fix":   "Build with -fstack-protector-strong, -D_FORTIFY_SOURCE=2, -fPIE -pie, -Wl,-z,relro,-z,now, and keep the stack non-executable; programs that face the network first.",
-		"hardening.shares-until": "Nothing has to be done at once; where two products do the same work, prefer the one with more protection.",
-		"hardening.stack":        "{n} of {files} programs and libraries ask for an executable stack ({which}): what is written into a buffer there can run.",
-		"hardening.stack-fix":    "Find the object that asks for it (an assembler file without .note.GNU-stack) and link with -z noexecstack.",
-		"hardening.code":         "{n} of {files} programs and libraries have memory that is writable and executable at once ({which}).",
-		"hardening.code-fix":     "Link code and data into segments of their own.",
-		"hardening.path":         "{which} looks for libraries in \"{path}\", {why}: whoever can write there has it run code of his.{more}",
-		"hardening.path-fix":     "Link without -rpath, or with one below a system folder.",
-		"hardening.path-until":   "Let nobody but administrators create files in that folder on the unit.",
-		"hardening.until":        "Nothing has to be done at once.",
-		"hardening.kernel":       "{kernel} is built without {n} of the {of} protections that its configuration names: {options}.",
-		"hardening.kernel-fix":   "Switch these on in the kernel's configuration, or say for each why not.",
-		"hardening.kernel-until": "Let nobody but administrators run programs on the unit.",
+		"hardening.shares-uncalled": "Of {files} programs and libraries, {stack} have an executable stack or leave it to the kernel, {relro} have no read-only relocations and {now} have them in full, " +
+			"{canary} of {asked} show no stack protector, and {fixed} of {programs} programs are loaded at a fixed address.",
+		"hardening.shares-fix":      "Build with -fstack-protector-strong, -D_FORTIFY_SOURCE=2, -fPIE -pie, -Wl,-z,relro,-z,now, and keep the stack non-executable; programs that face the network first.",
+		"hardening.shares-until":    "Nothing has to be done at once; where two products do the same work, prefer the one with more protection.",
+		"hardening.stack":           "{n} of {files} programs and libraries ask for an executable stack ({which}): what is written into a buffer there can run.",
+		"hardening.stack-libraries": "{n} of {files} programs and libraries ask for an executable stack ({which}), none of them a program: where the C library does as they ask (glibc), what is written into a buffer of a program that loads them can run.",
+		"hardening.stack-fix":       "Find the object that asks for it (an assembler file without .note.GNU-stack) and link with -z noexecstack.",
+		"hardening.code":            "{n} of {files} programs and libraries have memory that is writable and executable at once ({which}).",
+		"hardening.code-fix":        "Link code and data into segments of their own.",
+		"hardening.path":            "{which} looks for libraries in \"{path}\", {why}: whoever can write there has it run code of his.{more}",
+		"hardening.path-fix":        "Link without -rpath, or with one below a system folder.",
+		"hardening.path-until":      "Let nobody but administrators create files in that folder on the unit.",
+		"hardening.until":           "Nothing has to be done at once.",
+		"hardening.kernel":          "{kernel} is built without {n} of the {of} protections that its configuration names: {options}.",
+		"hardening.kernel-fix":      "Switch these on in the kernel's configuration, or say for each why not.",
+		"hardening.kernel-until":    "Let nobody but administrators run programs on the unit.",
 	},
 }
 
@@ -217,6 +220,7 @@ func yes(b bool) string {
 type shares struct {
 	files, programs, fixed, stack, relro, now, canary, asked, fortify, callers int
 	executable, writable, least                                                []place
+	asking                                                                     int // programs among executable
 	seen                                                                       map[wardein.Digest]bool
 }
 
@@ -244,6 +248,9 @@ func (s *shares) add(n *wardein.Node, f wardein.Fact) {
 	lacks(&s.stack, f.Attr("stack") != "not executable")
 	if f.Attr("stack") == "executable" {
 		s.executable = append(s.executable, p)
+		if f.Attr("kind") != "library" {
+			s.asking++
+		}
 	}
 	if f.Attr("writable code") != "0" {
 		s.writable = append(s.writable, p)
@@ -284,6 +291,9 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 		f.Says.Args = []wardein.Note{number("files", s.files), number("stack", s.stack), number("relro", s.relro), number("now", s.now), number("canary", s.canary),
 			number("asked", s.asked), number("fortify", s.fortify), number("callers", s.callers), number("fixed", s.fixed), number("programs", s.programs)}
 		f.Meanwhile.ID = "hardening.shares-until"
+		if s.callers == 0 {
+			f.Says.ID = "hardening.shares-uncalled"
+		}
 		out(f)
 	}
 	for _, g := range []struct {
@@ -293,6 +303,9 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 		if len(g.files) > 0 {
 			f := finding(g.rule, wardein.Medium, g.files)
 			f.Says.Args = []wardein.Note{number("n", len(g.files)), number("files", s.files), {Name: "which", Value: names(g.files)}}
+			if g.rule == "hardening.stack" && s.asking == 0 {
+				f.Severity, f.Says.ID = wardein.Low, "hardening.stack-libraries"
+			}
 			out(f)
 		}
 	}

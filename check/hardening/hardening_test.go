@@ -112,6 +112,18 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// A library that asks for an executable stack is less than a program that
+// does.
+func TestLibraryStack(t *testing.T) {
+	gcc := testkit.Tool(t, "gcc")
+	tree := &checktest.Tree{}
+	tree.Add("fw/lib/libx.so", 0o755, build(t, gcc, "-O2", "-shared", "-fPIC", "-z", "execstack"))
+	said := checktest.String(Check, tree.Judge(t, Check))
+	if !strings.Contains(said, "hardening.stack\n  low, ") || !strings.Contains(said, "(libx.so), none of them a program") {
+		t.Error(said)
+	}
+}
+
 // The data file is complete, and each option is asked for in one way.
 func TestOptions(t *testing.T) {
 	var names []string
