@@ -73,6 +73,7 @@ func TestTellsNoSecret(t *testing.T) {
 	}
 	run(append(args, release)...)
 	run("inspect", "-q", release)
+	run("inspect", "-q", "--published-defaults", "-o", "json=defaults.json", "-o", "table", release)
 	run("show", "--report", "release", "--json")
 	run("reuse", "release")
 	run("reuse", "--write-keys", "keys.txt", "--name", "lab", "release")
