@@ -83,7 +83,7 @@ func node(ctx stdctx.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		if off < next {
 			continue
 		}
-		text, n := pem.Unwrap(der.At(b, off, int(min(b.Size-off, maxRun))))
+		text, n := pem.UnwrapAt(b, off, min(b.Size-off, maxRun))
 		next = off + n
 		for at := 0; ; {
 			i := bytes.Index(text[at:], []byte(pem.Begin))

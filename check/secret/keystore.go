@@ -34,6 +34,9 @@ func findJKS(r io.ReaderAt, size, off int64) (out []place, _ int64) {
 		return nil, 0
 	}
 	p := der.At(r, off, int(min(size-off, maxStore)))
+	if len(p) < 16 { // nothing more may be read
+		return nil, 0
+	}
 	d = beReader{p: p, at: 12}
 	form := "JKS"
 	if p[0] == 0xce {

@@ -17,7 +17,6 @@ import (
 	"strconv"
 
 	"github.com/wardein/wardein"
-	"github.com/wardein/wardein/codec/der"
 	"github.com/wardein/wardein/codec/pem"
 )
 
@@ -197,7 +196,7 @@ const maxWrapped = 128 << 10
 
 // findWrapped reads the blocks of a PEM file that is itself in base64.
 func findWrapped(r io.ReaderAt, size, off int64) (out []place, n int64) {
-	text, n := pem.Unwrap(der.At(r, off, int(min(size-off, maxWrapped))))
+	text, n := pem.UnwrapAt(r, off, min(size-off, maxWrapped))
 	inner := bytes.NewReader(text)
 	for at := 0; at < len(text) && len(out) < 16; {
 		i := bytes.Index(text[at:], []byte(pem.Begin))

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -257,4 +258,38 @@ func read(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// A reader that gives nothing more, as when the bound on reading is reached in
+// the middle, breaks no finder.
+func TestReadsNothing(t *testing.T) {
+	data := []byte(strings.Repeat("a", 64))
+	for _, f := range finders {
+		text := append([]byte(f.literal), data...)
+		if f.literal == jksMagic || f.literal == jceksMagic {
+			text = append([]byte(f.literal), 2, 0, 0, 0, 1, 0, 0, 0, 1)
+			text = append(text, data...)
+		}
+		for reads := range 6 {
+			r := &few{bytes.NewReader(text), reads}
+			if f.many != nil {
+				f.many(r, int64(len(text)), 0)
+			} else {
+				f.one(r, int64(len(text)), 0)
+			}
+		}
+	}
+}
+
+// few gives bytes so many times.
+type few struct {
+	io.ReaderAt
+	left int
+}
+
+func (r *few) ReadAt(p []byte, off int64) (int, error) {
+	if r.left--; r.left < 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return r.ReaderAt.ReadAt(p, off)
 }

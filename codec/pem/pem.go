@@ -143,6 +143,19 @@ func (b *Block) body(s string) {
 	}
 }
 
+// UnwrapAt is Unwrap of what stands at off, at most limit bytes of it. It reads
+// in pieces that grow: most runs are short.
+func UnwrapAt(r io.ReaderAt, off, limit int64) ([]byte, int64) {
+	for n := min(limit, 2*piece); n > 0; n = min(limit, 4*n) {
+		p := make([]byte, n)
+		k, _ := r.ReadAt(p, off)
+		if out, used := Unwrap(p[:k]); int64(k) < n || n == limit || used+256 < n {
+			return out, used
+		}
+	}
+	return nil, 0
+}
+
 // Unwrap decodes the base64 that p begins with; line ends, also escaped
 // ones, may stand in it. n is how many bytes of p it takes.
 func Unwrap(p []byte) (out []byte, n int64) {
