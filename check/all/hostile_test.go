@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -54,6 +56,76 @@ func TestHostileBytes(t *testing.T) {
 			}
 			t.Logf("%d inputs", n)
 		})
+	}
+}
+
+// few gives bytes so many times, as when the bound on reading is reached.
+type few struct {
+	io.ReaderAt
+	left int
+}
+
+func (r *few) ReadAt(p []byte, off int64) (int, error) {
+	if r.left--; r.left < 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return r.ReaderAt.ReadAt(p, off)
+}
+
+// Reading may end at any time, and crashes no check.
+func TestReadsEnd(t *testing.T) {
+	programs, _ := filepath.Glob("../../exe/testdata/calls/bin/*")
+	samples := smallSamples(t)
+	for _, p := range programs {
+		data, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples = append(samples, data)
+	}
+	for _, c := range Checks() {
+		r := inspect.New([]wardein.Check{c})
+		for i, data := range samples {
+			for reads := range 6 {
+				cut := func(ctx context.Context, b wardein.Blob, hits func(int) []int64) []wardein.Outcome {
+					b.ReaderAt = &few{b.ReaderAt, reads}
+					return r.Look(ctx, b, hits)
+				}
+				format, class := "", "text"
+				if bytes.HasPrefix(data, []byte(exe.Magic)) {
+					format, class = "elf", ""
+				}
+				if _, o := checktest.Look(t, cut, c.Literals, data, format, class); strings.HasPrefix(o[0].Why, "check failed: ") {
+					t.Errorf("%s, sample %d, %d reads: %s", c.Name, i, reads, o[0].Why)
+				}
+			}
+		}
+	}
+}
+
+// With WARDEIN_MEASURE set: four times the bytes take less than ten times as
+// long, and no input less than 1 MB/s. It depends on the machine, so nothing
+// else runs it.
+func TestGrowth(t *testing.T) {
+	if os.Getenv("WARDEIN_MEASURE") == "" {
+		t.Skip("measures time; set WARDEIN_MEASURE to run it")
+	}
+	const size = 48 << 10
+	for _, c := range Checks() {
+		if c.Node == nil {
+			continue
+		}
+		for _, in := range checktest.Inputs(t, c, "../"+c.Name) {
+			// Twice, and the faster counts.
+			few, many := time.Hour, time.Hour
+			for range 2 {
+				few = min(few, look(t, in.Name, c, in.At(size), "").Time)
+				many = min(many, look(t, in.Name, c, in.At(4*size), "").Time)
+			}
+			if many > 20*time.Millisecond && many > 10*few || many > 4*size*time.Microsecond {
+				t.Errorf("%s over %s: %v for %d bytes, %v for %d", c.Name, in.Name, few, size, many, 4*size)
+			}
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/wardein/wardein"
@@ -212,6 +213,7 @@ func samples(t testing.TB, dir string) (out []sample) {
 type Spent struct {
 	Reads, Read int64 // calls, bytes
 	Alloc       int64 // bytes
+	Time        time.Duration
 }
 
 // meter counts reads.
@@ -253,7 +255,9 @@ func Look(t testing.TB, run func(context.Context, wardein.Blob, func(int) []int6
 func Measure(do func()) (s Spent) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	began := time.Now()
 	do()
+	s.Time = time.Since(began)
 	runtime.ReadMemStats(&after)
 	s.Alloc = int64(after.TotalAlloc - before.TotalAlloc)
 	return s
