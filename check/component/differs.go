@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ func differs(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error
 		}
 		for _, d := range c.Declared {
 			v := upstream(d.System, d.Version)
-			if said[v] || c.Name == "linux" || foundToo(list, c.Name, v) {
+			if notVersion(c, &d) || said[v] || c.Name == "linux" || foundToo(list, c.Name, v) {
 				continue
 			}
 			said[v] = true
@@ -45,6 +46,21 @@ func differs(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error
 		}
 	}
 	return nil
+}
+
+// day is the version of a package that was made from a commit.
+var day = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}`)
+
+// notVersion tells a declaration that is no other version of the product: the
+// day of a commit, or one of several numbers that notices give it, which are of
+// its parts.
+func notVersion(c *wardein.Component, d *wardein.Declaration) bool {
+	if day.MatchString(d.Version) {
+		return true
+	}
+	return d.System == noticeFile && slices.ContainsFunc(c.Declared, func(o wardein.Declaration) bool {
+		return o.System == noticeFile && o.Version != d.Version
+	})
 }
 
 // bare is a quote without its text: what is shown of a match is not always
