@@ -119,6 +119,10 @@ func writeDelivered(out *bufio.Writer, rows []readBack, asJSON bool) error {
 // hashDir hashes the regular files below dir and counts what is neither file
 // nor folder.
 func hashDir(ctx context.Context, dir string) (files map[string]wardein.Digest, skipped int, err error) {
+	// A FIFO would be waited for.
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		return nil, 0, &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, 0, err
