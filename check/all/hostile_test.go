@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -98,32 +97,6 @@ func TestReadsEnd(t *testing.T) {
 				if _, o := checktest.Look(t, cut, c.Literals, data, format, class); strings.HasPrefix(o[0].Why, "check failed: ") {
 					t.Errorf("%s, sample %d, %d reads: %s", c.Name, i, reads, o[0].Why)
 				}
-			}
-		}
-	}
-}
-
-// With WARDEIN_MEASURE set: four times the bytes take less than ten times as
-// long, and no input less than 1 MB/s. It depends on the machine, so nothing
-// else runs it.
-func TestGrowth(t *testing.T) {
-	if os.Getenv("WARDEIN_MEASURE") == "" {
-		t.Skip("measures time; set WARDEIN_MEASURE to run it")
-	}
-	const size = 48 << 10
-	for _, c := range Checks() {
-		if c.Node == nil {
-			continue
-		}
-		for _, in := range checktest.Inputs(t, c, "../"+c.Name) {
-			// Twice, and the faster counts.
-			few, many := time.Hour, time.Hour
-			for range 2 {
-				few = min(few, look(t, in.Name, c, in.At(size), "").Time)
-				many = min(many, look(t, in.Name, c, in.At(4*size), "").Time)
-			}
-			if many > 20*time.Millisecond && many > 10*few || many > 4*size*time.Microsecond {
-				t.Errorf("%s over %s: %v for %d bytes, %v for %d", c.Name, in.Name, few, size, many, 4*size)
 			}
 		}
 	}
