@@ -57,14 +57,26 @@ type NodeFact struct {
 }
 
 // File is a tree file as a wardein.Tree: nodes are read when they are asked
-// for, so that a release of a million nodes is never held in memory.
+// for, so that a release of a million nodes is never held in memory. Those that
+// were read first are kept, since every check asks for them again.
 type File struct {
 	r     io.ReaderAt
 	size  int64
 	lines *Lines
 	facts Facts
 	err   error
+	kept  map[int64]keptNode // by where its line begins
+	room  int64              // bytes of lines whose nodes may still be kept
 }
+
+type keptNode struct {
+	*wardein.Node
+	next int64 // where the next line begins
+}
+
+// maxKept bounds the lines whose nodes are kept; a node takes about three times
+// its line.
+const maxKept = 12 << 20
 
 // OpenTree makes a Tree of a tree file; lines, without which no node is found
 // by its path, and facts may be nil.
@@ -72,7 +84,7 @@ func OpenTree(r io.ReaderAt, size int64, lines *Lines, facts Facts) *File {
 	if lines == nil {
 		lines = &Lines{}
 	}
-	return &File{r: r, size: size, lines: lines, facts: facts}
+	return &File{r: r, size: size, lines: lines, facts: facts, kept: map[int64]keptNode{}, room: maxKept}
 }
 
 // Lines tells where the line of each path begins in a tree file. It takes
@@ -97,22 +109,44 @@ func (f *File) Err() error { return f.err }
 // Nodes gives all nodes in tree order.
 func (f *File) Nodes() iter.Seq[*wardein.Node] {
 	return func(yield func(*wardein.Node) bool) {
-		in := bufio.NewReaderSize(io.NewSectionReader(f.r, 0, f.size), 256<<10)
-		for {
-			line, err := in.ReadBytes('\n')
-			if err == io.EOF && len(line) == 0 {
-				return
+		var in *bufio.Reader
+		for off := int64(0); off < f.size; {
+			k, ok := f.kept[off]
+			if !ok {
+				if in == nil { // what is kept lies mostly before what is not
+					in = bufio.NewReaderSize(io.NewSectionReader(f.r, off, f.size-off), 256<<10)
+				}
+				line, err := in.ReadBytes('\n')
+				if err == io.EOF && len(line) == 0 {
+					return
+				}
+				if k.Node = f.parse(line, off); k.Node == nil {
+					return
+				}
+				k.next = off + int64(len(line))
+			} else {
+				in = nil
 			}
-			n, perr := ParseNode(line)
-			if perr != nil {
-				f.fail(perr)
-				return
-			}
-			if !yield(n) {
+			off = k.next
+			if !yield(k.Node) {
 				return
 			}
 		}
 	}
+}
+
+// parse reads a line, and keeps its node while there is room.
+func (f *File) parse(line []byte, off int64) *wardein.Node {
+	n, err := ParseNode(line)
+	if err != nil {
+		f.fail(err)
+		return nil
+	}
+	if size := int64(len(line)); line[size-1] == '\n' && f.room >= size {
+		f.room -= size
+		f.kept[off] = keptNode{n, off + size}
+	}
+	return n
 }
 
 // Components gives none: inspect adds them.
@@ -138,6 +172,9 @@ func (f *File) Lookup(path string) *wardein.Node {
 
 // at reads the node whose line begins at off.
 func (f *File) at(off int64) *wardein.Node {
+	if k, ok := f.kept[off]; ok {
+		return k.Node
+	}
 	var line []byte
 	for size := int64(4 << 10); ; size *= 4 {
 		line = make([]byte, min(size, f.size-off))
@@ -146,19 +183,14 @@ func (f *File) at(off int64) *wardein.Node {
 			return nil
 		}
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
-			line = line[:i]
+			line = line[:i+1]
 			break
 		}
 		if int64(len(line)) == f.size-off {
 			break
 		}
 	}
-	n, err := ParseNode(line)
-	if err != nil {
-		f.fail(err)
-		return nil
-	}
-	return n
+	return f.parse(line, off)
 }
 
 // Facts gives the facts of one check with their nodes.
