@@ -73,10 +73,34 @@ type declared struct {
 }
 
 func components(_ context.Context, t wardein.Tree, out func(wardein.Component)) error {
-	for _, c := range identify(t) {
-		out(c)
+	list := identify(t)
+	shown := map[wardein.Digest]bool{} // contents that show a product's version
+	for i := range list {
+		for _, s := range list[i].Seen {
+			if n := t.Lookup(s.Quote.Node); n != nil && s.Version != "" && s.By != "package" {
+				shown[n.Blob] = true
+			}
+		}
+	}
+	for _, c := range list {
+		if !nameAlone(t, &c, shown) {
+			out(c)
+		}
 	}
 	return nil
+}
+
+// nameAlone tells a product that shows by nothing but the name of a file whose
+// bytes say that they are another's: a copy or hard link of a program of many
+// parts under the name of one.
+func nameAlone(t wardein.Tree, c *wardein.Component, shown map[wardein.Digest]bool) bool {
+	if c.Version != "" || len(c.Declared) > 0 || c.Confidence > wardein.Possible || len(c.Seen) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(c.Seen, func(s wardein.Occurrence) bool {
+		n := t.Lookup(s.Quote.Node)
+		return n == nil || !shown[n.Blob]
+	})
 }
 
 // identify makes the components of facts and paths.
