@@ -90,6 +90,12 @@ type Tree interface {
 	Components() []Component
 }
 
+// Quote is where the fact stands in a node, with what the named attribute holds
+// of its bytes.
+func (f Fact) Quote(node, text string) Quote {
+	return Quote{Node: node, Off: f.Off, Len: f.Len, Bytes: f.Attr(text)}
+}
+
 // State is how one check ended on one node.
 type State uint8
 

@@ -33,7 +33,7 @@ type entry struct {
 }
 
 func (e *entry) quote() wardein.Quote {
-	return wardein.Quote{Node: e.node, Off: e.Off, Len: e.Len, Bytes: e.Attr("line")}
+	return e.Fact.Quote(e.node, "line")
 }
 
 // place is where a password field stands.
@@ -366,7 +366,7 @@ func (a *account) finding(rule string, severity wardein.Severity, says, fix, unt
 	for _, w := range a.ways {
 		if name := wayName(w) + " (started by " + w.As + ")"; !slices.Contains(names, name) && len(names) < 4 {
 			names = append(names, name)
-			quotes = append(quotes, wardein.Quote{Node: w.Node.Path, Off: w.Fact.Off, Len: w.Fact.Len, Bytes: w.Fact.Attr("line")})
+			quotes = append(quotes, w.Fact.Quote(w.Node.Path, "line"))
 		}
 	}
 	if len(names) > 0 {

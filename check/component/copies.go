@@ -240,7 +240,7 @@ func (f *fuser) holds(at string, x wardein.Fact) {
 	if p == nil {
 		p = &product{Name: name, PURL: "pkg:generic/" + name}
 	}
-	c := candidate{path: at, by: "strings", version: x.Attr("version"), rank: rankNone, quote: wardein.Quote{Node: at, Off: x.Off, Len: x.Len, Bytes: x.Attr("quote")}}
+	c := candidate{path: at, by: "strings", version: x.Attr("version"), rank: rankNone, quote: x.Quote(at, "quote")}
 	if x.Attr("sure") == wardein.Likely.String() {
 		c.sure = wardein.Likely
 	}

@@ -194,7 +194,7 @@ func (f *fuser) file(at string, facts []wardein.Fact) {
 }
 
 func (f *fuser) add(p *product, c candidate, x wardein.Fact) {
-	c.quote = wardein.Quote{Node: c.path, Off: x.Off, Len: x.Len, Bytes: x.Attr("quote")}
+	c.quote = x.Quote(c.path, "quote")
 	e := f.evidence(p)
 	e.list = append(e.list, c)
 }

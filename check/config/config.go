@@ -253,7 +253,7 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 				about = append(about, l.Key+"="+l.fact.Attr("value"))
 				what = append(what, l.Key+" "+l.fact.Attr("value")+" ("+l.Says+")")
 				if len(f.Quotes) < shown {
-					f.Quotes = append(f.Quotes, wardein.Quote{Node: file, Off: l.fact.Off, Len: l.fact.Len, Bytes: l.fact.Attr("line")})
+					f.Quotes = append(f.Quotes, l.fact.Quote(file, "line"))
 				}
 			}
 			slices.Sort(f.Cases)

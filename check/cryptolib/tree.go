@@ -46,7 +46,7 @@ func (on judge) tree(_ context.Context, t wardein.Tree, out func(wardein.Finding
 		if f.Kind == "copy" && l != nil && !seen[key] {
 			seen[key] = true
 			copies = append(copies, &held{library: l, completeness: f.Attr("completeness"), version: f.Attr("version"), released: f.Attr("released"),
-				nearest: f.Attr("nearest"), quote: wardein.Quote{Node: n.Path, Off: f.Off, Len: f.Len, Bytes: f.Attr("quote")}})
+				nearest: f.Attr("nearest"), quote: f.Quote(n.Path, "quote")})
 		}
 	}
 	if len(copies) > 0 {

@@ -59,7 +59,7 @@ type place struct {
 }
 
 func (p *place) quote() wardein.Quote {
-	return wardein.Quote{Node: p.node, Off: p.Off, Len: p.Len, Bytes: p.Attr("text")}
+	return p.Fact.Quote(p.node, "text")
 }
 
 func quotes(places []place) (q []wardein.Quote) {

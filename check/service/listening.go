@@ -146,7 +146,7 @@ func listening(t wardein.Tree, system *startup.System, lines []startup.Line, out
 // quote is the line that starts a server; not its text where an argument may
 // be a password.
 func (o *open) quote() wardein.Quote {
-	q := wardein.Quote{Node: o.Node.Path, Off: o.Fact.Off, Len: o.Fact.Len, Bytes: o.Fact.Attr("line")}
+	q := o.Fact.Quote(o.Node.Path, "line")
 	lower := strings.ToLower(q.Bytes)
 	for _, word := range []string{"pass", "secret", "key", "auth", "cred", "token"} {
 		if strings.Contains(lower, word) {
@@ -198,7 +198,7 @@ func consoles(lines []startup.Line, out func(wardein.Finding)) {
 		}
 		what = append(what, l.Fact.Attr("line"))
 		if len(f.Quotes) < shown {
-			f.Quotes = append(f.Quotes, wardein.Quote{Node: l.Node.Path, Off: l.Fact.Off, Len: l.Fact.Len, Bytes: l.Fact.Attr("line")})
+			f.Quotes = append(f.Quotes, l.Fact.Quote(l.Node.Path, "line"))
 		}
 	}
 	if len(what) > 0 {

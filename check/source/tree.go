@@ -73,7 +73,7 @@ type place struct {
 }
 
 func (p place) quote() wardein.Quote {
-	return wardein.Quote{Node: p.node, Off: p.Off, Len: p.Len, Bytes: p.Attr("line")}
+	return p.Fact.Quote(p.node, "line")
 }
 
 func quotes(places []place) (list []wardein.Quote) {
