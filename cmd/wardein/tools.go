@@ -42,9 +42,11 @@ type explained struct {
 }
 
 func formatsCmd() *cobra.Command {
-	var list []explained
-	for _, f := range formats.Formats() {
-		list = append(list, explained{f.Name, report.Opens(&f), f.Version, &f.Doc})
+	list := func() (list []explained) {
+		for _, f := range formats.Formats() {
+			list = append(list, explained{f.Name, report.Opens(&f), f.Version, &f.Doc})
+		}
+		return list
 	}
 	return docCmd("format", list, &cobra.Command{
 		Use:   "formats [NAME]",
@@ -59,9 +61,11 @@ With a NAME: how it is read, its limits, and the sources of its layout.
 }
 
 func checksCmd() *cobra.Command {
-	var list []explained
-	for _, c := range checks.Checks() {
-		list = append(list, explained{c.Name, "", c.Version, &c.Doc})
+	list := func() (list []explained) {
+		for _, c := range checks.Checks() {
+			list = append(list, explained{c.Name, "", c.Version, &c.Doc})
+		}
+		return list
 	}
 	return docCmd("check", list, &cobra.Command{
 		Use:   "checks [NAME]",
@@ -71,17 +75,25 @@ direction, its limits and sources.`,
 	})
 }
 
-// docCmd gives a verb that lists or explains what has a Doc its work.
-func docCmd(what string, list []explained, cmd *cobra.Command) *cobra.Command {
-	var names []string
-	for _, e := range list {
-		names = append(names, e.name)
+// docCmd gives a verb that lists or explains what has a Doc its work. The list
+// is made when the verb runs: other verbs do without the checks' data.
+func docCmd(what string, all func() []explained, cmd *cobra.Command) *cobra.Command {
+	named := func() (list []explained, names []string) {
+		list = all()
+		for _, e := range list {
+			names = append(names, e.name)
+		}
+		return list, names
 	}
 	var asJSON bool
 	cmd.Args = cobra.MaximumNArgs(1)
-	cmd.ValidArgs = names
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		_, names := named()
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		list, names := named()
 		some := list
 		if len(args) > 0 {
 			i := slices.Index(names, args[0])
