@@ -11,6 +11,15 @@ type Digest [32]byte
 // String returns the digest in lower-case hexadecimal.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
+// MarshalText is String, for encoding/json.
+func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText is ParseDigest, for encoding/json.
+func (d *Digest) UnmarshalText(b []byte) (err error) {
+	*d, err = ParseDigest(string(b))
+	return err
+}
+
 // ParseDigest reads what Digest.String wrote.
 func ParseDigest(s string) (Digest, error) {
 	var d Digest
