@@ -30,6 +30,7 @@ const (
 	exitThreshold   = 1 // findings at or above --fail-on, or a difference
 	exitUsage       = 2 // bad usage, or cannot run
 	exitGaps        = 3 // done with gaps, and --strict
+	exitRefused     = 4 // a verification failed
 	exitInterrupted = 130
 )
 
@@ -46,6 +47,11 @@ type hinted struct {
 
 func (h *hinted) Error() string { return h.err.Error() }
 func (h *hinted) Unwrap() error { return h.err }
+
+// refused is the error of a verification that failed.
+type refused struct{ error }
+
+func (r *refused) Unwrap() error { return r.error }
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == unpack.ChildArg {
@@ -95,6 +101,9 @@ func run() (code int) {
 	var h *hinted
 	if errors.As(err, &h) {
 		fmt.Fprintln(os.Stderr, "wardein: hint:", term.Clean(h.hint))
+	}
+	if r := (*refused)(nil); errors.As(err, &r) {
+		return exitRefused
 	}
 	return exitUsage
 }
