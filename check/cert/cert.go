@@ -29,7 +29,7 @@ const (
 // Check judges certificates at a date (YYYY-MM-DD).
 func Check(asOf string) wardein.Check {
 	return wardein.Check{
-		Name: "cert", Version: 1, Doc: doc, Messages: messages, Cases: cases,
+		Name: "cert", Version: 2, Doc: doc, Messages: messages, Cases: cases,
 		Literals: []string{pem.Begin, version3, wrapped},
 		Wants: func(b wardein.Blob) (bool, string) {
 			return len(b.Hits(0))+len(b.Hits(1))+len(b.Hits(2)) > 0, "no literal found"

@@ -21,13 +21,17 @@ var doc = wardein.Doc{
 		"whether a root is one that browsers trust is not looked at",
 		"a certificate is at most 32 KiB, one file is looked at in at most 4,096 places",
 	},
-	References: []string{"RFC 5280", "RFC 7468, section 5", "NIST SP 800-131A Rev. 2; BSI TR-02102-1 (sizes of keys)", "CWE-295, CWE-298, CWE-326, CWE-327, CWE-321", "3GPP TS 33.310, Annex E"},
+	References: []string{"RFC 5280", "RFC 7468, section 5", "NIST SP 800-131A Rev. 2; BSI TR-02102-1 (sizes of keys)", "CWE-295, CWE-298, CWE-326, CWE-327, CWE-321", "3GPP TS 33.310, Annex E", "3GPP TS 33.117, PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION, PROTECT_DATA_INFO_TRANSFER_1"},
 }
 
-// cases name what TS 33.117 asks of keys made at the factory and of TLS.
+// cases name what TS 33.117 asks of keys made at the factory, and of the
+// algorithms on the interface for management (4.2.3.2.4, read in V18.1.0; the
+// clause on the transport layer, 4.2.2.2.2, is about network functions that
+// authenticate each other, which an image does not tell a certificate is for).
+// Neither speaks of dates: an expired certificate is of no case.
 var cases = map[string][]string{
 	"cert.ca-key": {"TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION"}, "cert.identity": {"TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION"},
-	"cert.weak-key": {"TC_PROTECT_TRANSPORT_LAYER"}, "cert.weak-hash": {"TC_PROTECT_TRANSPORT_LAYER"}, "cert.expired": {"TC_PROTECT_TRANSPORT_LAYER"},
+	"cert.weak-key": {"TC_PROTECT_DATA_INFO_TRANSFER_1"}, "cert.weak-hash": {"TC_PROTECT_DATA_INFO_TRANSFER_1"},
 }
 
 var messages = map[string]string{

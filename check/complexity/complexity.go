@@ -23,7 +23,7 @@ const (
 // Check tells size, number of functions and share of code without symbols.
 var Check = wardein.Check{
 	Name:    name,
-	Version: 2,
+	Version: 3,
 	Doc: wardein.Doc{
 		About: "How much machine code a release holds, by processor, in how many functions, and how much of it has no symbols.",
 		How: "Code is what a program's or library's segments load as executable; the same content counts once. Functions are counted from the first table that a file has: " +
@@ -42,10 +42,39 @@ var Check = wardein.Check{
 	Node: node,
 	Tree: tree,
 	Messages: map[string]string{
-		"complexity.code":     "{files} programs and libraries hold {size} of machine code ({archs}), with {functions} functions counted in {counted} of them; {bare} % of the code has no symbols.",
-		"complexity.code-fix": "Hand an evaluator the files with symbols, apart from the release.",
-		"complexity.until":    "Nothing has to be done at once.",
+		"complexity.code":      "{size} of machine code in {files} ({archs}), with {functions} functions counted in {counted} of them; {bare} % of the code has no symbols.",
+		"complexity.code-few":  "{size} of machine code in {files} ({archs}): for {uncounted} % of it no table tells where functions begin (counted in the rest: {functions}, in {counted} of the files). {bare} % of the code has no symbols.",
+		"complexity.code-none": "{size} of machine code in {files} ({archs}), and no table that tells where functions begin: none were counted. {bare} % of the code has no symbols.",
+		"complexity.code-fix":  "Hand an evaluator the files with symbols, apart from the release.",
+		"complexity.until":     "Nothing has to be done at once.",
 	},
+}
+
+// code is the machine code of one file and where its first part stands.
+type code struct {
+	arch  string
+	bytes uint64
+	at    exe.Place
+}
+
+func (c *code) add(at exe.Place) {
+	if c.bytes == 0 {
+		c.at = at
+	}
+	c.bytes += uint64(at.Len)
+}
+
+// state states a file's code, if it has any, and the functions that count
+// counts.
+func (c *code) state(count func() (int64, string, error), out func(wardein.Fact)) error {
+	if c.bytes == 0 {
+		return nil
+	}
+	n, by, err := count()
+	out(wardein.Fact{Kind: "code", Off: c.at.Off, Len: c.at.Len, Attrs: []wardein.Note{
+		{Name: "arch", Value: c.arch}, {Name: "bytes", Value: strconv.FormatUint(c.bytes, 10)}, {Name: "functions", Value: strconv.FormatInt(n, 10)}, {Name: "by", Value: by},
+	}})
+	return err
 }
 
 func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
@@ -53,30 +82,16 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		return machNode(b, out)
 	}
 	f, err := exe.Open(b, b.Size)
-	if err != nil {
+	if err != nil || f.Type != exe.TypeExec && f.Type != exe.TypeDyn {
 		return err
 	}
-	if f.Type != exe.TypeExec && f.Type != exe.TypeDyn {
-		return nil
-	}
-	var code uint64
-	at := f.SegmentTable
+	c := code{arch: f.Arch}
 	for _, s := range f.Segments {
 		if s.Type == exe.SegmentLoad && s.Flags&exe.FlagX != 0 && s.InFile && s.FileSize > 0 {
-			if code == 0 {
-				at = exe.Place{Off: int64(s.Off), Len: int64(s.FileSize)}
-			}
-			code += s.FileSize
+			c.add(exe.Place{Off: int64(s.Off), Len: int64(s.FileSize)})
 		}
 	}
-	if code == 0 {
-		return nil
-	}
-	n, table, err := f.CountFunctions()
-	out(wardein.Fact{Kind: "code", Off: at.Off, Len: at.Len, Attrs: []wardein.Note{
-		{Name: "arch", Value: f.Arch}, {Name: "bytes", Value: strconv.FormatUint(code, 10)}, {Name: "functions", Value: strconv.FormatInt(n, 10)}, {Name: "by", Value: table},
-	}})
-	return err
+	return c.state(f.CountFunctions, out)
 }
 
 // machNode counts the sections of code of a Mach-O program or library.
@@ -85,31 +100,20 @@ func machNode(b wardein.Blob, out func(wardein.Fact)) error {
 	if err != nil || f.Type == exe.MachObject || f.Type == exe.MachCore {
 		return err
 	}
-	var code uint64
-	var at exe.Place
+	c := code{arch: f.Arch}
 	for _, s := range f.Sections {
 		if s.IsCode() && s.InFile {
-			if code == 0 {
-				at = exe.Place{Off: s.Off, Len: int64(s.Size)}
-			}
-			code += s.Size
+			c.add(exe.Place{Off: s.Off, Len: int64(s.Size)})
 		}
 	}
-	if code == 0 {
-		return nil
-	}
-	n, table, err := f.CountFunctions()
-	out(wardein.Fact{Kind: "code", Off: at.Off, Len: at.Len, Attrs: []wardein.Note{
-		{Name: "arch", Value: f.Arch}, {Name: "bytes", Value: strconv.FormatUint(code, 10)}, {Name: "functions", Value: strconv.FormatInt(n, 10)}, {Name: "by", Value: table},
-	}})
-	return err
+	return c.state(f.CountFunctions, out)
 }
 
 func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 	seen := map[wardein.Digest]bool{}
 	archs := map[string]int64{}
 	var files, counted int
-	var code, bare, functions int64
+	var code, bare, uncounted, functions int64
 	f := wardein.Finding{Rule: "complexity.code", Severity: wardein.Info, Confidence: wardein.Certain, Reach: wardein.NoneShown, ID: stable.ID("complexity.code"),
 		Fix: wardein.Text{ID: "complexity.code-fix"}, Meanwhile: wardein.Text{ID: "complexity.until"}}
 	for n, x := range t.Facts(name) {
@@ -126,7 +130,9 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 		if x.Attr("by") != "symbols" {
 			bare += bytes
 		}
-		if x.Attr("by") != "" {
+		if x.Attr("by") == "" {
+			uncounted += bytes
+		} else {
 			counted++
 		}
 		if f.Node == "" {
@@ -144,14 +150,30 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 		list = append(list, a+" "+size(n))
 	}
 	slices.Sort(list)
-	f.Says = wardein.Text{ID: "complexity.code", Args: []wardein.Note{
-		{Name: "files", Value: strconv.Itoa(files)}, {Name: "size", Value: size(code)}, {Name: "archs", Value: strings.Join(list, ", ")},
+	id := "complexity.code"
+	switch {
+	case counted == 0:
+		id += "-none"
+	case 2*uncounted > code: // what could not be counted comes first
+		id += "-few"
+	}
+	f.Says = wardein.Text{ID: id, Args: []wardein.Note{
+		{Name: "files", Value: plural(files)}, {Name: "size", Value: size(code)}, {Name: "archs", Value: strings.Join(list, ", ")},
 		{Name: "functions", Value: strconv.FormatInt(functions, 10)}, {Name: "counted", Value: strconv.Itoa(counted)},
-		{Name: "bare", Value: strconv.FormatInt((bare*200+code)/(2*code), 10)},
+		{Name: "bare", Value: share(bare, code)}, {Name: "uncounted", Value: share(uncounted, code)},
 	}}
 	out(f)
 	return nil
 }
+
+func plural(n int) string {
+	if n == 1 {
+		return "1 program or library"
+	}
+	return strconv.Itoa(n) + " programs and libraries"
+}
+
+func share(n, of int64) string { return strconv.FormatInt((n*200+of)/(2*of), 10) }
 
 func size(n int64) string {
 	if n < 1e6 {

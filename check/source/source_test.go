@@ -3,9 +3,12 @@ package source
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/cfuncs"
 	"github.com/wardein/wardein/internal/testkit/checktest"
 )
 
@@ -81,5 +84,41 @@ func TestRuns(t *testing.T) {
 	}
 	if a.sum != b.sum {
 		t.Errorf("%#x, %#x", a.sum, b.sum)
+	}
+}
+
+// A share of a few calls is no finding, unless text that nothing bounds comes
+// from the network; the summary counts it all the same.
+func TestLeast(t *testing.T) {
+	if got := least().Family; len(got) != len(cfuncs.Families) {
+		t.Errorf("%d families, want %d", len(got), len(cfuncs.Families))
+	}
+	for _, f := range least().Family {
+		if !slices.Contains(cfuncs.Families, f.Name) || f.All < 1 || f.Near < 1 || f.Why == "" || f.Source == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, c := range []struct {
+		header, call string
+		n, findings  int
+	}{
+		{"a.h", "memcpy(a, b, c);", 19, 0}, {"a.h", "memcpy(a, b, c);", 20, 1}, {"sys/socket.h", "memcpy(a, b, c);", 19, 0},
+		{"a.h", "strcpy(a, b);", 19, 0}, {"sys/socket.h", "strcpy(a, b);", 1, 1}, {"a.h", "gets(a);", 1, 1},
+	} {
+		tree := &checktest.Tree{}
+		tree.Add("src/a.c", 0o644, []byte("#include <"+c.header+">\nvoid f(char *a, char *b, int c) {\n"+strings.Repeat(c.call+"\n", c.n)+"}\n"))
+		calls, counted := 0, false
+		for _, f := range tree.Judge(t, Check) {
+			switch f.Rule {
+			case "source.calls":
+				calls++
+			case "source.summary":
+				name, _, _ := strings.Cut(c.call, "(")
+				counted = slices.Contains(f.Says.Args, wardein.Note{Name: name + "-unsafe", Value: fmt.Sprint(c.n)})
+			}
+		}
+		if calls != c.findings || !counted {
+			t.Errorf("%d calls of %s with %s: %d findings, want %d; counted in the summary: %v", c.n, c.call, c.header, calls, c.findings, counted)
+		}
 	}
 }

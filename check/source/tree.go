@@ -2,6 +2,7 @@ package source
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
 	"maps"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/cfuncs"
 	"github.com/wardein/wardein/internal/stable"
+	"github.com/wardein/wardein/internal/table"
 )
 
 // total is what the files of a release add up to, each content once.
@@ -238,7 +240,7 @@ func tree(t wardein.Tree, known func() *index, out func(wardein.Finding)) error 
 		return nil
 	}
 	for _, name := range cfuncs.Families {
-		if g := a.family[name]; g != nil && g.unsafe > 0 {
+		if g := a.family[name]; g != nil && g.unsafe > 0 && enough(name, g) {
 			out(a.calls(name, g))
 		}
 	}
@@ -320,6 +322,29 @@ func (a *total) summary(twins int) wardein.Finding {
 	}
 	first := a.sketches[0]
 	return finding("source.summary", wardein.Info, first.node, whole(first.node, 0, first.Len), args)
+}
+
+//go:embed data/least.toml
+var leastTOML []byte
+
+// least are the numbers of calls from which on a share says something.
+var least = table.TOML[struct {
+	Date   string
+	Family []struct {
+		Name        string
+		All, Near   int
+		Why, Source string
+	}
+}]("check/source/data/least.toml", leastTOML)
+
+// enough tells whether a family's calls are a finding of their own.
+func enough(name string, g *family) bool {
+	for _, l := range least().Family {
+		if l.Name == name {
+			return g.unsafe+g.safe >= l.All || g.near >= l.Near
+		}
+	}
+	return true
 }
 
 // calls says how a family's calls are shared out, the places that face the

@@ -19,20 +19,79 @@ import (
 // shown is how many files a finding quotes and a text names.
 const shown = 5
 
-// family is what the files of a release add up to.
-type family struct {
+// share is what the calls of one family add up to.
+type share struct {
 	unsafe, bounded, safe  int
 	unsafeNames, safeNames map[string]bool
-	by                     map[string]*file
-	never                  []place // calls of gets
-	neverNames             map[string]bool
 }
 
-// file is the unsafe calls of one family in one file; most is the place of the
-// function that it calls most.
+func (s *share) all() int { return s.unsafe + s.safe }
+
+// group is what one kind of file adds up to.
+type group struct {
+	files    int
+	families map[string]*share
+}
+
+func (g *group) of(family string) *share {
+	s := g.families[family]
+	if s == nil {
+		s = &share{unsafeNames: map[string]bool{}, safeNames: map[string]bool{}}
+		if g.families == nil {
+			g.families = map[string]*share{}
+		}
+		g.families[family] = s
+	}
+	return s
+}
+
+func (g *group) add(fn *cfuncs.Function, name string, n int) {
+	s := g.of(fn.Family)
+	switch fn.Class {
+	case cfuncs.Unsafe:
+		s.unsafe += n
+		s.unsafeNames[name] = true
+	case cfuncs.Safe:
+		s.safe += n
+		s.safeNames[name] = true
+	default:
+		s.bounded += n
+	}
+}
+
+// shares tells a group's shares in a text, "" where nothing was counted.
+func (g *group) shares() string {
+	var list []string
+	for _, name := range counted {
+		if s := g.of(name); s.all() > 0 {
+			list = append(list, fmt.Sprintf("%d %% of those like %s (%d of %d)", (s.unsafe*200+s.all())/(2*s.all()), name, s.unsafe, s.all()))
+		}
+	}
+	if n := len(list); n > 1 {
+		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
+	}
+	return strings.Join(list, "")
+}
+
+// counted are the families that have shares: gets has no safe form.
+var counted = slices.DeleteFunc(slices.Clone(cfuncs.Families), func(name string) bool { return name == "gets" })
+
+// file is the unsafe calls in one file; most is the place of the function that
+// it calls most.
 type file struct {
 	place
+	module       bool
 	unsafe, most int
+}
+
+// total is what the files of a release add up to. Programs hold near, which
+// faces the network; kernel modules are apart.
+type total struct {
+	programs, near, modules group
+	code                    int // bytes of both
+	by                      map[string]*file
+	never                   []place // calls of gets
+	neverNames              map[string]bool
 }
 
 type place struct {
@@ -40,16 +99,16 @@ type place struct {
 	wardein.Fact
 }
 
-func (p place) quote() wardein.Quote { return wardein.Quote{Node: p.node, Off: p.Off, Len: p.Len} }
+func (p place) quote() wardein.Quote { return p.Quote(p.node, "") }
 
 func number(f wardein.Fact, name string) int { n, _ := strconv.Atoi(f.Attr(name)); return n }
 
 func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
-	families := map[string]*family{}
+	a := &total{by: map[string]*file{}, neverNames: map[string]bool{}}
 	first := map[wardein.Digest]string{}
 	gaps := map[[2]string][]string{}
-	files, code := 0, 0
 	said := map[string]bool{}
+	is := "" // of the file whose facts come
 	for n, f := range t.Facts("unsafecall") {
 		if own, ok := first[n.Blob]; ok && own != n.Path {
 			continue
@@ -60,18 +119,11 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 			k := [2]string{f.Attr("gap"), f.Attr("why")}
 			gaps[k] = append(gaps[k], n.Path)
 		case "code":
-			if n := number(f, "bytes"); n > 0 {
-				files++
-				code += n
-			}
+			is = f.Attr("is")
+			a.file(is, number(f, "bytes"))
 		case "calls":
 			if fn := lookup(f.Attr("function")); fn != nil {
-				g := families[fn.Family]
-				if g == nil {
-					g = &family{unsafeNames: map[string]bool{}, safeNames: map[string]bool{}, by: map[string]*file{}, neverNames: map[string]bool{}}
-					families[fn.Family] = g
-				}
-				g.add(fn, place{n.Path, f})
+				a.add(is, fn, place{n.Path, f})
 			}
 		case "wrapper":
 			if w := wrapper(place{n.Path, f}); !said[w.ID] {
@@ -80,52 +132,73 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 			}
 		}
 	}
-	for _, name := range cfuncs.Families {
-		g := families[name]
-		switch {
-		case g == nil:
-		case name == "gets":
-			if len(g.never) > 0 {
-				out(g.gets(files))
-			}
-		case g.unsafe+g.safe > 0:
-			out(g.finding(name, files, code))
-		}
+	if a.programs.shares()+a.modules.shares() != "" {
+		out(a.finding())
+	}
+	if len(a.never) > 0 {
+		out(a.gets())
 	}
 	return uncounted(gaps)
 }
 
-func (g *family) add(fn *cfuncs.Function, p place) {
-	count := number(p.Fact, "calls") + number(p.Fact, "tails")
-	x := g.by[p.node]
-	if x == nil {
-		x = &file{place: p}
-		g.by[p.node] = x
-	}
-	switch fn.Class {
-	case cfuncs.Unsafe:
-		g.unsafe += count
-		g.unsafeNames[p.Attr("function")] = true
-		if fn.Family == "gets" {
-			g.never = append(g.never, p)
-			g.neverNames[p.Attr("function")] = true
-		}
-		if x.unsafe += count; count > x.most {
-			x.most, x.place = count, p
-		}
-	case cfuncs.Safe:
-		g.safe += count
-		g.safeNames[p.Attr("function")] = true
+func (a *total) file(is string, code int) {
+	switch {
+	case code == 0:
+		return
+	case is == "module":
+		a.modules.files++
 	default:
-		g.bounded += count
+		a.programs.files++
+		if is == "network" {
+			a.near.files++
+		}
+	}
+	a.code += code
+}
+
+func (a *total) add(is string, fn *cfuncs.Function, p place) {
+	name, n := p.Attr("function"), number(p.Fact, "calls")+number(p.Fact, "tails")
+	switch is {
+	case "module":
+		a.modules.add(fn, name, n)
+	case "network":
+		a.near.add(fn, name, n)
+		fallthrough
+	default:
+		a.programs.add(fn, name, n)
+	}
+	if fn.Family == "gets" {
+		if fn.Class == cfuncs.Unsafe {
+			a.never = append(a.never, p)
+			a.neverNames[name] = true
+		}
+		return
+	}
+	x := a.by[p.node]
+	if x == nil {
+		x = &file{place: p, module: is == "module"}
+		a.by[p.node] = x
+	}
+	if fn.Class == cfuncs.Unsafe {
+		if x.unsafe += n; n > x.most {
+			x.most, x.place = n, p
+		}
 	}
 }
 
-// finding is a family's shares, and the files with the most unsafe calls. How
-// many bytes of code were read goes with it, so that releases can be compared.
-func (g *family) finding(name string, files, code int) wardein.Finding {
-	worst := slices.SortedFunc(maps.Values(g.by), func(a, b *file) int {
-		return cmp.Or(cmp.Compare(b.unsafe, a.unsafe), strings.Compare(a.node, b.node))
+// finding is the shares of all families, and the files with the most unsafe
+// calls, programs first. The numbers are arguments, in the names of
+// source.summary, and with them how many bytes of code were read, so that
+// releases can be compared.
+func (a *total) finding() wardein.Finding {
+	worst := slices.SortedFunc(maps.Values(a.by), func(x, y *file) int {
+		switch {
+		case x.module != y.module && y.module:
+			return -1
+		case x.module != y.module:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(y.unsafe, x.unsafe), strings.Compare(x.node, y.node))
 	})
 	var quotes []wardein.Quote
 	var list []string
@@ -135,28 +208,52 @@ func (g *family) finding(name string, files, code int) wardein.Finding {
 			list = append(list, fmt.Sprintf("%s (%d)", path.Base(x.node), x.unsafe))
 		}
 	}
-	all := g.unsafe + g.safe
-	return finding("unsafecall.calls", wardein.Info, quotes, []wardein.Note{
-		note("percent", strconv.Itoa((g.unsafe*200+all)/(2*all))), note("family", name), note("of", programs(files)),
-		note("unsafe", strconv.Itoa(g.unsafe)), note("all", strconv.Itoa(all)), note("bounded", strconv.Itoa(g.bounded)),
-		note("kinds", strconv.Itoa(len(g.unsafeNames))), note("safe", strconv.Itoa(len(g.safeNames))),
-		note("worst", strings.Join(list, ", ")), note("code", strconv.Itoa(code)),
-	}, name)
+	args := []wardein.Note{
+		note("of", plural(a.programs.files, "program or library", "programs and libraries")), note("shares", a.programs.shares()),
+		note("of-near", strconv.Itoa(a.near.files)), note("near", a.near.shares()),
+		note("of-modules", plural(a.modules.files, "kernel module", "kernel modules")), note("modules", a.modules.shares()),
+		note("worst", strings.Join(list, ", ")), note("code", strconv.Itoa(a.code)),
+	}
+	for _, name := range counted {
+		p, n, m := a.programs.of(name), a.near.of(name), a.modules.of(name)
+		for _, x := range []struct {
+			is string
+			n  int
+		}{
+			{"unsafe", p.unsafe}, {"all", p.all()}, {"kinds", len(p.unsafeNames)}, {"safe", len(p.safeNames)}, {"bounded", p.bounded},
+			{"near", n.unsafe}, {"near-all", n.all()}, {"modules", m.unsafe}, {"modules-all", m.all()},
+		} {
+			args = append(args, note(name+"-"+x.is, strconv.Itoa(x.n)))
+		}
+	}
+	f := finding("unsafecall.calls", wardein.Info, quotes, args)
+	near, modules := a.near.shares() != "", a.modules.shares() != ""
+	switch {
+	case a.programs.shares() == "":
+		f.Says.ID += "-modules"
+	case near && modules:
+		f.Says.ID += "-nm"
+	case near:
+		f.Says.ID += "-n"
+	case modules:
+		f.Says.ID += "-m"
+	}
+	return f
 }
 
-func programs(n int) string {
+func plural(n int, one, many string) string {
 	if n == 1 {
-		return "1 program or library"
+		return "1 " + one
 	}
-	return strconv.Itoa(n) + " programs and libraries"
+	return strconv.Itoa(n) + " " + many
 }
 
 // gets is for the functions that nobody can call safely.
-func (g *family) gets(files int) wardein.Finding {
+func (a *total) gets() wardein.Finding {
 	var quotes []wardein.Quote
 	var list []string
 	listed := map[string]bool{}
-	for _, p := range g.never {
+	for _, p := range a.never {
 		if name := path.Base(p.node); !listed[name] {
 			listed[name] = true
 			list = append(list, name)
@@ -169,13 +266,13 @@ func (g *family) gets(files int) wardein.Finding {
 	if n > shown {
 		list = append(list[:shown], fmt.Sprintf("%d more", n-shown))
 	}
-	names := slices.Sorted(maps.Keys(g.neverNames))
+	names := slices.Sorted(maps.Keys(a.neverNames))
 	severity := wardein.Low
-	if g.neverNames["gets"] {
+	if a.neverNames["gets"] {
 		severity = wardein.Medium // who feeds it decides what is overwritten
 	}
 	return finding("unsafecall.gets", severity, quotes, []wardein.Note{
-		note("files", strconv.Itoa(n)), note("of", programs(files)), note("functions", strings.Join(names, " or ")), note("list", strings.Join(list, ", ")),
+		note("files", strconv.Itoa(n)), note("of", plural(a.programs.files, "program or library", "programs and libraries")), note("functions", strings.Join(names, " or ")), note("list", strings.Join(list, ", ")),
 	}, names...)
 }
 

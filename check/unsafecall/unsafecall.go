@@ -25,16 +25,17 @@ import (
 // Check counts calls in ELF files.
 var Check = wardein.Check{
 	Name:    "unsafecall",
-	Version: 1,
+	Version: 2,
 	Doc: wardein.Doc{
 		About: "Direct calls of functions that copy or format into a buffer, by family and by whether they are given the buffer's size; functions with a safe name that pass the size to nobody.",
 		How: "In each ELF program, library and kernel module, stripped or not, the slots of imported functions are read from the relocations, the stubs that jump through them are recognised by their bytes, and a branch whose target is a stub is a call of that function (a branch that does not come back is a tail call). " +
-			"MIPS loads the slot itself: there registers are followed through the blocks of a function until the jump. Kernel modules and objects are counted by their relocations. Calls of the functions of a table (families memcpy, strcpy, sprintf, gets; safe, bounded, unsafe; vendors' names in the manner of Annex K by their end) are added up for the release, each content once. " +
+			"MIPS loads the slot itself: there registers are followed through the blocks of a function until the jump. Kernel modules and objects are counted by their relocations. Calls of the functions of a table (families memcpy, strcpy, sprintf, gets; safe, bounded, unsafe; vendors' names in the manner of Annex K by their end) are added up for the release, each content once: in programs and libraries, in those of them that face the network (they import accept, listen, socket, or a function that receives from one), and, apart, in kernel modules. " +
 			"The share is unsafe ÷ (unsafe + safe); bounded functions (strncpy, scanf) are in neither. An exported function whose name ends in _s and that is no more than a jump to an unsafe function of its family is a finding. " +
 			"Measured against relocations kept in the unstripped twin: bench/unsafecall.",
 		FalsePositives: []string{
 			"a call whose sizes were checked before is a call all the same: the count shows how much depends on such checks, not an error",
 			"memcpy that the compiler put in for an assignment of a structure is counted as a call",
+			"a program whose sockets are all local (AF_UNIX) counts as facing the network",
 			"four bytes of data between code that look like a branch to a stub: about one in 2^24 for each stub",
 		},
 		FalseNegatives: []string{
@@ -42,6 +43,7 @@ var Check = wardein.Check{
 			"what the compiler put in place of a call (a copy of a few bytes, strcpy of a constant)",
 			"functions linked in, not imported: busybox and others that are linked statically are gaps",
 			"wrappers with a name of their own: only the one call in the wrapper is seen",
+			"a program that is handed its connection by another (inetd), or receives through a library, does not count as facing the network",
 		},
 		Limits: []string{
 			"x86, x86-64, ARM and Thumb-2, AArch64, PowerPC of 32 and 64 bits, MIPS (o32, n64) are read; files with MIPS16 or microMIPS code, MIPS release 6, n32 and other processors are gaps",
@@ -62,7 +64,11 @@ var Check = wardein.Check{
 		"unsafecall.calls": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "unsafecall.gets": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "unsafecall.wrapper": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"},
 	},
 	Messages: map[string]string{
-		"unsafecall.calls":         "{percent} % of the direct calls of functions like {family} in {of} go to ones that do not know the size of what they write to ({unsafe} of {all} calls; {kinds} unsafe and {safe} safe functions in use; {bounded} more calls of bounded ones). Most in {worst}.",
+		"unsafecall.calls":         calls + most,
+		"unsafecall.calls-n":       calls + near + most,
+		"unsafecall.calls-m":       calls + modules + most,
+		"unsafecall.calls-nm":      calls + near + modules + most,
+		"unsafecall.calls-modules": "Of the direct calls in {of-modules}, {modules} go to functions that do not know the size of what they write to." + most,
 		"unsafecall.calls-fix":     "Build with _FORTIFY_SOURCE, and replace the calls by functions that are given the size of the destination, in programs that read what comes from outside first.",
 		"unsafecall.gets":          "{functions} is called, which writes as much as comes in, whatever the size of the buffer: in {files} of {of} ({list}).",
 		"unsafecall.gets-fix":      "Call fgets or getcwd with the size of the buffer: no caution makes these functions safe.",
@@ -72,6 +78,19 @@ var Check = wardein.Check{
 		"unsafecall.until":         "Nothing has to be done at once.",
 	},
 }
+
+// The parts of what is said of the calls: all of them, those in what faces the
+// network (n), and those in kernel modules (m).
+const (
+	calls   = "Of the direct calls in {of}, {shares} go to functions that do not know the size of what they write to."
+	near    = " In the {of-near} of them facing the network it is {near}."
+	modules = " Counted apart, in {of-modules}: {modules}."
+	most    = " Most in {worst}."
+)
+
+// sockets are the functions that a program imports which waits for callers or
+// receives what others send.
+var sockets = []string{"accept", "accept4", "listen", "recv", "recvfrom", "recvmmsg", "recvmsg", "socket"}
 
 // mostNames bounds the facts of one file: a program may import any number of
 // functions with a vendor's name.
@@ -98,7 +117,7 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		return err
 	}
 	out(wardein.Fact{Kind: "code", Attrs: []wardein.Note{note("arch", f.Arch), note("bytes", strconv.FormatInt(calls.Code, 10)),
-		note("imports", strconv.Itoa(len(calls.Imports))), note("calls", strconv.Itoa(len(calls.List)))}})
+		note("imports", strconv.Itoa(len(calls.Imports))), note("calls", strconv.Itoa(len(calls.List))), note("is", is(f, calls))}})
 	first := map[int]int64{}
 	for _, c := range calls.List {
 		if _, ok := first[c.Import]; !ok {
@@ -116,6 +135,17 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 	}
 	wrappers(f, calls, out)
 	return nil
+}
+
+// is tells what kind of file counts: "module", "network" or "".
+func is(f *exe.File, calls *exe.Calls) string {
+	switch {
+	case f.IsModule():
+		return "module"
+	case slices.ContainsFunc(calls.Imports, func(im exe.Import) bool { return !im.Defined && slices.Contains(sockets, im.Name) }):
+		return "network"
+	}
+	return ""
 }
 
 // width is how many bytes of a call are quoted.

@@ -22,8 +22,7 @@ import (
 // Metric is a row of the scorecard.
 type Metric struct {
 	Number, Title, Unit string
-	Rule, Family        string
-	Num, Of             string
+	Rule, Num, Of       string
 	Check, Better, Why  string
 	Published, Source   string
 }
@@ -125,7 +124,7 @@ func (m *Metric) measure(s *report.Saved) (v Value) {
 			}
 			return ""
 		}
-		if !strings.Contains(","+m.Rule+",", ","+f.Rule+",") || m.Family != "" && arg("family") != m.Family {
+		if !strings.Contains(","+m.Rule+",", ","+f.Rule+",") {
 			continue
 		}
 		found = true

@@ -22,7 +22,7 @@ func saved(t *testing.T, recipe, asOf string, opened, code, read int64, findings
 }
 
 const (
-	calls = `{"rule":"unsafecall.calls","severity":"low","says":{"args":[{"name":"family","value":"memcpy"},{"name":"unsafe","value":"%d"},{"name":"all","value":"%d"},{"name":"kinds","value":"3"},{"name":"safe","value":"1"}]}}`
+	calls = `{"rule":"unsafecall.calls","severity":"low","says":{"args":[{"name":"memcpy-unsafe","value":"%d"},{"name":"memcpy-all","value":"%d"},{"name":"memcpy-kinds","value":"3"},{"name":"memcpy-safe","value":"1"},{"name":"strcpy-all","value":"0"}]}}`
 	key   = `,{"rule":"secret.private-key","severity":"high","says":{"args":[]}}`
 )
 
