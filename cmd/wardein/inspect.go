@@ -27,9 +27,7 @@ func inspectCmd() *cobra.Command {
 	var outputs []string
 	var asJSON, strict bool
 	var failOn, color string
-	var deliv delivery
-	var db dbFlags
-	var keys []string
+	var given given
 	var secrets string
 	cmd := &cobra.Command{
 		Use:   "inspect FILE|DIR|-",
@@ -77,29 +75,17 @@ failure, too.`,
 			if err := writable(wanted); err != nil {
 				return err
 			}
-			if flags.keys, err = readKeySets(keys); err != nil {
+			if flags.keys, err = readKeySets(given.keys); err != nil {
 				return err
 			}
-			path, done, err := input(cmd, args[0])
-			if err != nil {
-				return err
-			}
-			defer done()
 			if secrets != "" {
 				if flags.secrets, err = createSecrets(secrets); err != nil {
 					return err
 				}
 			}
-			data, err := db.open(cmd.Context(), flags.asOf)
+			res, err := given.inspect(cmd, args[0], name, flags)
 			if err != nil {
 				return err
-			}
-			if data.DB != nil {
-				defer data.DB.Close()
-			}
-			res, err := inspectRelease(cmd.Context(), path, name, flags, &deliv, data)
-			if err != nil {
-				return advise(err)
 			}
 			defer res.cleanup()
 			if err := flags.secrets.Close(); err != nil {
@@ -133,19 +119,14 @@ failure, too.`,
 	}
 	addLabFlags(cmd, &flags)
 	addPublisherFlags(cmd)
-	db.add(cmd)
+	given.add(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&db.no, "no-db", false, "look no known vulnerabilities up; the report says so")
+	f.BoolVar(&given.db.no, "no-db", false, "look no known vulnerabilities up; the report says so")
 	f.StringVar(&flags.asOf, "as-of", checks.DataDate, "judge time-dependent rules at this `DATE` (YYYY-MM-DD)")
 	f.StringVar(&color, "color", "auto", "colour: auto, always, never (`WHEN`)")
 	f.StringArrayVarP(&outputs, "output", "o", nil, "write `KIND[=FILE]`: "+kindList+"; \"-\" is standard output; may be repeated")
-	f.StringArrayVar(&keys, "keys", nil, "compare keys with the set in this `FILE` (docs/keys.md); may be repeated")
 	f.StringVar(&secrets, "show-secrets", "", "write the keys and passwords that were found to this `FILE`, for its owner alone; no report holds them")
 	f.BoolVar(&flags.published, "published-defaults", false, "compare the accounts' passwords with those that were published as defaults of products")
-	f.StringVar(&deliv.list, "list", "", "compare what was delivered with the vendor's hash list in this `FILE` (default: SHA256SUMS in a directory)")
-	f.StringVar(&deliv.signature, "list-signature", "", "the list's detached signature, OpenPGP or CMS, in this `FILE`")
-	f.StringVar(&deliv.signer, "signer", "", "the vendor's OpenPGP key or X.509 certificate, in this `KEYFILE`")
-	f.StringArrayVar(&deliv.roles, "role", nil, "what a delivered file is for, as `PATH=ROLE`; may be repeated")
 	f.BoolVar(&asJSON, "json", false, "short for -o json=-")
 	f.BoolVar(&strict, "strict", false, "exit 3 when there are gaps")
 	f.StringVar(&failOn, "fail-on", "", "exit 1 when a finding is of this `SEVERITY` or above: "+strings.Join(severityNames(), ", "))
@@ -153,6 +134,44 @@ failure, too.`,
 	complete(cmd, "fail-on", severityNames()...)
 	complete(cmd, "output", strings.Split(kindList, ", ")...)
 	return cmd
+}
+
+// given is what a user hands to an inspection beside the release.
+type given struct {
+	deliv delivery
+	db    dbFlags
+	keys  []string
+}
+
+func (g *given) add(cmd *cobra.Command) {
+	g.db.add(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&g.keys, "keys", nil, "compare keys with the set in this `FILE` (docs/keys.md); may be repeated")
+	f.StringVar(&g.deliv.list, "list", "", "compare what was delivered with the vendor's hash list in this `FILE` (default: SHA256SUMS in a directory)")
+	f.StringVar(&g.deliv.signature, "list-signature", "", "the list's detached signature, OpenPGP or CMS, in this `FILE`")
+	f.StringVar(&g.deliv.signer, "signer", "", "the vendor's OpenPGP key or X.509 certificate, in this `KEYFILE`")
+	f.StringArrayVar(&g.deliv.roles, "role", nil, "what a delivered file is for, as `PATH=ROLE`; may be repeated")
+}
+
+// inspect inspects the release file (- for standard input) under a name.
+func (g *given) inspect(cmd *cobra.Command, file, name string, flags labFlags) (*result, error) {
+	path, done, err := input(cmd, file)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	data, err := g.db.open(cmd.Context(), flags.asOf)
+	if err != nil {
+		return nil, err
+	}
+	if data.DB != nil {
+		defer data.DB.Close()
+	}
+	res, err := inspectRelease(cmd.Context(), path, name, flags, &g.deliv, data)
+	if err != nil {
+		return nil, advise(err)
+	}
+	return res, nil
 }
 
 func addLabFlags(cmd *cobra.Command, flags *labFlags) {

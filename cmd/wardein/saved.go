@@ -21,6 +21,20 @@ import (
 // openSaved reads the report that a user names: its file, or the name that
 // inspect printed.
 func openSaved(name string) (*report.Saved, error) {
+	f, err := openReport(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	s, err := report.Read(bufio.NewReader(f))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, f.Name())
+	}
+	return s, nil
+}
+
+// openReport opens the file of the report that a user names.
+func openReport(name string) (*os.File, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !strings.HasSuffix(name, ".json") {
 		if err == nil {
@@ -42,12 +56,7 @@ func openSaved(name string) (*report.Saved, error) {
 		}
 		return nil, &hinted{err, "wardein inspect writes NAME.wardein.json into the current folder"}
 	}
-	defer f.Close()
-	s, err := report.Read(bufio.NewReader(f))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, f.Name())
-	}
-	return s, nil
+	return f, nil
 }
 
 // reportsHere are the names of the report files in the current folder.
