@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,9 @@ import (
 
 // Saved is a report file as it was written, for verbs that show parts of it.
 type Saved struct {
+	// Digest is that of the file.
+	Digest wardein.Digest `json:"-"`
+
 	Version    string
 	Release    struct{ Digest, Kind, Size string }
 	Recipe     SavedRecipe
@@ -23,12 +27,14 @@ type Saved struct {
 	Findings   []SavedFinding
 	Gaps       []SavedGap
 	Nodes      string
+	Incidents  int64
 	Partial    bool
 }
 
 // SavedCoverage is the coverage of a report file.
 type SavedCoverage struct {
 	Accounted_ppm, Opened_ppm int64
+	Known, Opaque, Unknown    int64 `json:",string"`
 	Code                      []struct {
 		Arch        string
 		Bytes, Read int64 `json:",string"`
@@ -39,6 +45,7 @@ type SavedCoverage struct {
 type SavedRecipe struct {
 	As_of, Module string
 	Checks        []wardein.Ingredient
+	Data          []wardein.Source
 	// Digest identifies it, as RecipeDigest does.
 	Digest wardein.Digest `json:"-"`
 }
@@ -58,7 +65,13 @@ func (r *SavedRecipe) UnmarshalJSON(b []byte) error {
 }
 
 // SavedCount is how a check ended on the nodes, of a report file.
-type SavedCount struct{ Check, Done, Failed string }
+type SavedCount struct {
+	Check, Done, Failed string
+	Not_applicable      []SavedReason
+}
+
+// SavedReason is a number of nodes that a check does not apply to, and why.
+type SavedReason struct{ Why, Nodes string }
 
 // SavedText is a sentence of a report file.
 type SavedText struct {
@@ -71,6 +84,7 @@ type SavedFinding struct {
 	Raw json.RawMessage `json:"-"` // as it stands there
 
 	ID, Check, Rule, Node, Severity, Confidence, Reach string
+	Exploited                                          bool
 	Says, Fix, Meanwhile                               SavedText
 	Cases                                              []string
 	Quotes                                             []SavedQuote
@@ -150,12 +164,17 @@ func Offset(decimal string) string {
 
 // Read reads a report file. Names stay in their escaped form.
 func Read(r io.Reader) (*Saved, error) {
-	s := new(Saved)
+	s, sum := new(Saved), sha256.New()
+	r = io.TeeReader(r, sum)
 	if err := json.NewDecoder(r).Decode(s); err != nil {
 		return nil, fmt.Errorf("not a report: %w", err)
 	}
 	if s.Version == "" {
 		return nil, fmt.Errorf("not a report: no version")
 	}
+	if _, err := io.Copy(io.Discard, r); err != nil { // up to its end
+		return nil, err
+	}
+	s.Digest = wardein.Digest(sum.Sum(nil))
 	return s, nil
 }

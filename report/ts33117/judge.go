@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/wardein/wardein"
@@ -39,17 +38,8 @@ type Row struct {
 
 // Look is what a check with rules for a case did.
 type Look struct {
-	Check string
+	report.Look
 	Rules []string // those that speak to the case, sorted
-	// Ran tells that the report has the check. Version is that of the check
-	// there, Now that of the check whose rules these are.
-	Ran          bool
-	Version, Now int
-	// Looked is how many of Unit it was done with, Failed on how many nodes it
-	// failed.
-	Looked, Failed int64
-	Unit           string
-	Gaps           []*report.SavedGap // of this check
 }
 
 // Sheet is the table of test cases of one report.
@@ -65,9 +55,6 @@ func Judge(s *report.Saved, checks []wardein.Check) *Sheet {
 	j := judge{Saved: s, checks: checks, findings: map[string][]*report.SavedFinding{}}
 	rules := map[string][]string{}
 	for _, c := range checks {
-		if c.Components != nil {
-			j.lister = c.Name
-		}
 		for rule, ids := range c.Cases {
 			rules[rule] = ids
 		}
@@ -120,7 +107,6 @@ type judge struct {
 	*report.Saved
 	checks   []wardein.Check
 	findings map[string][]*report.SavedFinding // by case, in order
-	lister   string                            // the check that names components
 }
 
 func (j *judge) row(c *Case) Row {
@@ -143,7 +129,7 @@ func (j *judge) row(c *Case) Row {
 	default:
 		var whys []string
 		for i := range row.Checks {
-			if why := row.Checks[i].blind(); why != "" {
+			if why := row.Checks[i].Blind(); why != "" {
 				whys = append(whys, why)
 			} else {
 				row.State = Nothing
@@ -161,60 +147,17 @@ func remark(f *report.SavedFinding) bool { return f.Severity == wardein.Info.Str
 
 // look is what a check with rules for a case did, nil for one without.
 func (j *judge) look(c *wardein.Check, id string) *Look {
-	l := &Look{Check: c.Name, Now: c.Version, Unit: "node"}
+	var rules []string
 	for rule, ids := range c.Cases {
 		if slices.Contains(ids, id) {
-			l.Rules = append(l.Rules, rule)
+			rules = append(rules, rule)
 		}
 	}
-	if len(l.Rules) == 0 {
+	if len(rules) == 0 {
 		return nil
 	}
-	slices.Sort(l.Rules)
-	for _, k := range j.Counts {
-		if k.Check == c.Name {
-			l.Ran, l.Looked, l.Failed = true, number(k.Done), number(k.Failed)
-		}
-	}
-	if !l.Ran {
-		return l
-	}
-	switch {
-	case j.lister != "" && slices.Contains(c.Reads, j.lister):
-		l.Looked, l.Unit = int64(len(j.Components)), "component"
-	case c.Node == nil:
-		l.Looked = number(j.Nodes) // its findings come from the tree
-	}
-	for _, k := range j.Recipe.Checks {
-		if k.Name == c.Name {
-			l.Version = k.Version
-		}
-	}
-	for i := range j.Gaps {
-		if j.Gaps[i].Who == c.Name {
-			l.Gaps = append(l.Gaps, &j.Gaps[i])
-		}
-	}
-	return l
-}
-
-// blind says why a check that found nothing did not look, "" where it did.
-func (l *Look) blind() string {
-	if !l.Ran {
-		return "the check " + l.Check + " did not run"
-	}
-	for _, g := range l.Gaps {
-		if g.Kind == string(wardein.NoData) && g.Node == "" {
-			return l.Check + " had no data, or not all: " + g.Why
-		}
-	}
-	switch {
-	case l.Looked > 0:
-		return ""
-	case l.Failed > 0:
-		return fmt.Sprintf("%s failed on %s", l.Check, plural(l.Failed, l.Unit))
-	}
-	return l.Check + " met no " + l.Unit + " of the kind that it reads"
+	slices.Sort(rules)
+	return &Look{j.LookOf(c, j.checks), rules}
 }
 
 // needs says what a case without a check needs.
@@ -240,15 +183,6 @@ func (c *Case) needs() string {
 		return "needs the product brought into use (" + strings.Join(use, ", ") + ") and the vendor's documents (DOC)"
 	}
 	return "needs the product brought into use (" + strings.Join(use, ", ") + ")"
-}
-
-// number is a decimal number of a report file, 0 for what is none.
-func number(s string) int64 {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 func plural(n int64, what string) string {
