@@ -4,11 +4,14 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/prove/dsse"
 )
 
 // Entry is what a log holds of a signed statement: commitments, and nothing of
@@ -74,4 +77,35 @@ func ParseEntry(b []byte) (e Entry, err error) {
 		return e, fmt.Errorf("entry's subject %q is not sha256: or salted: and a digest", e.Subject)
 	}
 	return e, nil
+}
+
+// EntryFor is the entry of any signed statement. Its lab is the one that the
+// predicate's field "lab" names, which must have signed it, or else who signed
+// it first; its subject is salted when the predicate has a "salt" (hexadecimal).
+// No signature is checked.
+func EntryFor(envelope []byte) (e Entry, err error) {
+	s, env, err := Open(envelope)
+	if err != nil {
+		return e, err
+	}
+	if len(env.Signatures) == 0 {
+		return e, fmt.Errorf("nobody signed it")
+	}
+	var p struct {
+		Lab, Salt string
+	}
+	if err := json.Unmarshal(s.Predicate, &p); err != nil {
+		return e, fmt.Errorf("predicate: %w", err)
+	}
+	if p.Lab == "" {
+		p.Lab = env.Signatures[0].Name
+	}
+	if !slices.ContainsFunc(env.Signatures, func(s dsse.Signature) bool { return s.Name == p.Lab }) {
+		return e, fmt.Errorf("lab %q did not sign it", p.Lab)
+	}
+	salt, err := hex.DecodeString(p.Salt)
+	if err != nil {
+		return e, fmt.Errorf("salt: %w", err)
+	}
+	return EntryOf(envelope, s, p.Lab, salt), nil
 }
