@@ -37,6 +37,11 @@ type Check struct {
 	// Cases names, by rule, the test cases of 3GPP TS 33.117 that the rule's
 	// findings speak to ("TC_NO_UNNECESSARY_SERVICE").
 	Cases map[string][]string
+	// Covers names those of Cases that a node which Node was done with speaks to,
+	// found or not: of a case that no node speaks to nothing is said. It sees
+	// the facts that were stated of the node, and may name a case twice. nil: a
+	// node with a fact speaks to all of Cases.
+	Covers func(n *Node, facts []Fact) []string
 	// Messages are the English sentences of this check's Texts by id;
 	// "{name}" stands for the argument of that name.
 	Messages map[string]string

@@ -138,6 +138,15 @@ type CheckCount struct {
 	Check         string
 	Done, Failed  int64
 	NotApplicable []ReasonCount // by reason, sorted
+	// Cases counts, for each test case that the check has rules for, the nodes
+	// that speak to it; sorted.
+	Cases []CaseCount
+}
+
+// CaseCount is a number of nodes for one test case.
+type CaseCount struct {
+	Case  string
+	Nodes int64
 }
 
 // ReasonCount is a number of nodes for one reason.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -172,13 +173,23 @@ type Tally struct {
 type count struct {
 	done, failed int64
 	na           map[string]int64
+	cases        map[string]*covered
 }
+
+// covered is how many nodes speak to a test case; last is the one counted last.
+type covered struct{ nodes, last int64 }
 
 // NewTally starts a count.
 func (r *Runner) NewTally() *Tally {
 	t := &Tally{r: r, counts: make([]count, len(r.Checks))}
 	for i := range t.counts {
 		t.counts[i].na = map[string]int64{}
+		t.counts[i].cases = map[string]*covered{}
+		for _, cases := range r.Checks[i].Cases {
+			for _, c := range cases {
+				t.counts[i].cases[c] = &covered{}
+			}
+		}
 	}
 	return t
 }
@@ -200,6 +211,9 @@ func (t *Tally) Add(n *wardein.Node, outcomes []wardein.Outcome) (gaps []wardein
 		switch o := &outcomes[i]; o.State {
 		case wardein.Done:
 			c.done++
+			if err := t.cover(i, n, o.Facts); err != nil {
+				gaps = append(gaps, wardein.Gap{Node: n.Path, Who: o.Check, Kind: wardein.Crashed, Why: err.Error()})
+			}
 		case wardein.Failed:
 			c.failed++
 			kind := wardein.Damaged
@@ -215,6 +229,31 @@ func (t *Tally) Add(n *wardein.Node, outcomes []wardein.Outcome) (gaps []wardein
 		}
 	}
 	return gaps
+}
+
+// cover counts the test cases that a node speaks to.
+func (t *Tally) cover(check int, n *wardein.Node, facts []wardein.Fact) (err error) {
+	all, covers := t.counts[check].cases, t.r.Checks[check].Covers
+	switch {
+	case len(all) == 0:
+	case covers != nil:
+		defer func() {
+			if v := recover(); v != nil {
+				err = fmt.Errorf(checkFailed+"%v", v)
+			}
+		}()
+		for _, id := range covers(n, facts) {
+			if c := all[id]; c != nil && c.last != t.nodes {
+				c.nodes++
+				c.last = t.nodes
+			}
+		}
+	case len(facts) > 0:
+		for _, c := range all {
+			c.nodes++
+		}
+	}
+	return err
 }
 
 // ReadCode tells whether a check that reads executable code ended done.
@@ -234,6 +273,9 @@ func (t *Tally) Counts() []wardein.CheckCount {
 		out[i] = wardein.CheckCount{Check: t.r.Checks[i].Name, Done: c.done, Failed: c.failed}
 		for why, n := range c.na {
 			out[i].NotApplicable = append(out[i].NotApplicable, wardein.ReasonCount{Why: why, Nodes: n})
+		}
+		for _, id := range slices.Sorted(maps.Keys(c.cases)) {
+			out[i].Cases = append(out[i].Cases, wardein.CaseCount{Case: id, Nodes: c.cases[id].nodes})
 		}
 		slices.SortFunc(out[i].NotApplicable, func(a, b wardein.ReasonCount) int { return strings.Compare(a.Why, b.Why) })
 	}

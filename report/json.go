@@ -64,6 +64,11 @@ func JSON(r *wardein.Report, messages map[string]string) []byte {
 func writeCounts(w *canon.Writer, counts []wardein.CheckCount) {
 	for _, c := range counts {
 		w.Object(func() {
+			w.Field("cases").Array(func() {
+				for _, n := range c.Cases {
+					w.Object(func() { w.Field("case").Text(n.Case); w.Field("nodes").Big(n.Nodes) })
+				}
+			})
 			w.Field("check").Text(c.Check)
 			w.Field("done").Big(c.Done)
 			w.Field("failed").Big(c.Failed)

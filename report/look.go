@@ -55,6 +55,24 @@ func (s *Saved) LookOf(c *wardein.Check, all []wardein.Check) Look {
 	return l
 }
 
+// LookFor tells what the check c did for one of its test cases: Looked are the
+// nodes that speak to it, where the report counts them.
+func (s *Saved) LookFor(c *wardein.Check, all []wardein.Check, testCase string) Look {
+	l := s.LookOf(c, all)
+	for _, k := range s.Counts {
+		if k.Check != c.Name || k.Cases == nil || c.Node == nil || l.Unit != "node" {
+			continue
+		}
+		l.Looked = 0
+		for _, n := range k.Cases {
+			if n.Case == testCase {
+				l.Looked = number(n.Nodes)
+			}
+		}
+	}
+	return l
+}
+
 // Blind says why a check that found nothing did not look, "" where it did.
 func (l *Look) Blind() string {
 	if !l.Ran {
@@ -71,7 +89,7 @@ func (l *Look) Blind() string {
 	case l.Failed > 0:
 		return fmt.Sprintf("%s failed on %s", l.Check, plural(l.Failed, l.Unit))
 	}
-	return l.Check + " met no " + l.Unit + " of the kind that it reads"
+	return l.Check + " met no " + l.Unit + " that it could judge"
 }
 
 // number is a decimal number of a report file, 0 for what is none.

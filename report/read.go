@@ -68,6 +68,8 @@ func (r *SavedRecipe) UnmarshalJSON(b []byte) error {
 type SavedCount struct {
 	Check, Done, Failed string
 	Not_applicable      []SavedReason
+	// Cases is nil in a report of a version that did not count them.
+	Cases []struct{ Case, Nodes string }
 }
 
 // SavedReason is a number of nodes that a check does not apply to, and why.

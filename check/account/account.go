@@ -79,6 +79,20 @@ var Check = wardein.Check{
 		"account.second-uid0":       {"TC_UNIQUE_SYSTEM_ACCOUNT_IDENTIFICATION"},
 		"account.authorized-key":    {"TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION"},
 	},
+	Covers: func(_ *wardein.Node, facts []wardein.Fact) (ids []string) {
+		for _, f := range facts {
+			switch f.Kind {
+			case "ssh-key":
+				ids = append(ids, "TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION")
+				continue
+			case "login", "shadow":
+			default: // a table that has UIDs
+				ids = append(ids, "TC_UNIQUE_SYSTEM_ACCOUNT_IDENTIFICATION")
+			}
+			return append(ids, "TC_ACCOUNT_PROTECTION", "TC_PREDEFINED_ACCOUNT_DELETION", "TC_PREDEFINED_AUTHENTICATION_ATTRIBUTES_DELETION", "TC_PSW_STOR_SUPPORT")
+		}
+		return ids
+	},
 	Messages: map[string]string{
 		"account.empty":           "Account {user} ({uid}, shell {shell}) has no password{ways}: whoever reaches a login prompt of the unit is in.",
 		"account.login-empty":     "Account {user} of {over} has no password ({table}): whoever reaches {over} is in.",

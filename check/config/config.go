@@ -108,6 +108,16 @@ var Check = wardein.Check{
 	Node:  node,
 	Tree:  tree,
 	Cases: cases(),
+	Covers: func(n *wardein.Node, facts []wardein.Fact) (ids []string) {
+		for _, f := range facts {
+			for _, s := range settings()[f.Attr("key")] {
+				if s.read(n.Path) {
+					ids = append(ids, s.Case)
+				}
+			}
+		}
+		return ids
+	},
 	Messages: map[string]string{
 		"config.differs":    "{file} sets {n} otherwise than TS 33.117 asks: {list}.",
 		"config.fix":        "Set them as asked, or say for each why the product needs it.",

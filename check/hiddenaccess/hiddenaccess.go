@@ -10,6 +10,7 @@ package hiddenaccess
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/wardein/wardein"
 )
@@ -63,6 +64,7 @@ var Check = wardein.Check{
 		"hiddenaccess.unowned-listener":     {"TC_NO_UNNECESSARY_SERVICE", "TC_NO_UNUSED_SOFTWARE"},
 		"hiddenaccess.foreign-architecture": {"TC_NO_UNUSED_SOFTWARE"},
 	},
+	Covers: covers,
 	Messages: map[string]string{
 		"hiddenaccess.case":              "Literal of a published case ({kind}): {where}. In that case, {what}: {case}. Whether this release acts on it was not tested.",
 		"hiddenaccess.case-started":      "Literal of a published case ({kind}): {where}. In that case, {what}: {case}. {file} is started at boot by {as}; whether it acts on the literal was not tested.",
@@ -168,6 +170,18 @@ func wants(b wardein.Blob) (bool, string) {
 		}
 	}
 	return false, "no literal found"
+}
+
+// covers: programs speak to all cases, scripts and pages to those about what is
+// started, lists of files and build dates to none by themselves.
+func covers(n *wardein.Node, facts []wardein.Fact) []string {
+	if n.Format == "elf" {
+		return []string{"TC_SYS_FUN_USAGE", "TC_ACCOUNT_PROTECTION", "TC_NO_UNNECESSARY_SERVICE", "TC_NO_UNUSED_SOFTWARE"}
+	}
+	if slices.ContainsFunc(facts, func(f wardein.Fact) bool { return f.Kind == "files" || f.Kind == "built" }) {
+		return nil
+	}
+	return []string{"TC_SYS_FUN_USAGE", "TC_ACCOUNT_PROTECTION", "TC_NO_UNNECESSARY_SERVICE"}
 }
 
 func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {

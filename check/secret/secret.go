@@ -24,7 +24,7 @@ import (
 // named sets.
 func Check(known ...*KeySet) wardein.Check {
 	c := wardein.Check{
-		Name: "secret", Version: 3, Doc: doc, Messages: messages, Cases: testCases,
+		Name: "secret", Version: 3, Doc: doc, Messages: messages, Cases: testCases, Covers: covers,
 		Wants: func(wardein.Blob) (bool, string) { return true, "" },
 		Node:  node,
 		Reads: []string{"cert"},
@@ -36,6 +36,21 @@ func Check(known ...*KeySet) wardein.Check {
 		c.Literals = append(c.Literals, f.literal)
 	}
 	return c
+}
+
+// covers: what can be read speaks to all cases; in bytes that are encrypted or
+// packed no key or password would be seen.
+func covers(n *wardein.Node, _ []wardein.Fact) []string {
+	var dark int64
+	for _, s := range n.Spans {
+		if s.What == wardein.Opaque || s.What == wardein.Padding || s.What == wardein.Unknown && s.Is == "high entropy" {
+			dark += s.Len
+		}
+	}
+	if n.Size == 0 || 2*dark >= n.Size {
+		return nil
+	}
+	return []string{confidential, factory, stored}
 }
 
 // place is a key and where it stands.

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
@@ -64,6 +65,7 @@ var Check = wardein.Check{
 		"service.debug":              {"TC_NO_UNNECESSARY_SERVICE", "TC_SYS_FUN_USAGE"},
 		"service.console-shell":      {"TC_ACCOUNT_PROTECTION", "TC_SYS_FUN_USAGE"},
 	},
+	Covers: covers,
 	Messages: map[string]string{
 		"service.telnet":           "Telnet is started at boot, on tcp/{port}{where}, by {as}: names, passwords and all that is typed cross the network unencrypted.",
 		"service.shell":            "Telnet is started at boot, on tcp/{port}{where}, by {as}, with {login} in place of a login: whoever reaches the port has a shell, and no password is asked for.",
@@ -120,6 +122,16 @@ func wants(b wardein.Blob) (bool, string) {
 		}
 	}
 	return false, "no script, no literal found"
+}
+
+// covers: a file that starts something speaks to the cases where a boot reads
+// it, below an etc folder or as a unit.
+func covers(n *wardein.Node, facts []wardein.Fact) []string {
+	if _, rel := startup.Root(n.Path); rel == "" && path.Ext(n.Path) != ".service" && path.Ext(n.Path) != ".socket" ||
+		!slices.ContainsFunc(facts, func(f wardein.Fact) bool { return f.Kind == "runs" || f.Kind == "telnet" }) {
+		return nil
+	}
+	return []string{"TC_NO_UNNECESSARY_SERVICE", "TC_PROTECT_DATA_INFO_TRANSFER_1", "TC_ACCOUNT_PROTECTION", "TC_SYS_FUN_USAGE", "TC_NO_UNUSED_SOFTWARE"}
 }
 
 // logins says over what a command lets in who knows an account's password, ""

@@ -87,6 +87,12 @@ var check = wardein.Check{
 	Cases: map[string][]string{
 		"source.calls": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "source.same-size": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "source.flags": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}, "source.macro": {"TC_PROTECTION_FROM_BUFFER_OVERFLOW"},
 	},
+	Covers: func(n *wardein.Node, facts []wardein.Fact) []string {
+		if len(facts) > 0 && (isSource(n.Path) || isBuildFile(n.Path)) {
+			return []string{"TC_PROTECTION_FROM_BUFFER_OVERFLOW"}
+		}
+		return nil
+	},
 	Messages: map[string]string{
 		"source.calls":          "{percent} % of the calls of functions like {family} go to ones that do not know the size of what they write to ({unsafe} of {all} calls; {kinds} unsafe and {safe} safe functions in use), in {files} of {of} source files, {network} of which face the network, with {near} of the unsafe calls. Most are in {dirs}.",
 		"source.calls-fix":      "Replace them by functions that are given the size of the destination, network-facing files first; keep to one such function a family.",

@@ -56,6 +56,7 @@ var Check = wardein.Check{
 		"update.boot-network":  {"TC_BOOT_INT_MEM_1"},
 		"update.boot-waits":    {"TC_BOOT_INT_MEM_1"},
 	},
+	Covers: covers,
 	Messages: map[string]string{
 		"update.unsigned":         "{file} says where updates come from ({host}) and asks for no signature ({setting}): whoever holds that server{way} decides what runs on the unit.",
 		"update.unsigned-fix":     "Sign updates with a key that is not on the update server, and check the signature on the unit before anything is written.",
@@ -147,6 +148,20 @@ func wants(b wardein.Blob) (bool, string) {
 		return true, ""
 	}
 	return false, "no script, no literal found"
+}
+
+// covers: a boot loader's variables speak to what it boots, configuration and
+// scripts to where updates come from; the hosts that a program names to neither.
+func covers(n *wardein.Node, facts []wardein.Fact) (ids []string) {
+	for _, f := range facts {
+		switch {
+		case f.Kind == "boot":
+			ids = append(ids, "TC_BOOT_INT_MEM_1")
+		case n.Format != "elf":
+			return append(ids, "TC_SW_PKG_INTEGRITY_1", "TC_PROTECT_DATA_INFO_TRANSFER_1")
+		}
+	}
+	return ids
 }
 
 func isScript(r wardein.Blob) bool {

@@ -9,7 +9,7 @@ const Caution = "An indication, no verdict. A test case needs the product brough
 	"What an image shows can point to a failure; nothing here says that a case is met."
 
 // Counted explains what stands beside cases for which nothing was found.
-const Counted = "What a check looked at is counted for all its rules together: a case may stand here though no file that it is about is in the release. " +
+const Counted = "A case stands here where a check looked at something that it is about, however little that was. " +
 	"Findings that are remarks have no effect by themselves and are no indication."
 
 // Write writes the sheet's fields into an object. Names are as the report

@@ -157,7 +157,7 @@ func (j *judge) look(c *wardein.Check, id string) *Look {
 		return nil
 	}
 	slices.Sort(rules)
-	return &Look{j.LookOf(c, j.checks), rules}
+	return &Look{j.LookFor(c, j.checks, id), rules}
 }
 
 // needs says what a case without a check needs.

@@ -75,7 +75,7 @@ func specimen(t *testing.T) (*report.Saved, []wardein.Check) {
 	const hostile = `x\ufffe<b>\u202e</b>`
 	s, err := report.Read(strings.NewReader(`{"version":"1.0","nodes":"40",
 "components":[],
-"counts":[{"check":"account","done":"3","failed":"1"},{"check":"vuln","done":"0","failed":"0"},{"check":"boot","done":"0","failed":"0"},{"check":"known","done":"0","failed":"0"},{"check":"tree","done":"0","failed":"0"},{"check":"broken","done":"0","failed":"2"}],
+"counts":[{"check":"account","done":"3","failed":"1"},{"check":"vuln","done":"0","failed":"0"},{"check":"boot","done":"0","failed":"0"},{"check":"known","done":"0","failed":"0"},{"check":"tree","done":"0","failed":"0"},{"check":"broken","done":"0","failed":"2"},{"check":"finer","done":"9","failed":"0","cases":[{"case":"TC_PACKET_FILTERING","nodes":"0"},{"case":"TC_NO_UNUSED_SOFTWARE","nodes":"4"}]}],
 "coverage":{"accounted_ppm":912345,"opened_ppm":500000},
 "findings":[
  {"id":"F-1","check":"account","rule":"account.empty","node":"etc/` + hostile + `","severity":"high","confidence":"certain","reach":"local","cases":["TC_ACCOUNT_PROTECTION"],"says":{"text":"an account ` + hostile + `"},"quotes":[{"node":"etc/shadow","off":"70","len":"5","bytes":"a::b"}]},
@@ -93,6 +93,9 @@ func specimen(t *testing.T) (*report.Saved, []wardein.Check) {
 	for _, c := range []*wardein.Check{&account, &vuln, &boot, &known, &absent, &broken} {
 		c.Node = noNode
 	}
+	finer := node("finer")
+	finer.Node = noNode
+	finer.Cases = map[string][]string{"finer.a": {"TC_PACKET_FILTERING", "TC_NO_UNUSED_SOFTWARE"}}
 	account.Version = 3
 	account.Cases = map[string][]string{"account.empty": {"TC_ACCOUNT_PROTECTION"}, "account.twin": {"TC_UNIQUE_SYSTEM_ACCOUNT_IDENTIFICATION"}, "account.hash": {"TC_PSW_STOR_SUPPORT"}, "account.locked": {"TC_NO_UNSUPPORTED_COMPONENTS"}}
 	vuln.Cases = map[string][]string{"vuln.known": {"TC_BVT_VULNERABILITY_SCANNING", "TC_NO_UNSUPPORTED_COMPONENTS"}}
@@ -102,7 +105,7 @@ func specimen(t *testing.T) (*report.Saved, []wardein.Check) {
 	tree.Cases = map[string][]string{"tree.suid": {"TC_OS_PRIVILEGE"}}
 	absent.Cases = map[string][]string{"absent.x": {"TC_PACKET_FILTERING"}}
 	broken.Cases = map[string][]string{"broken.x": {"TC_NO_DIRECTORY_LISTINGS"}}
-	return s, []wardein.Check{account, vuln, boot, known, tree, absent, broken}
+	return s, []wardein.Check{account, vuln, boot, known, tree, absent, broken, finer}
 }
 
 func TestJudge(t *testing.T) {
@@ -119,8 +122,9 @@ func TestJudge(t *testing.T) {
 		"TC_OS_PRIVILEGE":                           {Nothing, 0, ""},
 		"TC_NO_UNSUPPORTED_COMPONENTS":              {Nothing, 0, ""}, // one check looked, the gap of the other stands beside it
 		"TC_BVT_VULNERABILITY_SCANNING":             {NotExamined, 0, "vuln had no data, or not all: vuln: no database"},
-		"TC_BOOT_INT_MEM_1":                         {NotExamined, 0, "boot met no node of the kind that it reads"},
-		"TC_PACKET_FILTERING":                       {NotExamined, 0, "the check absent did not run"},
+		"TC_BOOT_INT_MEM_1":                         {NotExamined, 0, "boot met no node that it could judge"},
+		"TC_PACKET_FILTERING":                       {NotExamined, 0, "the check absent did not run; finer met no node that it could judge"},
+		"TC_NO_UNUSED_SOFTWARE":                     {Nothing, 0, ""}, // the same rule as the case before, on nodes that speak to this one
 		"TC_NO_DIRECTORY_LISTINGS":                  {NotExamined, 0, "broken failed on 2 nodes"},
 		"TC_PASSWORD_STRUCT":                        {NotExamined, 0, "no check for it yet"},
 		"TC_GTP_C_FILTERING":                        {NotExamined, 0, "needs the product brought into use (NET)"},

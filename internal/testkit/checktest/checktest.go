@@ -189,6 +189,7 @@ func (t *Tree) Judge(tb testing.TB, c wardein.Check, also ...wardein.Check) (out
 		tb.Error(err)
 	}
 	t.again(tb, c, out)
+	t.covered(tb, c, out)
 	ids := map[string]bool{}
 	for i := range out {
 		t.promise(tb, c, &out[i])
@@ -198,6 +199,50 @@ func (t *Tree) Judge(tb testing.TB, c wardein.Check, also ...wardein.Check) (out
 		ids[out[i].ID] = true
 	}
 	return out
+}
+
+// covered fails when a finding speaks to a test case that none of the nodes
+// speaks to, or a node to one that is not the check's.
+func (t *Tree) covered(tb testing.TB, c wardein.Check, found []wardein.Finding) {
+	tb.Helper()
+	if slices.Contains(c.Reads, "component") {
+		return // components speak, not nodes
+	}
+	own := map[string]bool{}
+	for _, cases := range c.Cases {
+		for _, id := range cases {
+			own[id] = c.Covers == nil && len(t.facts[c.Name]) > 0
+		}
+	}
+	nodes := t.nodes
+	if c.Covers == nil {
+		nodes = nil
+	}
+	for _, n := range nodes {
+		var facts []wardein.Fact
+		for _, f := range t.facts[c.Name] {
+			if f.n == n {
+				facts = append(facts, f.Fact)
+			}
+		}
+		for _, id := range c.Covers(n, facts) {
+			if _, ok := own[id]; !ok {
+				tb.Errorf("%s: %s speaks to %s, which no rule does", c.Name, n.Path, id)
+			}
+			own[id] = true
+		}
+	}
+	for _, f := range found {
+		cases := f.Cases
+		if cases == nil {
+			cases = c.Cases[f.Rule]
+		}
+		for _, id := range cases {
+			if !own[id] {
+				tb.Errorf("%s speaks to %s, and no node does", f.Rule, id)
+			}
+		}
+	}
 }
 
 // again runs the check's Tree over the same facts and fails where it says
