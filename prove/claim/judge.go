@@ -1,0 +1,303 @@
+package claim
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/report"
+)
+
+// Judge gives the verdict on a claim by reports, with the checks that its
+// rules are of. The same arguments give the same verdict; neither the order of
+// the reports nor one that is given twice changes it.
+func Judge(c *Claim, reports []*report.Saved, checks []wardein.Check) *Verdict {
+	v := &Verdict{Version: Version, Claim: quoted(c), Releases: []Release{}, Unreported: []string{}, Others: []string{}, Bears: []Bearing{}}
+	if !c.Kind.Testable() {
+		v.set(NotTestable, "a claim about "+string(c.Kind))
+		for _, id := range c.Bears {
+			v.Bears = append(v.Bears, Bearing{ID: id})
+		}
+		return v
+	}
+	j := judge{c, checks}
+	reports = slices.Clone(reports)
+	slices.SortFunc(reports, func(a, b *report.Saved) int {
+		return cmp.Or(strings.Compare(a.Release.Digest, b.Release.Digest), slices.Compare(a.Digest[:], b.Digest[:]))
+	})
+	reports = slices.CompactFunc(reports, func(a, b *report.Saved) bool { return a.Digest == b.Digest })
+	for len(reports) > 0 {
+		n := 1
+		for n < len(reports) && reports[n].Release.Digest == reports[0].Release.Digest {
+			n++
+		}
+		if d := reports[0].Release.Digest; c.About.Any() || slices.Contains(c.About.Digests, d) {
+			v.Releases = append(v.Releases, j.release(reports[:n]))
+		} else {
+			v.Others = append(v.Others, d)
+		}
+		reports = reports[n:]
+	}
+	if !c.About.Any() {
+		for _, d := range slices.Sorted(slices.Values(c.About.Digests)) {
+			if !slices.ContainsFunc(v.Releases, func(r Release) bool { return r.Digest == d }) {
+				v.Unreported = append(v.Unreported, d)
+			}
+		}
+	}
+	v.conclude(c)
+	return v
+}
+
+func (v *Verdict) set(s State, because string) {
+	v.Verdict, v.Sentence, v.Because = s, Sentences[s], because
+}
+
+// The orders in which verdicts on single releases decide about a claim: on
+// each of them, or on some.
+var (
+	eachOrder = []State{Contradicted, NotExamined, NotShown, Supported}
+	someOrder = []State{Supported, NotExamined, NotShown, Contradicted}
+)
+
+// conclude draws the verdict from those on the releases.
+func (v *Verdict) conclude(c *Claim) {
+	count := map[State]int{NotExamined: len(v.Unreported)}
+	why := map[State]string{} // of the first release in a state
+	for _, r := range v.Releases {
+		if count[r.Verdict]++; why[r.Verdict] == "" {
+			why[r.Verdict] = r.Because
+		}
+		for i := range r.Tests {
+			for k := range r.Tests {
+				v.Both = v.Both || c.Tests[i].Hit != c.Tests[k].Hit && len(r.Tests[i].Hits) > 0 && len(r.Tests[k].Hits) > 0
+			}
+		}
+	}
+	all := len(v.Releases) + len(v.Unreported)
+	if all == 0 {
+		v.set(NotExamined, "no report about a release of the claim was given")
+		return
+	}
+	order := eachOrder
+	if c.About.Holds == Some {
+		order = someOrder
+	}
+	for _, s := range order {
+		if count[s] == 0 {
+			continue
+		}
+		because := why[s]
+		if because == "" {
+			because = "no report about it was given"
+		}
+		if all > 1 {
+			because = fmt.Sprintf("%d of %d releases %s: %s", count[s], all, s, because)
+		}
+		v.set(s, because)
+		return
+	}
+}
+
+type judge struct {
+	*Claim
+	checks []wardein.Check
+}
+
+// release judges one release by the reports about it.
+func (j *judge) release(reports []*report.Saved) Release {
+	r := Release{Digest: reports[0].Release.Digest, Tests: []Outcome{}}
+	for _, s := range reports {
+		r.Reports = append(r.Reports, used(s))
+	}
+	for i := range j.Tests {
+		r.Tests = append(r.Tests, j.outcome(&j.Tests[i], reports))
+	}
+	r.Verdict, r.Because = j.rule(r.Tests)
+	return r
+}
+
+// rule is the rule that leads to the verdict on one release: the first clause
+// that applies. docs/claims.md gives the reasons.
+func (j *judge) rule(tests []Outcome) (State, string) {
+	names := map[Meaning][]string{} // of the findings that were hit, each once
+	seen := map[string]bool{}
+	blind, unsure := "", "" // the first test that did not look, and that did not look in full for what contradicts
+	for i, t := range tests {
+		hit := j.Tests[i].Hit
+		for _, f := range t.Hits {
+			if key := string(hit) + f.ID; !seen[key] {
+				seen[key] = true
+				names[hit] = append(names[hit], f.ID)
+			}
+		}
+		if t.Extent == NotLooked && blind == "" {
+			blind = t.Why
+		}
+		if t.Extent != InFull && hit == Contradicts && unsure == "" {
+			unsure = fmt.Sprintf("test %d, which could contradict it, looked %s", i+1, t.Extent)
+			if t.Extent == NotLooked {
+				unsure = fmt.Sprintf("test %d, which could contradict it, did not look: %s", i+1, t.Why)
+			}
+		}
+	}
+	says := func(m Meaning, verb string) string {
+		n, s := len(names[m]), "findings "+verb
+		if n == 1 {
+			s = "finding " + verb + "s"
+		}
+		return fmt.Sprintf("%d %s it: %s", n, s, few(names[m]))
+	}
+	pro, against := len(names[Supports]) > 0, len(names[Contradicts]) > 0
+	switch {
+	case len(tests) == 0:
+		return NotExamined, j.Untested
+	case pro && against: // clause 1
+		return Contradicted, says(Contradicts, "contradict") + "; " + says(Supports, "support") + "; what contradicts a statement decides"
+	case against:
+		return Contradicted, says(Contradicts, "contradict")
+	case pro && unsure == "": // clause 2
+		return Supported, says(Supports, "support")
+	case pro: // clause 3
+		return NotExamined, says(Supports, "support") + "; " + unsure
+	case blind != "": // clause 4
+		return NotExamined, blind
+	}
+	return NotShown, "every test looked, and none had a hit" // clause 5
+}
+
+// outcome is what a test gives for a release.
+func (j *judge) outcome(t *Test, reports []*report.Saved) Outcome {
+	o := Outcome{Extent: InFull, Looks: []Look{}, Hits: []Finding{}, Weaker: []Finding{}}
+	if t.Result != "" {
+		o.Extent, o.Why = NotLooked, "no result of "+t.Result+" was given"
+		return o
+	}
+	for _, name := range t.Rules.Checks() {
+		// A check looked as far as it did in the report where it went furthest.
+		best := NotLooked
+		why := ""
+		for _, s := range reports {
+			l := j.look(name, s)
+			if o.Looks = append(o.Looks, l); further(l.Extent, best) {
+				best = l.Extent
+			}
+			if why == "" {
+				why = l.Why
+			}
+		}
+		if further(o.Extent, best) {
+			o.Extent = best
+		}
+		if best == NotLooked && o.Why == "" {
+			o.Why = why
+		}
+	}
+	least := slices.Index(Confidences, t.Confidence)
+	seen := map[string]bool{}
+	for _, s := range reports {
+		for i := range s.Findings {
+			f := &s.Findings[i]
+			if !t.Rules.Match(f.Rule) {
+				continue
+			}
+			// The same finding may be surer in one report than in another.
+			sure := slices.Index(Confidences, f.Confidence) >= least
+			key := fmt.Sprint(f.ID, sure)
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			if sure {
+				o.Hits = append(o.Hits, finding(f, s))
+			} else {
+				o.Weaker = append(o.Weaker, finding(f, s))
+			}
+		}
+	}
+	o.Weaker = slices.DeleteFunc(o.Weaker, func(f Finding) bool { return seen[fmt.Sprint(f.ID, true)] })
+	return o
+}
+
+var extents = []Extent{NotLooked, InPart, InFull}
+
+func further(a, b Extent) bool { return slices.Index(extents, a) > slices.Index(extents, b) }
+
+// look is what a check did in a report.
+func (j *judge) look(name string, s *report.Saved) Look {
+	l := Look{Check: name, Report: s.Digest.String(), Extent: NotLooked, Unit: "node", NotApplicable: []Reason{}, Gaps: []Gap{}}
+	i := slices.IndexFunc(j.checks, func(c wardein.Check) bool { return c.Name == name })
+	if i < 0 {
+		l.Why = "no check is called " + name
+		return l
+	}
+	did := s.LookOf(&j.checks[i], j.checks)
+	l.Version, l.Looked, l.Unit, l.Failed, l.Code = did.Version, did.Looked, did.Unit, did.Failed, j.checks[i].Code
+	for _, n := range did.NotApplicable {
+		l.NotApplicable = append(l.NotApplicable, Reason(n))
+	}
+	for k, g := range did.Gaps {
+		if k == MaxGaps {
+			l.GapsLeft = len(did.Gaps) - k
+			break
+		}
+		l.Gaps = append(l.Gaps, Gap{g.Kind, g.Node, g.Why})
+	}
+	switch l.Why = did.Blind(); {
+	case l.Why != "":
+	case l.Failed > 0 || len(did.Gaps) > 0 || s.Partial:
+		l.Extent = InPart
+	default:
+		l.Extent = InFull
+	}
+	return l
+}
+
+func finding(f *report.SavedFinding, s *report.Saved) Finding {
+	v := Finding{ID: f.ID, Report: s.Digest.String(), Rule: f.Rule, Severity: f.Severity, Confidence: f.Confidence, Reach: f.Reach, Node: f.Node, Says: f.Says.Text, Quotes: []Quote{}}
+	for _, q := range f.Quotes {
+		v.Quotes = append(v.Quotes, Quote{q.Node, q.Off, q.Len, q.Bytes})
+	}
+	return v
+}
+
+// used is a report, and what it could not look at.
+func used(s *report.Saved) Report {
+	r := Report{Digest: s.Digest.String(), Recipe: s.Recipe.Digest.String(), Module: s.Recipe.Module, AsOf: s.Recipe.As_of,
+		AccountedPPM: s.Coverage.Accounted_ppm, OpenedPPM: s.Coverage.Opened_ppm, Gaps: []GapCount{}, Partial: s.Partial}
+	for _, c := range s.Coverage.Code {
+		r.Code += c.Bytes
+		r.CodeRead += c.Read
+	}
+	n := map[string]int64{}
+	for _, g := range s.Gaps {
+		if n[g.Kind]++; n[g.Kind] == 1 {
+			r.Gaps = append(r.Gaps, GapCount{Kind: g.Kind})
+		}
+	}
+	slices.SortFunc(r.Gaps, func(a, b GapCount) int { return strings.Compare(a.Kind, b.Kind) })
+	for i := range r.Gaps {
+		r.Gaps[i].N = n[r.Gaps[i].Kind]
+	}
+	return r
+}
+
+func quoted(c *Claim) Quoted {
+	q := Quoted{Digest: c.Digest.String(), ID: c.ID, Number: c.Version, Kind: c.Kind, Text: c.Text, By: c.By, Source: c.Source, Said: c.Said, Example: c.Example, Note: c.Note,
+		Product: c.About.Product, Release: c.About.Release, Digests: slices.Clone(c.About.Digests), Holds: c.About.Holds, Tests: []QuotedTest{}, Untested: c.Untested}
+	for _, t := range c.Tests {
+		q.Tests = append(q.Tests, QuotedTest{append([]string{}, t.Rules...), t.Result, t.Hit, t.Confidence, t.Why})
+	}
+	return q
+}
+
+// few names some of many.
+func few(names []string) string {
+	const most = 5
+	if len(names) <= most+1 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
