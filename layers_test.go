@@ -68,6 +68,7 @@ var sameLayer = map[[2]string]string{
 	{"vulndb/feed", "codec/xz"}:       "feeds may be packed",
 	{"vulndb/feed", "codec/inflate"}:  "zip files are read with it",
 	{"vulndb", "vulndb/version"}:      "compares versions by their keys",
+	{"prove", "prove/record"}:         "a bundle holds records, and one that is none is refused",
 	{"store/disk", "store"}:           "implements its contract",
 	{"store/storetest", "store"}:      "tests its contract",
 }

@@ -94,7 +94,7 @@ func Attach(in, out, name string, content []byte) error {
 	} else {
 		parts = slices.Insert(parts, i, partOf(name, content))
 	}
-	return writeFile(out, st.Mode().Perm(), func(w io.Writer) error { return write(w, parts) })
+	return replaceFile(out, st.Mode().Perm(), func(w io.Writer) error { return write(w, parts) })
 }
 
 // counterName tells whether a name is that of a counter statement or of its
@@ -105,8 +105,8 @@ func counterName(name string) bool {
 	return ok && len(id) == 16 && strings.Trim(id, "0123456789abcdef") == "" && (end == "dsse.json" || end == "tlog-proof")
 }
 
-// writeFile writes a file beside its final name, then renames it.
-func writeFile(name string, perm os.FileMode, body func(io.Writer) error) error {
+// replaceFile writes a file beside its final name, then renames it.
+func replaceFile(name string, perm os.FileMode, body func(io.Writer) error) error {
 	dir := filepath.Dir(name)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
 	if err != nil {

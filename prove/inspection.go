@@ -187,20 +187,20 @@ func (s *saved) figures(p *Inspection) error {
 	return nil
 }
 
-// roots is the content of roots.json.
-type roots struct {
-	Findings root   `json:"findings"`
-	Tree     root   `json:"tree"`
+// Roots is the content of roots.json.
+type Roots struct {
+	Findings Root   `json:"findings"`
+	Tree     Root   `json:"tree"`
 	Version  string `json:"version"`
 }
 
-// root is that of a Merkle tree, and its number of leaves.
-type root struct {
+// Root is that of a Merkle tree, and its number of leaves.
+type Root struct {
 	Root wardein.Digest `json:"root"`
 	Size int64          `json:"size"`
 }
 
-func parseRoots(b []byte) (r roots, err error) {
+func parseRoots(b []byte) (r Roots, err error) {
 	err = canon.Into(b, &r)
 	if err == nil && (r.Version != Version || r.Tree.Size < 0 || r.Findings.Size < 0) {
 		err = fmt.Errorf("version %q, %d and %d leaves", r.Version, r.Tree.Size, r.Findings.Size)

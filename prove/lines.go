@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
@@ -18,8 +17,10 @@ type sums struct {
 	sha256 wardein.Digest
 	crc    uint32
 	size   int64
-	root   root
+	root   Root
 }
+
+var errCut = errors.New("its last line has no line feed")
 
 // chunkSize and chunks bound what a pass over lines holds in memory, however
 // long the file and its lines.
@@ -130,11 +131,11 @@ func sumLines(r io.Reader, seed *[32]byte, label byte) (s sums, err error) {
 		return s, err
 	}
 	if len(rest) > 0 || long != nil {
-		return s, fmt.Errorf("its last line has no line feed")
+		return s, errCut
 	}
 	whole.Sum(s.sha256[:0])
 	s.crc = crc.Sum32()
-	s.root = root{tree.root(), int64(tree.size)}
+	s.root = Root{tree.root(), int64(tree.size)}
 	return s, nil
 }
 

@@ -23,7 +23,7 @@ func sumPlainly(text string, seed *[32]byte, label byte) (s sums, leaves [][32]b
 		leaf, _ := leafHash(nil, &sl, []byte(line))
 		leaves = append(leaves, leaf)
 	}
-	return sums{sha256.Sum256([]byte(text)), crc32.ChecksumIEEE([]byte(text)), int64(len(text)), root{treeHash(leaves), int64(len(leaves))}}, leaves
+	return sums{sha256.Sum256([]byte(text)), crc32.ChecksumIEEE([]byte(text)), int64(len(text)), Root{treeHash(leaves), int64(len(leaves))}}, leaves
 }
 
 // Lines of all lengths, at the edges of chunks and longer than several.
@@ -80,7 +80,7 @@ func TestPath(t *testing.T) {
 		root := treeHash(leaves)
 		for i := range n {
 			var p [][]byte
-			for _, h := range path(leaves, i) {
+			for _, h := range path(levels(leaves), i) {
 				p = append(p, bytes.Clone(h[:]))
 			}
 			if err := proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(i), uint64(n), leaves[i][:], p, root[:]); err != nil {

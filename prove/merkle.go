@@ -3,7 +3,6 @@ package prove
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"math/bits"
 
 	"github.com/wardein/wardein"
 )
@@ -79,14 +78,30 @@ func treeHash(leaves [][32]byte) [32]byte {
 	return s.root()
 }
 
+// levels are all nodes of the tree over leaves: the leaves, the nodes above
+// them, …, the root. A last node without a sibling goes up as it is.
+func levels(leaves [][32]byte) [][][32]byte {
+	all := [][][32]byte{leaves}
+	for below := leaves; len(below) > 1; below = all[len(all)-1] {
+		above := make([][32]byte, 0, (len(below)+1)/2)
+		for i := 0; i+1 < len(below); i += 2 {
+			above = append(above, nodeHash(&below[i], &below[i+1]))
+		}
+		if len(below)%2 == 1 {
+			above = append(above, below[len(below)-1])
+		}
+		all = append(all, above)
+	}
+	return all
+}
+
 // path is the inclusion path of leaf i (RFC 6962, section 2.1.1).
-func path(leaves [][32]byte, i int) [][32]byte {
-	if len(leaves) <= 1 {
-		return nil
+func path(levels [][][32]byte, i int) (hashes [][32]byte) {
+	for _, l := range levels {
+		if k := i ^ 1; k < len(l) {
+			hashes = append(hashes, l[k])
+		}
+		i /= 2
 	}
-	k := 1 << (bits.Len(uint(len(leaves)-1)) - 1) // the largest power of two below
-	if i < k {
-		return append(path(leaves[:k], i), treeHash(leaves[k:]))
-	}
-	return append(path(leaves[k:], i-k), treeHash(leaves[:k]))
+	return hashes
 }
