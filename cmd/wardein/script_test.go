@@ -87,6 +87,8 @@ func TestScripts(t *testing.T) {
 					}
 				}
 			},
+			"testkey":    testkey,
+			"testbundle": testbundle,
 			// hostile DIR makes files with names that a terminal must not see
 			"hostile": func(ts *testscript.TestScript, neg bool, args []string) {
 				dir := ts.MkAbs(args[0])
