@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -63,6 +64,7 @@ func (c *Checkpoint) Text() string {
 type Cosignature struct {
 	Witness *Key
 	Time    time.Time // as the witness says
+	line    string
 }
 
 // Signed is a checkpoint with what signatures it bears.
@@ -74,6 +76,24 @@ type Signed struct {
 	// not know. They say nothing and nobody checked them: signed-note lets
 	// them be ignored, a bundle must not have any.
 	Unknown []string
+
+	lines string // signatures of the log
+}
+
+// Bytes are the checkpoint with its log's signatures and its cosignatures.
+func (s *Signed) Bytes() []byte {
+	b := s.Text() + "\n" + s.lines
+	for _, c := range s.Cosigned {
+		b += c.line
+	}
+	return []byte(b)
+}
+
+// UnsignedError is that no log of a policy signed a checkpoint.
+type UnsignedError struct{ Origin string }
+
+func (e *UnsignedError) Error() string {
+	return fmt.Sprintf("checkpoint of %q: no log of the policy signed it", e.Origin)
 }
 
 // Labels are those of the witnesses that cosigned, for Quorum.
@@ -101,15 +121,14 @@ func (p *Policy) OpenCheckpoint(b []byte) (*Signed, error) {
 	if s.Checkpoint, err = ParseCheckpoint(n.Text); err != nil {
 		return nil, err
 	}
-	size := len(n.Text) + 1
-	for _, sig := range append(n.Sigs, n.UnverifiedSigs...) {
-		size += len("— ") + len(sig.Name) + len(" ") + len(sig.Base64) + len("\n")
+	for _, sig := range n.Sigs {
 		if _, err := unbase64(sig.Base64); err != nil {
 			return nil, fmt.Errorf("signature by %s+%08x: %w", sig.Name, sig.Hash, err)
 		}
-	}
-	if size != len(b) { // note.Open passes over what it has seen before
-		return nil, fmt.Errorf("checkpoint has a signature twice")
+		// note.Open passes over a second signature by one key
+		if first := bytes.Index(b, []byte("\n"+line(sig))); twice(b[first+len(line(sig)):], sig) {
+			return nil, fmt.Errorf("two signatures by %s+%08x", sig.Name, sig.Hash)
+		}
 	}
 	covered := len(s.Extension) == 0
 	for i := range p.Logs {
@@ -119,12 +138,13 @@ func (p *Policy) OpenCheckpoint(b []byte) (*Signed, error) {
 					return nil, fmt.Errorf("checkpoint of %q is signed by log %q", s.Origin, k.Name())
 				}
 				s.Log = append(s.Log, k)
+				s.lines += line(sig)
 				covered = covered || k.Algorithm == Ed25519
 			}
 		}
 	}
 	if len(s.Log) == 0 {
-		return nil, fmt.Errorf("checkpoint of %q: no log of the policy signed it", s.Origin)
+		return nil, &UnsignedError{s.Origin}
 	}
 	if !covered {
 		return nil, fmt.Errorf("checkpoint of %q has extension lines that no signature covers", s.Origin)
@@ -136,7 +156,7 @@ func (p *Policy) OpenCheckpoint(b []byte) (*Signed, error) {
 				if err != nil {
 					return nil, err
 				}
-				s.Cosigned = append(s.Cosigned, Cosignature{k, t})
+				s.Cosigned = append(s.Cosigned, Cosignature{k, t, line(sig)})
 			}
 		}
 	}
@@ -145,6 +165,21 @@ func (p *Policy) OpenCheckpoint(b []byte) (*Signed, error) {
 	}
 	return s, nil
 }
+
+// twice tells whether among signature lines is one more by the key of sig.
+func twice(lines []byte, sig note.Signature) bool {
+	for l := range bytes.Lines(lines) {
+		name, b64, _ := strings.Cut(strings.TrimPrefix(string(l), "— "), " ")
+		raw, err := base64.StdEncoding.DecodeString(b64)
+		if name == sig.Name && (err != nil || len(raw) < 4 || binary.BigEndian.Uint32(raw) == sig.Hash) {
+			return true
+		}
+	}
+	return false
+}
+
+// line is a signature as it stands in a note.
+func line(sig note.Signature) string { return "— " + sig.Name + " " + sig.Base64 + "\n" }
 
 func is(k *Key, sig note.Signature) bool { return k.Name() == sig.Name && k.KeyHash() == sig.Hash }
 

@@ -244,6 +244,9 @@ func TestOpenCheckpoint(t *testing.T) {
 	if s.Size != 12 || s.Root != c.Root || len(s.Log) != 1 || fmt.Sprint(s.Labels()) != "[north pq]" || len(s.Unknown) != 1 || !strings.HasPrefix(s.Unknown[0], "lab.example+") {
 		t.Errorf("%+v", s)
 	}
+	if again, err := p.OpenCheckpoint(s.Bytes()); err != nil || len(again.Unknown) > 0 || fmt.Sprint(again.Labels()) != "[north pq]" {
+		t.Errorf("%+v, %v", again, err)
+	}
 	if ago := time.Since(s.Cosigned[0].Time); ago < -time.Minute || ago > time.Hour {
 		t.Errorf("cosigned %v ago", ago)
 	}
@@ -259,6 +262,8 @@ func TestOpenCheckpoint(t *testing.T) {
 		}
 	}
 	twice := append(append([]byte{}, good...), good[strings.Index(string(good), "— w1"):unknown]...)
+	// what nobody knows is ignored, in whatever form
+	strange := append(append([]byte{}, good...), "— log.example AAAAAAB=\n— lab.example AAAAAAA=\n— lab.example AAAAAAA=\n"...)
 	other, pqc := c, c
 	other.Origin, pqc.Origin = "w1.example", "pqlog.example"
 	extended := pqc
@@ -273,7 +278,8 @@ func TestOpenCheckpoint(t *testing.T) {
 		{"nobody of the policy", sign(c, "lab"), "no log of the policy signed it"},
 		{"witness only", sign(c, "w1"), "no log of the policy signed it"},
 		{"another log's name", sign(other, "log"), `checkpoint of "w1.example" is signed by log "log.example"`},
-		{"twice", twice, "a signature twice"},
+		{"twice", twice, "two signatures by w1.example+"},
+		{"", strange, ""},
 		{"uncovered lines", sign(extended, "pqlog"), "extension lines"},
 		{"leading zero", []byte(strings.Replace(string(good), "\n12\n", "\n012\n", 1)), "invalid signature"},
 		{"", sign(pqc, "pqlog", "w1"), ""},
