@@ -1,6 +1,9 @@
 package exe
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // flagBE8 (EF_ARM_BE8) marks big-endian data with little-endian code.
 const flagBE8 = 0x00800000
@@ -29,10 +32,10 @@ func (c *halves) word(i int) uint32 {
 // their form open.
 func (c *counter) arm() error {
 	var veneers []armVeneer
+	first := armFirst()
 	err := c.eachHalf(func(w *window, k *halves) error {
-		for i, n := 0, w.number(2); i < n; i++ {
-			h := k.h[i]
-			if !armFirst[h>>4] {
+		for i, h := range k.h[:w.number(2)] {
+			if first[h>>6]>>(h&63)&1 == 0 {
 				continue
 			}
 			switch {
@@ -90,28 +93,28 @@ func (c *counter) arm() error {
 	c.stubs.dense()
 	low, high := c.stubs.low&^3, c.stubs.high
 	return c.eachHalf(func(w *window, k *halves) error {
-		for i, n := 0, w.number(2); i < n; i++ {
-			addr, off := k.addr+uint64(i)*2, w.off+int64(i)*2
-			if h := k.h[i]; h>>11 == 0x1e && i+1 < len(k.h) && k.h[i+1]&0x8000 != 0 {
-				if target, tail := thumbTarget(h, k.h[i+1], addr); target&^3 >= low && target <= high {
-					c.branch(addr, off, target, tail)
-				}
-			}
-			if addr&3 != 0 || i+1 >= len(k.h) {
+		n := w.number(2)
+		for i, h := range k.h[:n] {
+			if h>>11 != 0x1e || i+1 == len(k.h) || k.h[i+1]&0x8000 == 0 {
 				continue
 			}
-			x := k.word(i)
-			if x>>25&7 != 5 {
-				continue
+			addr := k.addr + uint64(i)*2
+			if target, tail := thumbTarget(h, k.h[i+1], addr); target&^3 >= low && target <= high {
+				c.branch(addr, w.off+int64(i)*2, target, tail)
 			}
+		}
+		for i := int(k.addr >> 1 & 1); i < n && i+1 < len(k.h); i += 2 {
+			x, addr := k.word(i), k.addr+uint64(i)*2
+			// Few words lead to stubs, many have the bits of branches: foreseen
+			// by the processor are the tests in this order.
 			target := armTarget(x, addr)
-			if target < low || target > high || inside[addr] {
+			if target-low > high-low || x>>25&7 != 5 || inside[addr] {
 				continue
 			}
 			if x>>28 == 15 { // BLX
-				c.branch(addr, off, target+uint64(x>>24&1)*2|1, false)
+				c.branch(addr, w.off+int64(i)*2, target+uint64(x>>24&1)*2|1, false)
 			} else {
-				c.branch(addr, off, target, x>>24&1 == 0)
+				c.branch(addr, w.off+int64(i)*2, target, x>>24&1 == 0)
 			}
 		}
 		return nil
@@ -122,18 +125,28 @@ func (c *counter) arm() error {
 func (c *counter) eachHalf(do func(w *window, k *halves) error) error {
 	k := &halves{big: c.f.Order.Uint16([]byte{0, 1}) == 1 && c.f.Flags&flagBE8 == 0}
 	return c.each(func(w *window) (int, error) {
-		n := len(w.b) / 2
-		k.h, k.addr = slices.Grow(k.h[:0], n)[:n], w.addr
-		b := w.b[:2*n]
-		for i := range k.h {
-			if p := b[2*i : 2*i+2]; k.big {
-				k.h[i] = uint16(p[1]) | uint16(p[0])<<8
-			} else {
-				k.h[i] = uint16(p[0]) | uint16(p[1])<<8
-			}
-		}
+		k.h, k.addr = halvesOf(k.h, w.b, k.big), w.addr
 		return 0, do(w, k)
 	})
+}
+
+// halvesOf is wordsOf for units of two bytes.
+func halvesOf(h []uint16, b []byte, big bool) []uint16 {
+	h = slices.Grow(h[:0], len(b)/2)[:len(b)/2]
+	for to := h; len(to) > 0; {
+		if len(to) >= 4 && !big {
+			x := binary.LittleEndian.Uint64(b)
+			to[0], to[1], to[2], to[3] = uint16(x), uint16(x>>16), uint16(x>>32), uint16(x>>48)
+			to, b = to[4:], b[8:]
+			continue
+		}
+		to[0] = binary.LittleEndian.Uint16(b)
+		if big {
+			to[0] = binary.BigEndian.Uint16(b)
+		}
+		to, b = to[1:], b[2:]
+	}
+	return h
 }
 
 // armTarget is where B, BL and BLX go; the last one's half step is not in it.
@@ -172,8 +185,18 @@ type armVeneer struct {
 	branch             uint64 // the branch in it that is no call
 }
 
-// armFirst are the upper twelve bits of the halves that stubs begin with.
-var armFirst = [1 << 12]bool{0xe28: true, 0xe24: true, 0xe59: true, 0xe51: true, 0x477: true, 0xf8d: true, 0xf24: true, 0xf64: true}
+// armFirst are the halves that arm looks at to find stubs, a bit each.
+func armFirst() *[1 << 10]uint64 {
+	var first [1 << 10]uint64
+	for _, h := range []uint16{0xe28f, 0xe24f, 0xe59f, 0xe51f, 0x4778, 0xf8df} {
+		first[h>>6] |= 1 << (h & 63)
+	}
+	for imm := range uint16(16) { // movw
+		first[(0xf240|imm)>>6] |= 1 << ((0xf240 | imm) & 63)
+		first[(0xf640|imm)>>6] |= 1 << ((0xf640 | imm) & 63)
+	}
+	return &first
+}
 
 // armStubHigh tells the upper halves of what a stub begins with: add ip, pc;
 // ldr ip, [pc]; ldr pc, [pc].

@@ -329,20 +329,22 @@ func (c *counter) eachWord(big bool, do func(w *window, words []uint32) (int, er
 
 func (c *counter) eachWordOf(parts []part, big bool, do func(w *window, words []uint32) (int, error)) error {
 	return c.eachOf(parts, func(w *window) (int, error) {
-		n := len(w.b) / 4
-		c.words = slices.Grow(c.words[:0], n)[:n]
-		if b := w.b[:n*4]; big {
-			for i := range c.words {
-				c.words[i] = binary.BigEndian.Uint32(b[i*4:])
-			}
-		} else {
-			for i := range c.words {
-				c.words[i] = binary.LittleEndian.Uint32(b[i*4:])
-			}
-		}
+		c.words = wordsOf(c.words, w.b, big)
 		k, err := do(w, c.words)
 		return k * 4, err
 	})
+}
+
+// wordsOf decodes the whole words of b. It is a function of its own so that the
+// compiler makes it a loop of single instructions.
+func wordsOf(words []uint32, b []byte, big bool) []uint32 {
+	words = slices.Grow(words[:0], len(b)/4)[:len(b)/4]
+	for to := words; len(to) > 0; to, b = to[1:], b[4:] {
+		if to[0] = binary.LittleEndian.Uint32(b); big {
+			to[0] = bits.ReverseBytes32(to[0])
+		}
+	}
+	return words
 }
 
 // number returns how many whole instructions of that size begin in the window.
