@@ -47,7 +47,8 @@ func (c *counter) mips() error {
 		return err
 	}
 	c.stubs.dense()
-	fl := &flow{c: c, load: load, gp: c.dyn[dynPltgot] + 0x7ff0, inStub: inStub, wide: word == 8}
+	fl := &flow{c: c, load: load, inStub: inStub, wide: word == 8}
+	fl.gp = fl.number(c.dyn[dynPltgot] + 0x7ff0)
 	return c.flows(fl)
 }
 
@@ -118,6 +119,9 @@ type flow struct {
 	w     *window
 	words []uint32
 	n     int
+	at    []int32
+	jumps []jump
+	mark  []int32
 	block []int32 // of a word that begins one: index + 1
 	start []int32 // of a block: its word
 	in    []registers
@@ -125,6 +129,9 @@ type flow struct {
 	led   []bool // a branch goes to the block
 	dirty []bool
 	found []int32 // at a jump: import + 1
+
+	left   int // words that may be looked at
+	search search
 }
 
 func reset[T any](s []T, n int) []T {
@@ -138,94 +145,41 @@ func (f *flow) run(whole *window, words []uint32, from, to int) error {
 	w := &window{addr: whole.addr + uint64(from)*4, off: whole.off + int64(from)*4}
 	n := to - from
 	f.w, f.words, f.n = w, words[from:min(to+1, len(words))], n
+	if plain := f.edges(); plain && f.quick() {
+		return nil
+	}
 	f.blocks()
 	f.found = reset(f.found, n)
-	if !f.quick() {
-		k := len(f.start)
-		f.in, f.have, f.dirty = slices.Grow(f.in[:0], k)[:k], reset(f.have, k), reset(f.dirty, k)
-		// Blocks that a branch leads to wait for it; the second sweep takes
-		// those that only blocks of the same kind lead to.
-		for _, wait := range []bool{true, false} {
-			if err := f.sweep(wait); err != nil {
-				return err
-			}
+	k := len(f.start)
+	f.in, f.have, f.dirty = slices.Grow(f.in[:0], k)[:k], reset(f.have, k), reset(f.dirty, k)
+	// Blocks that a branch leads to wait for it; the second sweep takes those
+	// that only blocks of the same kind lead to.
+	for _, wait := range []bool{true, false} {
+		if err := f.sweep(wait); err != nil {
+			return err
 		}
 	}
 	for i, of := range f.found {
-		if of != 0 {
-			x := f.words[i]
-			tail := x>>26 == 2 || x>>26 == 4 || x>>26 == 0 && x&0x3f == 8
-			f.c.call(w.addr+uint64(i)*4, w.off+int64(i)*4, int(of-1), tail)
-		}
+		f.add(i, of)
 	}
 	return nil
 }
 
-// branchTarget returns where a branch with an offset leads, and whether it may
-// go on instead. Those that call are not among them.
-func branchTarget(x uint32, i int) (to int, on, ok bool) {
-	to = i + 1 + int(int16(x))
-	switch op := x >> 26; op {
-	case 4, 20: // beq
-		return to, x>>16&0x3ff != 0, true
-	case 5, 6, 7, 21, 22, 23:
-		return to, true, true
-	case 1: // bltz, bgez, and the likely ones
-		return to, true, x>>16&31 < 4
-	case 17, 18: // bc1, bc2
-		return to, true, x>>21&31 == 8
-	}
-	return 0, false, false
-}
-
-// jumps says whether an instruction ends a block beside those that
-// branchTarget knows.
-func jumps(x uint32) bool { return x>>26 == 2 || x>>26 == 0 && x&0x3f == 8 && x&0x001ff800 == 0 }
-
-// blocks finds where blocks begin.
-func (f *flow) blocks() {
-	f.block, f.start, f.led = reset(f.block, f.n+3), f.start[:0], f.led[:0]
-	const begins, led = 1, 2
-	f.block[0] = begins
-	for i, x := range f.words[:f.n] {
-		if classOf(x)&classJump == 0 {
-			continue
-		}
-		if to, falls, ok := branchTarget(x, i); ok {
-			if !falls {
-				f.block[i+2] |= begins
-			}
-			if to >= 0 && to < f.n {
-				f.block[to] |= begins | led
-			}
-		} else if jumps(x) {
-			f.block[i+2] |= begins
-			if to, ok := f.far(x, i); ok && x>>26 == 2 {
-				f.block[to] |= begins | led
-			}
-		}
-	}
-	for i := range f.n {
-		if f.block[i]&led != 0 && i > 0 && classOf(f.words[i-1])&classJump != 0 {
-			f.block[i+1] |= begins // what jumps goes on behind its delay slot
-		}
-		if f.block[i] != 0 {
-			f.start = append(f.start, int32(i))
-			f.led = append(f.led, f.block[i]&led != 0)
-			f.block[i] = int32(len(f.start))
-		}
+// add adds the call at word i if it is one of an import.
+func (f *flow) add(i int, of int32) {
+	if of != 0 {
+		x := f.words[i]
+		tail := x>>26 == 2 || x>>26 == 4 || x>>26 == 0 && x&0x3f == 8
+		f.c.call(f.w.addr+uint64(i)*4, f.w.off+int64(i)*4, int(of-1), tail)
 	}
 }
 
-// address is what j and jal lead to.
-func (f *flow) address(x uint32, i int) uint64 {
-	return (f.w.addr+uint64(i)*4+4)&^0x0fffffff | uint64(x&0x03ffffff)<<2
-}
-
-// far is the word of the window that j leads to.
-func (f *flow) far(x uint32, i int) (int, bool) {
-	d := (f.address(x, i) - f.w.addr) / 4
-	return int(d), d < uint64(f.n)
+// stub is the import that a stub at an address calls, + 1.
+func (f *flow) stub(addr uint64) int32 {
+	if of, ok := f.c.stubs.at(f.c.width(addr)); ok {
+		return int32(of) + 1
+	}
+	return 0
 }
 
 // sweep goes through the blocks until nothing changes.
@@ -324,7 +278,7 @@ func (f *flow) sweep(wait bool) error {
 						f.found[i] = int32(of) + 1
 					}
 				}
-				if x>>28 == 5 || (x>>26 == 1 || x>>26 == 17) && x>>17&1 != 0 { // likely: else there is no delay slot
+				if likely(x) { // else there is no delay slot
 					before := cur
 					f.delay(&cur, i)
 					to(t)
@@ -362,9 +316,9 @@ func (f *flow) sweep(wait bool) error {
 			case x>>26 == 0 && x&0x3f == 9: // jalr
 				f.target(&cur, i, x>>21&31)
 			case x>>26 == 3: // jal
-				f.direct(i, f.address(x, i))
+				f.found[i] = f.stub(f.address(x, i))
 			case x>>26 == 1 && x>>20&1 != 0 && x>>16&31 < 20: // bal
-				f.direct(i, f.w.addr+uint64(int64(i+1+int(int16(x)))*4))
+				f.found[i] = f.stub(f.w.addr + uint64(int64(i+1+int(int16(x)))*4))
 			default:
 				f.step(&cur, i)
 				continue
@@ -385,13 +339,6 @@ func (f *flow) sweep(wait bool) error {
 		k = next
 	}
 	return nil
-}
-
-func (f *flow) direct(i int, target uint64) {
-	f.found[i] = 0
-	if of, ok := f.c.stubs.at(f.c.width(target)); ok {
-		f.found[i] = int32(of) + 1
-	}
 }
 
 // target states what a jump through a register calls.
@@ -419,7 +366,7 @@ func (f *flow) target(r *registers, i int, rs uint32) bool {
 // on the stack first.
 func (f *flow) prologue(i int) bool {
 	for k, x := range f.words[i:min(i+6, f.n)] {
-		if k > 0 && f.block[i+k] != 0 {
+		if k > 0 && f.mark[i+k]&markBlock != 0 {
 			break
 		}
 		if takesRoom(x) && (k < 2 || x>>16 != 0x3c1c) {
