@@ -47,11 +47,12 @@ const (
 	whyNotRead   = "content was not read"
 )
 
-// Bounds on what one check may cost over one blob: facts, the bytes of their
-// attributes, and bytes read, which stand for the work that is done on them.
+// Bounds on what one check may cost: findings of a rule over one release; over
+// one blob facts, the bytes of their attributes, and bytes read, which stand for the work that is done on them.
 // The last two are multiples of the blob's size, and never less than some.
 const (
 	maxFacts    = 10_000
+	maxFindings = 10_000 // of one rule
 	leastStated = 1 << 20
 	timesStated = 4
 	leastRead   = 8 << 20
@@ -350,11 +351,15 @@ func gapsOf(check string, err error) (gaps []wardein.Gap) {
 // a report: reach, known exploited, severity, confidence, ID, node, check. A
 // check that fails is a Gap; what it found before stays.
 func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []wardein.Finding, gaps []wardein.Gap, err error) {
+	of := map[string]int{} // findings by rule
 	gaps, err = r.each(ctx, func(c *wardein.Check) error {
 		if c.Tree == nil {
 			return nil
 		}
 		return c.Tree(ctx, tree, func(f wardein.Finding) {
+			if of[f.Rule]++; of[f.Rule] > maxFindings {
+				return
+			}
 			f.Check = c.Name
 			if f.Cases == nil {
 				f.Cases = c.Cases[f.Rule]
@@ -364,6 +369,13 @@ func (r *Runner) Judge(ctx context.Context, tree wardein.Tree) (findings []warde
 	})
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, c := range r.Checks {
+		for _, rule := range slices.Sorted(maps.Keys(of)) {
+			if n := of[rule]; n > maxFindings && strings.HasPrefix(rule, c.Name+".") {
+				gaps = append(gaps, wardein.Gap{Who: c.Name, Kind: wardein.Limit, Why: fmt.Sprintf("%d findings of %s, the limit is %d", n, rule, maxFindings)})
+			}
+		}
 	}
 	sort.SliceStable(findings, func(i, j int) bool {
 		a, b := &findings[i], &findings[j]

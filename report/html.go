@@ -21,6 +21,10 @@ var pageFiles embed.FS
 // it; the page says how many it leaves out.
 const maxRows = 5000
 
+// maxAlike bounds findings of one rule, severity and reach where others want
+// the room.
+const maxAlike = 1000
+
 var (
 	pageScript = pageFile("page.js")
 	pageTmpl   = template.Must(htmlpage.New("page.html").ParseFS(pageFiles, "page/*.html"))

@@ -50,6 +50,7 @@ type findingView struct {
 	ID, Severity, Rule, Check, Node, Reach, Sure string
 	Says, Fix, Meanwhile                         string
 	Quotes                                       []quoteView
+	Alike                                        int // so many more like this one are left out
 }
 
 type countRow struct {
@@ -164,7 +165,8 @@ func (p *page) findings(r *wardein.Report, messages map[string]string) {
 	for _, s := range severities(r.Findings) {
 		p.Severities = append(p.Severities, amount{Label: s.severity.String(), N: s.n})
 	}
-	for i := range r.Findings[:min(len(r.Findings), maxRows)] {
+	some, left := choose(r.Findings, maxRows, maxAlike)
+	for _, i := range some {
 		f := &r.Findings[i]
 		v := findingView{N: i + 1, ID: term.Clean(f.ID), Severity: f.Severity.String(), Rule: term.Clean(f.Rule), Check: f.Check, Node: path(f.Node),
 			Reach: f.Reach.String(), Sure: f.Confidence.String(), Says: term.Clean(Render(f.Says, messages)),
@@ -175,9 +177,10 @@ func (p *page) findings(r *wardein.Report, messages map[string]string) {
 		for _, q := range f.Quotes {
 			v.Quotes = append(v.Quotes, quoteView{path(q.Node), where(q.Off, q.Len), term.Clean(q.Bytes)})
 		}
+		v.Alike = left[i]
 		p.Findings = append(p.Findings, v)
 	}
-	p.FindingsLeft = max(len(r.Findings)-maxRows, 0)
+	p.FindingsLeft = len(r.Findings) - len(some)
 }
 
 func (p *page) counts(r *wardein.Report) {

@@ -360,15 +360,16 @@ func Quote(s string) string {
 const (
 	shownFull  = 3
 	shownShort = 17
+	shownAlike = 3 // of one rule, severity and reach, where others want the room
 )
 
 // findings writes the first findings. Sentences are cut to what is there and
 // what to do: show has them in full.
 func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 	fmt.Fprintf(t.w, "\n%s (reach, then known exploited, severity, certainty)\n", t.paint(bold, "DO FIRST"))
-	some := all[:min(shownFull+shownShort, len(all))]
-	for i := range some {
-		f := &some[i]
+	some, left := choose(all, shownFull+shownShort, shownAlike)
+	for i, at := range some {
+		f := &all[at]
 		name := fmt.Sprintf("%-8s", strings.ToUpper(f.Severity.String()))
 		switch f.Severity {
 		case wardein.Critical:
@@ -382,6 +383,7 @@ func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 				says += "   " + term.Clean(f.ID)
 			}
 			t.text(fmt.Sprintf("%2d %s ", i+1, name), indent, says)
+			t.alike(left[at])
 			continue
 		}
 		t.text(fmt.Sprintf("%2d %s ", i+1, name), indent, says)
@@ -403,6 +405,7 @@ func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 		if len(do) > 0 {
 			t.more(do...)
 		}
+		t.alike(left[at])
 	}
 	if n := len(all) - len(some); n > 0 {
 		more := fmt.Sprintf("and %d more", n)
@@ -410,6 +413,13 @@ func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 			more += ": wardein show --report " + Quote(t.Saved)
 		}
 		fmt.Fprintf(t.w, "%s%s\n", strings.Repeat(" ", indent), more)
+	}
+}
+
+// alike says how many findings like the last are not shown.
+func (t *table) alike(n int) {
+	if n > 0 {
+		fmt.Fprintf(t.w, "%s%d more like this one\n", strings.Repeat(" ", indent), n)
 	}
 }
 

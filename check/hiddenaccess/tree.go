@@ -249,9 +249,6 @@ func (r *release) connections(places []place, out func(wardein.Finding)) {
 	}
 }
 
-// maxHosts is how many addresses are findings of their own.
-const maxHosts = 20
-
 // addresses says which hosts of other networks are named by number in what is
 // started at boot.
 func (r *release) addresses(places []place, out func(wardein.Finding)) {
@@ -270,15 +267,11 @@ func (r *release) addresses(places []place, out func(wardein.Finding)) {
 	slices.SortFunc(order, netip.Addr.Compare)
 	var public []string
 	var known []place
-	hosts := 0
 	for _, a := range order {
 		list := byAddress[a]
 		if is := wellKnown(a); is != "" {
 			public = append(public, a.String()+" ("+is+")")
 			known = append(known, list...)
-			continue
-		}
-		if hosts++; hosts > maxHosts {
 			continue
 		}
 		out(host(a, list))
