@@ -73,76 +73,33 @@ func (c *counter) ppc() error {
 	}
 	var waiting []open
 	votes := make([]vote, len(distance))
-	var r30 uint32
-	var here [32]uint32 // what registers hold after bcl; mflr
-	known := uint32(0)
-	next := false
+	base := ppcBase{c: c}
+	watch := base.watch()
 	err = c.eachWord(big, func(w *window, words []uint32) (int, error) {
 		for i, x := range words[:w.number(4)] {
+			if ppcFirst[x>>21]&watch == 0 {
+				continue
+			}
 			addr, off := w.addr+uint64(i)*4, w.off+int64(i)*4
-			switch x >> 26 {
-			case 18: // b, bl
-				if x&2 != 0 {
-					continue
-				}
-				if x == ppcBlNext {
-					known, next = 0, true
-					here[0] = uint32(addr) + 4
-					continue
-				}
+			switch op := x >> 26; {
+			case op == 18 && x&2 == 0 && x != ppcBlNext: // b, bl
 				target := uint64(uint32(addr) + uint32(int32(x&0x03fffffc<<6)>>6))
-				if k, ok := relative.at(target); ok {
-					if of, ok := c.slots.at(uint64(r30 + distance[k])); ok {
-						votes[k].add(of)
-					}
-					waiting = append(waiting, open{addr, off, k, x&1 == 0})
+				k, ok := relative.at(target)
+				if !ok {
+					c.branch(addr, off, target, x&1 == 0)
 					continue
 				}
-				c.branch(addr, off, target, x&1 == 0)
-			case 16: // bc
-				if next = x == ppcBclNext; !next && x&2 == 0 {
-					c.branch(addr, off, uint64(uint32(addr)+uint32(int32(int16(x&0xfffc)))), x&1 == 0)
+				if of, ok := c.slots.at(uint64(base.r30 + distance[k])); ok {
+					votes[k].add(of)
 				}
-				if next {
-					known = 0
-					here[0] = uint32(addr) + 4
-				}
-			case 31:
-				switch {
-				case x&0xfc1fffff == 0x7c0802a6 && next: // mflr rD
-					d := x >> 21 & 31
-					here[d], known, next = here[0], 1<<d, false
-					if d == 30 {
-						r30 = here[d]
-					}
-				case x&0xffe007ff == 0x7fc00214: // add r30,rA,r30
-					a, b := x>>16&31, x>>11&31
-					if a == 30 {
-						a = b
-					}
-					if known>>a&1 != 0 && a != 30 && (b == 30 || x>>16&31 == 30) {
-						r30 += here[a]
-						known = 0
-					}
-				}
-			case 15: // addis
-				if d, a := x>>21&31, x>>16&31; d == 30 && a != 0 && known>>a&1 != 0 {
-					r30, known = here[a]+x<<16, 1<<30
-					here[30] = r30
-				} else if d == 30 && a == 0 {
-					r30, known = x<<16, 1<<30
-					here[30] = r30
-				}
-			case 14: // addi
-				if d, a := x>>21&31, x>>16&31; d == 30 && known>>a&1 != 0 && a != 0 {
-					r30, known = here[a]+uint32(int32(int16(x))), 1<<30
-					here[30] = r30
-				}
-			case 32: // lwz rD,d(r30): the distance stands before the function
-				if d := x >> 21 & 31; x>>16&31 == 30 && d != 30 && known == 1<<30 {
-					here[d] = uint32(c.value(uint64(here[30]+uint32(int32(int16(x)))), 32))
-					known |= 1 << d
-				}
+				waiting = append(waiting, open{addr, off, k, x&1 == 0})
+			case op == 16 && x&2 == 0 && x != ppcBclNext: // bc
+				c.branch(addr, off, uint64(uint32(addr)+uint32(int32(int16(x&0xfffc)))), x&1 == 0)
+				base.next = false
+				watch = base.watch()
+			default:
+				base.step(x, uint32(addr))
+				watch = base.watch()
 			}
 		}
 		return 0, nil
@@ -162,6 +119,104 @@ func (c *counter) ppc() error {
 		return uncounted("%d of %d calls go through stubs whose slots can't be told", lost, len(waiting))
 	}
 	return nil
+}
+
+// ppcBase follows how code sets r30.
+type ppcBase struct {
+	c     *counter
+	r30   uint32
+	next  bool       // bcl; now mflr
+	known uint32     // registers whose content is, in here
+	here  [32]uint32 // the address behind bcl is in the first
+	late  uint32     // of known: here is where they are loaded from
+}
+
+// Why an instruction matters to calls in 32-bit code: it branches or sets r30,
+// or, in some places, it may move or load what r30 is set to.
+const (
+	ppcAlways = 1 << iota
+	ppcMove
+	ppcLoad
+)
+
+// ppcFirst is by opcode and first register.
+var ppcFirst = func() (why [1 << 11]uint8) {
+	for d := range 32 {
+		why[16<<5|d], why[18<<5|d] = ppcAlways, ppcAlways
+		why[31<<5|d] = ppcMove
+		why[32<<5|d] = ppcLoad
+	}
+	why[14<<5|30], why[15<<5|30], why[31<<5|30] = ppcAlways, ppcAlways, ppcAlways
+	why[32<<5|30] = 0
+	return why
+}()
+
+// watch says which instructions matter now.
+func (b *ppcBase) watch() uint8 {
+	w := uint8(ppcAlways)
+	if b.next {
+		w |= ppcMove
+	}
+	if b.known == 1<<30 {
+		w |= ppcLoad
+	}
+	return w
+}
+
+func (b *ppcBase) step(x, addr uint32) {
+	d, a := x>>21&31, x>>16&31
+	switch x >> 26 {
+	case 16, 18:
+		if b.next = x == ppcBclNext || x == ppcBlNext; b.next {
+			b.known, b.here[0] = 0, addr+4
+		}
+	case 31:
+		switch {
+		case x&0xfc1fffff == 0x7c0802a6 && b.next: // mflr rD
+			b.set(d, b.here[0])
+			b.next = false
+		case x&0xffe007ff == 0x7fc00214: // add r30,rA,r30
+			o := x >> 11 & 31
+			if a == 30 {
+				a, o = o, a
+			}
+			if b.known>>a&1 != 0 && a != 30 && o == 30 {
+				b.r30 += b.at(a)
+				b.known = 0
+			}
+		}
+	case 15: // addis
+		if d == 30 && a == 0 {
+			b.set(30, x<<16)
+		} else if d == 30 && b.known>>a&1 != 0 {
+			b.set(30, b.at(a)+x<<16)
+		}
+	case 14: // addi
+		if d == 30 && a != 0 && b.known>>a&1 != 0 {
+			b.set(30, b.at(a)+uint32(int32(int16(x))))
+		}
+	case 32: // lwz rD,d(r30): the distance stands before the function
+		if a == 30 && d != 30 && b.known == 1<<30 {
+			b.here[d] = b.here[30] + uint32(int32(int16(x)))
+			b.known |= 1 << d
+			b.late = 1 << d
+		}
+	}
+}
+
+// set makes one register known.
+func (b *ppcBase) set(d, v uint32) {
+	b.here[d], b.known, b.late = v, 1<<d, 0
+	if d == 30 {
+		b.r30 = v
+	}
+}
+
+func (b *ppcBase) at(a uint32) uint32 {
+	if b.late>>a&1 != 0 {
+		return uint32(b.c.value(uint64(b.here[a]), 32))
+	}
+	return b.here[a]
 }
 
 // vote finds the import that most callers of a stub mean (Boyer and Moore).
