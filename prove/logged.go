@@ -54,7 +54,7 @@ func VerifyLogged(content, envelope []byte, p *policy.Policy) (*Logged, error) {
 	if err := t.Unmarshal(content); err != nil {
 		return nil, err
 	}
-	if len(t.ExtraData) > 0 || len(t.Hashes) > 64 || !bytes.Equal(t.Marshal(), content) {
+	if t.ExtraData != nil || len(t.Hashes) > 64 || !bytes.Equal(t.Marshal(), content) {
 		return nil, fmt.Errorf("not in the one form of a tlog-proof without extra data")
 	}
 	entry, err := statement.EntryFor(envelope)

@@ -102,13 +102,21 @@ func (v *Verified) statement(b *Bundle, p *policy.Policy) (envelope []byte, err 
 	return envelope, nil
 }
 
-// openSigned opens a statement whose signers must all be of some keys.
-func openSigned(envelope []byte, keys ...[]policy.Key) (*statement.Statement, []string, error) {
+// openSigned opens a statement whose signers must all be of the keys.
+func openSigned(envelope []byte, keys []policy.Key) (*statement.Statement, []string, error) {
+	return openSignedBy(envelope, func(*statement.Statement) ([]policy.Key, error) { return keys, nil })
+}
+
+func openSignedBy(envelope []byte, keys func(*statement.Statement) ([]policy.Key, error)) (*statement.Statement, []string, error) {
 	s, e, err := statement.Open(envelope)
 	if err != nil {
 		return nil, nil, err
 	}
-	by, err := e.Verify(policy.Verifiers(keys...))
+	known, err := keys(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	by, err := e.Verify(policy.Verifiers(known))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -192,20 +200,16 @@ func (v *Verified) counters(b *Bundle, p *policy.Policy) error {
 
 // openCounter opens a statement about another: vendors reply, laboratories say
 // the rest.
-func openCounter(envelope []byte, p *policy.Policy) (s *statement.Statement, signers []string, err error) {
-	if s, signers, err = openSigned(envelope, p.Labs, p.Vendors); err != nil {
-		return nil, nil, err
-	}
-	keys := p.Labs
-	switch s.Type {
-	case statement.Reply:
-		keys = p.Vendors
-	case statement.Rerun, statement.Correction, statement.Withdrawal:
-	default:
-		return nil, nil, fmt.Errorf("statement of type %q is none about another", s.Type)
-	}
-	_, signers, err = openSigned(envelope, keys)
-	return s, signers, err
+func openCounter(envelope []byte, p *policy.Policy) (*statement.Statement, []string, error) {
+	return openSignedBy(envelope, func(s *statement.Statement) ([]policy.Key, error) {
+		switch s.Type {
+		case statement.Reply:
+			return p.Vendors, nil
+		case statement.Rerun, statement.Correction, statement.Withdrawal:
+			return p.Labs, nil
+		}
+		return nil, fmt.Errorf("statement of type %q is none about another", s.Type)
+	})
 }
 
 // digests reads every member once.

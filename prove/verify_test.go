@@ -30,7 +30,7 @@ func TestVerify(t *testing.T) {
 		if v, err = verify(public, p); err != nil || !v.Public || v.Contact == nil {
 			t.Errorf("public: %v", err)
 		}
-		t.Logf("%s: full %d bytes, public %d, proof %d", kind.policy, len(full), len(public), len(logProof(t, s.Envelope, 1<<20, 7, kind.cosigners...)))
+		t.Logf("%s: full %d bytes, public %d, proof %d", kind.policy, len(full), len(public), len(logProof(t, s.Envelope, 48112, 7, kind.cosigners...)))
 	}
 }
 
