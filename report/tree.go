@@ -175,7 +175,10 @@ func ParseNode(line []byte) (*wardein.Node, error) {
 	for _, g := range j.Gaps {
 		n.Gaps = append(n.Gaps, p.gap(g))
 	}
-	return n, p.err
+	if p.err != nil {
+		return n, fmt.Errorf("tree: %w", p.err)
+	}
+	return n, nil
 }
 
 // parser keeps the first error.
@@ -183,7 +186,7 @@ type parser struct{ err error }
 
 func (p *parser) check(err error) {
 	if p.err == nil && err != nil {
-		p.err = fmt.Errorf("tree: %w", err)
+		p.err = err
 	}
 }
 
