@@ -19,8 +19,8 @@ import (
 const maxEvidence = 30_000
 
 // evidence is the content of evidence/ID.json: where a finding's bytes stand,
-// for somebody who holds the release or only the file. A part of the release
-// that is restricted stands in restricted/ID.age.
+// for somebody who holds the release or only the file. It can be handed on
+// alone: the statement of the public bundle has its digest.
 type evidence struct {
 	Finding string  `json:"finding"`
 	Index   int     `json:"index"` // of the finding in the report
@@ -33,32 +33,27 @@ type evidence struct {
 
 // place is one of a finding's quotes.
 type place struct {
-	Blob  string `json:"blob"`  // SHA-256 of the node's content, "" where it has none
-	Bytes string `json:"bytes"` // the report's quote, hexadecimal
-	Len   string `json:"len"`
-	Node  string `json:"node"` // as in the report
-	Off   string `json:"off"`
-	// Salted is SHA-256(salt ‖ bytes) of what is restricted.
+	Blob  string  `json:"blob"`            // SHA-256 of the node's content, "" where it has none
+	Bytes *string `json:"bytes,omitempty"` // as the report quotes them, hexadecimal
+	Len   string  `json:"len"`
+	Node  string  `json:"node"` // as in the report
+	Off   string  `json:"off"`
+	// Salted stands in place of bytes that are restricted: SHA-256 of the
+	// restricted part's salt and the bytes.
 	Salted string `json:"salted,omitempty"`
 }
 
 // restricted is what restricted/ID.age holds, encrypted.
 type restricted struct {
-	Finding string `json:"finding"`
-	Parts   []more `json:"parts"` // one for each quote
-	Salt    string `json:"salt"`
-	Version string `json:"version"`
+	Bytes   []string `json:"bytes"` // of each quote, hexadecimal
+	Finding string   `json:"finding"`
+	Salt    string   `json:"salt"`
+	Version string   `json:"version"`
 }
 
-// more are the release's bytes around a quote.
-type more struct {
-	Bytes string `json:"bytes"` // hexadecimal
-	Off   string `json:"off"`
-}
-
-// evidenceSalt is the salt of finding i's evidence, 16 bytes.
-func evidenceSalt(seed *[32]byte, i int) []byte {
-	s := salt(seed, 'e', uint64(i))
+// evidenceSalt is a salt of finding i's evidence, 16 bytes.
+func evidenceSalt(seed *[32]byte, label byte, i int) []byte {
+	s := salt(seed, label, uint64(i))
 	return s[:16]
 }
 
@@ -87,27 +82,20 @@ func (d *Draft) evidence(s *saved, add func(name string, content []byte)) error 
 		if !validName(evidenceFolder+name+".json") || strings.Contains(name, "/") {
 			return fmt.Errorf("finding %d: id %.60q cannot name a member", i, f.ID)
 		}
-		sl := evidenceSalt(&d.Seed, i)
-		e := evidence{Finding: f.ID, Index: i, Quotes: []place{}, Salt: hex.EncodeToString(sl), Version: Version}
-		hidden := restricted{Finding: f.ID, Parts: []more{}, Salt: e.Salt, Version: Version}
+		e := evidence{Finding: f.ID, Index: i, Quotes: []place{}, Salt: hex.EncodeToString(evidenceSalt(&d.Seed, evidenceLabel, i)), Version: Version}
+		sl := evidenceSalt(&d.Seed, restrictedLabel, i)
+		hidden := restricted{Bytes: []string{}, Finding: f.ID, Salt: hex.EncodeToString(sl), Version: Version}
 		for _, q := range f.Quotes {
 			raw, err := canon.Unescape(q.Bytes)
 			if err != nil {
 				return fmt.Errorf("finding %s: %w", f.ID, err)
 			}
-			p := place{Blob: blobs[pathField(q.Node)], Bytes: hex.EncodeToString([]byte(raw)), Len: q.Len, Node: q.Node, Off: q.Off}
-			if d.Restrict != nil {
-				m, err := d.Restrict.around(&p)
-				if err != nil {
-					return fmt.Errorf("finding %s: %w", f.ID, err)
-				}
-				b, err := hex.DecodeString(m.Bytes)
-				if err != nil {
-					return err
-				}
-				sum := sha256.Sum256(append(append([]byte{}, sl...), b...))
-				p.Salted = hex.EncodeToString(sum[:])
-				hidden.Parts = append(hidden.Parts, m)
+			b := hex.EncodeToString([]byte(raw))
+			p := place{Blob: blobs[pathField(q.Node)], Bytes: &b, Len: q.Len, Node: q.Node, Off: q.Off}
+			if d.Encrypt != nil {
+				sum := sha256.Sum256(append(append([]byte{}, sl...), raw...))
+				p.Bytes, p.Salted = nil, hex.EncodeToString(sum[:])
+				hidden.Bytes = append(hidden.Bytes, b)
 			}
 			e.Quotes = append(e.Quotes, p)
 		}
@@ -116,40 +104,17 @@ func (d *Draft) evidence(s *saved, add func(name string, content []byte)) error 
 			return err
 		}
 		add(evidenceFolder+name+".json", b)
-		if len(hidden.Parts) > 0 {
+		if d.Encrypt != nil {
 			if b, err = canon.Of(hidden); err != nil {
 				return err
 			}
-			if b, err = d.Restrict.Encrypt(b); err != nil {
+			if b, err = d.Encrypt(b); err != nil {
 				return err
 			}
 			add(restrictedFolder+name+".age", b)
 		}
 	}
 	return nil
-}
-
-// around gives what is restricted of a place. A quote without bytes is a
-// secret's: nothing of it goes into a bundle.
-func (r *Restriction) around(p *place) (m more, err error) {
-	m.Off = p.Off
-	if p.Bytes == "" {
-		return m, nil
-	}
-	node, err := canon.Unescape(p.Node)
-	if err != nil {
-		return m, err
-	}
-	off, err := strconv.ParseInt(p.Off, 10, 64)
-	if err != nil {
-		return m, err
-	}
-	n, err := strconv.ParseInt(p.Len, 10, 64)
-	if err != nil {
-		return m, err
-	}
-	at, b, err := r.Bytes(node, off, n)
-	return more{hex.EncodeToString(b), strconv.FormatInt(at, 10)}, err
 }
 
 // pathField is how a line of the tree file says that a node has a path, which

@@ -29,18 +29,9 @@ type Draft struct {
 	// Salt hides the subject's digest from the log (statement.Salt); nil:
 	// the log has the digest.
 	Salt []byte
-	// Restrict gives the bytes of the release around a quote and hides
-	// them from all but named readers; nil: no part is restricted.
-	Restrict *Restriction
-}
-
-// Restriction puts more of the release than the report's quotes into a bundle,
-// for some readers alone.
-type Restriction struct {
-	// Bytes are the release's around a quote, and where in the node they
-	// begin.
-	Bytes func(node string, off, n int64) (at int64, b []byte, err error)
-	// Encrypt hides a restricted part.
+	// Encrypt hides the bytes of quotes in the evidence from all but named
+	// readers; nil: the evidence has them. The report has them anyhow: it
+	// is for evidence that is handed on beside the public bundle.
 	Encrypt func(plain []byte) ([]byte, error)
 }
 

@@ -7,10 +7,12 @@ import (
 	"github.com/wardein/wardein"
 )
 
-// Labels of the trees that a seed makes salts for.
+// Labels of what a seed makes salts for.
 const (
-	treeLabel    = 't' // over the lines of tree.jsonl
-	findingLabel = 'f' // over the findings
+	treeLabel       = 't' // the lines of tree.jsonl
+	findingLabel    = 'f' // the findings
+	evidenceLabel   = 'e' // the files of evidence/
+	restrictedLabel = 'r' // those of restricted/
 )
 
 // Salt is the salt of leaf i in the tree of a label:

@@ -184,8 +184,8 @@ func (v *Verified) counters(b *Bundle, p *policy.Policy) error {
 		if c.Record, _, err = record.Of(c.Statement); err != nil {
 			return refuseMember(name, "%w", err)
 		}
-		if c.Subject != v.Envelope {
-			return refuseMember(name, "it answers sha256 %s, the statement here is %s", c.Subject, v.Envelope)
+		if err := v.answers(&c); err != nil {
+			return refuseMember(name, "%w", err)
 		}
 		proof := strings.TrimSuffix(name, ".dsse.json") + ".tlog-proof"
 		if b.Find(proof) != nil {
@@ -194,6 +194,25 @@ func (v *Verified) counters(b *Bundle, p *policy.Policy) error {
 			}
 		}
 		v.Counters = append(v.Counters, c)
+	}
+	return nil
+}
+
+// answers checks that a statement about another speaks of this one, and says
+// what its signers can say.
+func (v *Verified) answers(c *Signed) error {
+	if c.Subject != v.Envelope {
+		return fmt.Errorf("it answers sha256 %s, the statement here is %s", c.Subject, v.Envelope)
+	}
+	switch r := c.Record.(type) {
+	case *record.Rerun:
+		if r.Release != v.Subject || r.Agrees != (r.Report == v.Inspection.Report) {
+			return fmt.Errorf("the re-run's release and report are not what it says of them")
+		}
+	case *record.Correction, *record.Withdrawal:
+		if !slices.ContainsFunc(c.Signers, func(name string) bool { return slices.Contains(v.Signers, name) }) {
+			return fmt.Errorf("a lab corrects and withdraws its own statements: %s signed this one", strings.Join(v.Signers, ", "))
+		}
 	}
 	return nil
 }
