@@ -10,10 +10,20 @@ import (
 	"github.com/wardein/wardein/report"
 )
 
+// Input is a report, with what came with it in a bundle that was verified.
+type Input struct {
+	*report.Saved
+	Signers   []string // names of the keys that signed it; none: a bare report
+	Asked     string   // when the vendor was asked, or that it was not; "": nobody says
+	Replies   []Reply
+	Reruns    []Rerun
+	Withdrawn []string // IDs of findings that the lab has withdrawn
+}
+
 // Judge gives the verdict on a claim by reports, with the checks that its
 // rules are of. The same arguments give the same verdict; neither the order of
 // the reports nor one that is given twice changes it.
-func Judge(c *Claim, reports []*report.Saved, checks []wardein.Check) *Verdict {
+func Judge(c *Claim, reports []Input, checks []wardein.Check) *Verdict {
 	v := &Verdict{Version: Version, Claim: quoted(c), Releases: []Release{}, Unreported: []string{}, Others: []string{}, Bears: []Bearing{}}
 	if !c.Kind.Testable() {
 		v.set(NotTestable, "a claim about "+string(c.Kind))
@@ -24,10 +34,10 @@ func Judge(c *Claim, reports []*report.Saved, checks []wardein.Check) *Verdict {
 	}
 	j := judge{c, checks}
 	reports = slices.Clone(reports)
-	slices.SortFunc(reports, func(a, b *report.Saved) int {
+	slices.SortFunc(reports, func(a, b Input) int {
 		return cmp.Or(strings.Compare(a.Release.Digest, b.Release.Digest), slices.Compare(a.Digest[:], b.Digest[:]))
 	})
-	reports = slices.CompactFunc(reports, func(a, b *report.Saved) bool { return a.Digest == b.Digest })
+	reports = merge(reports)
 	for len(reports) > 0 {
 		n := 1
 		for n < len(reports) && reports[n].Release.Digest == reports[0].Release.Digest {
@@ -101,19 +111,51 @@ func (v *Verdict) conclude(c *Claim) {
 	}
 }
 
+// merge makes one input of those, sorted, that have the same report: a bundle
+// says more than the bare report, and two bundles what both say.
+func merge(sorted []Input) (all []Input) {
+	for _, in := range sorted {
+		if n := len(all); n == 0 || all[n-1].Digest != in.Digest {
+			all = append(all, in)
+			continue
+		}
+		last := &all[len(all)-1]
+		last.Signers = append(slices.Clone(last.Signers), in.Signers...)
+		last.Replies = append(slices.Clone(last.Replies), in.Replies...)
+		last.Reruns = append(slices.Clone(last.Reruns), in.Reruns...)
+		last.Withdrawn = append(slices.Clone(last.Withdrawn), in.Withdrawn...)
+		last.Asked = max(last.Asked, in.Asked)
+	}
+	return all
+}
+
+// ordered is a list sorted and each once.
+func ordered[T any](list []T, key func(T) string) []T {
+	list = slices.SortedStableFunc(slices.Values(list), func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	list = slices.CompactFunc(list, func(a, b T) bool { return key(a) == key(b) })
+	return append([]T{}, list...)
+}
+
 type judge struct {
 	*Claim
 	checks []wardein.Check
 }
 
 // release judges one release by the reports about it.
-func (j *judge) release(reports []*report.Saved) Release {
+func (j *judge) release(reports []Input) Release {
 	r := Release{Digest: reports[0].Release.Digest, Tests: []Outcome{}}
-	for _, s := range reports {
-		r.Reports = append(r.Reports, used(s))
-	}
+	shown := map[string]bool{}
 	for i := range j.Tests {
-		r.Tests = append(r.Tests, j.outcome(&j.Tests[i], reports))
+		o := j.outcome(&j.Tests[i], reports)
+		r.Tests = append(r.Tests, o)
+		for _, list := range [][]Finding{o.Hits, o.Weaker, o.Withdrawn} {
+			for _, f := range list {
+				shown[f.ID] = true
+			}
+		}
+	}
+	for i := range reports {
+		r.Reports = append(r.Reports, used(&reports[i], shown))
 	}
 	r.Verdict, r.Because = j.rule(r.Tests)
 	return r
@@ -169,8 +211,8 @@ func (j *judge) rule(tests []Outcome) (State, string) {
 }
 
 // outcome is what a test gives for a release.
-func (j *judge) outcome(t *Test, reports []*report.Saved) Outcome {
-	o := Outcome{Extent: InFull, Looks: []Look{}, Hits: []Finding{}, Weaker: []Finding{}}
+func (j *judge) outcome(t *Test, reports []Input) Outcome {
+	o := Outcome{Extent: InFull, Looks: []Look{}, Hits: []Finding{}, Weaker: []Finding{}, Withdrawn: []Finding{}}
 	if t.Result != "" {
 		o.Extent, o.Why = NotLooked, "no result of "+t.Result+" was given"
 		return o
@@ -197,27 +239,28 @@ func (j *judge) outcome(t *Test, reports []*report.Saved) Outcome {
 	}
 	least := slices.Index(Confidences, t.Confidence)
 	seen := map[string]bool{}
+	put := func(list *[]Finding, as string, f *report.SavedFinding, s Input) {
+		if !seen[as+f.ID] {
+			seen[as+f.ID] = true
+			*list = append(*list, finding(f, s))
+		}
+	}
 	for _, s := range reports {
 		for i := range s.Findings {
-			f := &s.Findings[i]
-			if !t.Rules.Match(f.Rule) {
-				continue
-			}
-			// The same finding may be surer in one report than in another.
-			sure := slices.Index(Confidences, f.Confidence) >= least
-			key := fmt.Sprint(f.ID, sure)
-			if seen[key] {
-				continue
-			}
-			seen[key] = true
-			if sure {
-				o.Hits = append(o.Hits, finding(f, s))
-			} else {
-				o.Weaker = append(o.Weaker, finding(f, s))
+			switch f := &s.Findings[i]; {
+			case !t.Rules.Match(f.Rule):
+			case slices.Contains(s.Withdrawn, f.ID):
+				put(&o.Withdrawn, "withdrawn ", f, s)
+			case slices.Index(Confidences, f.Confidence) < least:
+				put(&o.Weaker, "weaker ", f, s)
+			default:
+				put(&o.Hits, "hit ", f, s)
 			}
 		}
 	}
-	o.Weaker = slices.DeleteFunc(o.Weaker, func(f Finding) bool { return seen[fmt.Sprint(f.ID, true)] })
+	// A finding may be surer in one report than in another, or withdrawn in one.
+	hit := func(f Finding) bool { return seen["hit "+f.ID] }
+	o.Weaker, o.Withdrawn = slices.DeleteFunc(o.Weaker, hit), slices.DeleteFunc(o.Withdrawn, hit)
 	return o
 }
 
@@ -226,7 +269,7 @@ var extents = []Extent{NotLooked, InPart, InFull}
 func further(a, b Extent) bool { return slices.Index(extents, a) > slices.Index(extents, b) }
 
 // look is what a check did in a report.
-func (j *judge) look(name string, s *report.Saved) Look {
+func (j *judge) look(name string, s Input) Look {
 	l := Look{Check: name, Report: s.Digest.String(), Extent: NotLooked, Unit: "node", NotApplicable: []Reason{}, Gaps: []Gap{}}
 	i := slices.IndexFunc(j.checks, func(c wardein.Check) bool { return c.Name == name })
 	if i < 0 {
@@ -255,7 +298,7 @@ func (j *judge) look(name string, s *report.Saved) Look {
 	return l
 }
 
-func finding(f *report.SavedFinding, s *report.Saved) Finding {
+func finding(f *report.SavedFinding, s Input) Finding {
 	v := Finding{ID: f.ID, Report: s.Digest.String(), Rule: f.Rule, Severity: f.Severity, Confidence: f.Confidence, Reach: f.Reach, Node: f.Node, Says: f.Says.Text, Quotes: []Quote{}}
 	for _, q := range f.Quotes {
 		v.Quotes = append(v.Quotes, Quote{q.Node, q.Off, q.Len, q.Bytes})
@@ -263,14 +306,18 @@ func finding(f *report.SavedFinding, s *report.Saved) Finding {
 	return v
 }
 
-// used is a report, and what it could not look at.
-func used(s *report.Saved) Report {
+// used is a report, what it could not look at, and what was said to the
+// findings that are shown.
+func used(s *Input, shown map[string]bool) Report {
 	r := Report{Digest: s.Digest.String(), Recipe: s.Recipe.Digest.String(), Module: s.Recipe.Module, AsOf: s.Recipe.As_of,
-		AccountedPPM: s.Coverage.Accounted_ppm, OpenedPPM: s.Coverage.Opened_ppm, Gaps: []GapCount{}, Partial: s.Partial}
+		AccountedPPM: s.Coverage.Accounted_ppm, OpenedPPM: s.Coverage.Opened_ppm, Gaps: []GapCount{}, Partial: s.Partial, Asked: s.Asked}
 	for _, c := range s.Coverage.Code {
 		r.Code += c.Bytes
 		r.CodeRead += c.Read
 	}
+	r.Signers = ordered(s.Signers, func(name string) string { return name })
+	r.Replies = slices.DeleteFunc(ordered(s.Replies, func(r Reply) string { return fmt.Sprintf("%q", []string{r.Date, r.Finding, r.By, r.Kind, r.Text}) }), func(r Reply) bool { return !shown[r.Finding] })
+	r.Reruns = ordered(s.Reruns, func(r Rerun) string { return fmt.Sprintf("%s %q %q", r.Date, r.By, r.First) })
 	n := map[string]int64{}
 	for _, g := range s.Gaps {
 		if n[g.Kind]++; n[g.Kind] == 1 {

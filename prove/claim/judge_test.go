@@ -23,8 +23,8 @@ var checks = func() (list []wardein.Check) {
 	return list
 }()
 
-// count is how a check of a scene ended; gaps are its own.
-type count struct {
+// ended is how a check of a scene ended; gaps are its own.
+type ended struct {
 	done, failed int
 	gaps         []string // kinds
 }
@@ -32,7 +32,7 @@ type count struct {
 // scene is a report in short.
 type scene struct {
 	release  string
-	counts   map[string]count // by check
+	counts   map[string]ended // by check
 	findings [][2]string      // rule and confidence
 	partial  bool
 	note     string // tells reports apart
@@ -91,7 +91,7 @@ func about(releases ...string) About {
 	return a
 }
 
-var full = count{done: 9}
+var full = ended{done: 9}
 
 // Each clause of the rule, for claims that deny and claims that assert.
 func TestJudge(t *testing.T) {
@@ -99,9 +99,9 @@ func TestJudge(t *testing.T) {
 	asserts := []Test{testOf("b.*", Supports)}
 	two := append(slices.Clone(denies), asserts...)
 	hitA, hitB := [2]string{"a.x", "certain"}, [2]string{"b.x", "likely"}
-	ran := map[string]count{"a": full, "b": full, "c": full, "d": {gaps: []string{"no-data"}}}
-	with := func(check string, c count) map[string]count {
-		m := map[string]count{check: c}
+	ran := map[string]ended{"a": full, "b": full, "c": full, "d": {gaps: []string{"no-data"}}}
+	with := func(check string, c ended) map[string]ended {
+		m := map[string]ended{check: c}
 		for k, v := range ran {
 			if k != check {
 				m[k] = v
@@ -131,12 +131,12 @@ func TestJudge(t *testing.T) {
 		"one of two did not run":    {[]Test{testOf("b.* a.*", Contradicts)}, []scene{{counts: without}}, about(), NotExamined, "the check a did not run", false},
 		"no such check":             {[]Test{testOf("nosuch.*", Contradicts)}, []scene{{counts: ran}}, about(), NotExamined, "no check is called nosuch", false},
 		"no data":                   {[]Test{testOf("d.*", Contradicts)}, []scene{{counts: ran}}, about(), NotExamined, "d had no data, or not all: d: because", false},
-		"met nothing":               {denies, []scene{{counts: with("a", count{})}}, about(), NotExamined, "a met no node of the kind that it reads", false},
-		"failed on all":             {denies, []scene{{counts: with("a", count{failed: 3})}}, about(), NotExamined, "a failed on 3 nodes", false},
-		"failed on some":            {denies, []scene{{counts: with("a", count{done: 2, failed: 3})}}, about(), NotShown, "none had a hit", false},
+		"met nothing":               {denies, []scene{{counts: with("a", ended{})}}, about(), NotExamined, "a met no node that it could judge", false},
+		"failed on all":             {denies, []scene{{counts: with("a", ended{failed: 3})}}, about(), NotExamined, "a failed on 3 nodes", false},
+		"failed on some":            {denies, []scene{{counts: with("a", ended{done: 2, failed: 3})}}, about(), NotShown, "none had a hit", false},
 		"found where it ran partly": {denies, []scene{{counts: without, findings: [][2]string{hitA}}}, about(), Contradicted, "1 finding", false},
 		"supported, other blind":    {two, []scene{{counts: without, findings: [][2]string{hitB}}}, about(), NotExamined, "1 finding supports it: F-0; test 1, which could contradict it, did not look: the check a did not run", false},
-		"supported, other in part":  {two, []scene{{counts: with("a", count{done: 1, gaps: []string{"limit"}}), findings: [][2]string{hitB}}}, about(), NotExamined, "test 1, which could contradict it, looked in part", false},
+		"supported, other in part":  {two, []scene{{counts: with("a", ended{done: 1, gaps: []string{"limit"}}), findings: [][2]string{hitB}}}, about(), NotExamined, "test 1, which could contradict it, looked in part", false},
 		"supported, interrupted":    {two, []scene{{counts: ran, partial: true, findings: [][2]string{hitB}}}, about(), NotExamined, "looked in part", false},
 		"a result":                  {[]Test{{Result: "compare", Hit: Contradicts}}, []scene{{counts: ran}}, about(), NotExamined, "no result of compare was given", false},
 		"found, and a result":       {append([]Test{{Result: "equiv", Hit: Supports}}, denies...), []scene{{counts: ran, findings: [][2]string{hitA}}}, about(), Contradicted, "1 finding", false},
@@ -148,9 +148,9 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &Claim{ID: "x", Version: 1, Kind: Artefact, About: k.about, Tests: k.tests}
-			var reports []*report.Saved
+			var reports []Input
 			for _, s := range k.scenes {
-				reports = append(reports, s.report(t))
+				reports = append(reports, Input{Saved: s.report(t)})
 			}
 			v := Judge(c, reports, checks)
 			if v.Verdict != k.want || !strings.Contains(v.Because, k.because) || v.Both != k.both || v.Sentence != Sentences[k.want] {
@@ -163,7 +163,7 @@ func TestJudge(t *testing.T) {
 // A statement about some of the releases is supported by one, and contradicted
 // by all.
 func TestSome(t *testing.T) {
-	ran := map[string]count{"a": full, "b": full}
+	ran := map[string]ended{"a": full, "b": full}
 	hit, none := [][2]string{{"b.x", "likely"}}, [][2]string(nil)
 	against := [][2]string{{"a.x", "likely"}}
 	for _, k := range []struct {
@@ -173,7 +173,7 @@ func TestSome(t *testing.T) {
 		c := &Claim{Kind: Capability, About: about("x", "y"), Tests: []Test{testOf("a.*", Contradicts), testOf("b.*", Supports)}}
 		c.About.Holds = Some
 		x, y := scene{release: "x", counts: ran, findings: k.x}, scene{release: "y", counts: ran, findings: k.y}
-		if v := Judge(c, []*report.Saved{x.report(t), y.report(t)}, checks); v.Verdict != k.want {
+		if v := Judge(c, []Input{{Saved: x.report(t)}, {Saved: y.report(t)}}, checks); v.Verdict != k.want {
 			t.Errorf("%v, %v: %s", k.x, k.y, v.Verdict)
 		}
 	}
@@ -181,12 +181,12 @@ func TestSome(t *testing.T) {
 
 // What was not covered stands beside the verdict.
 func TestUncovered(t *testing.T) {
-	many := count{done: 2, failed: 1}
+	many := ended{done: 2, failed: 1}
 	for range MaxGaps + 3 {
 		many.gaps = append(many.gaps, "limit")
 	}
-	s := scene{counts: map[string]count{"a": many, "c": full}, findings: [][2]string{{"a.x", "possible"}, {"c.y", "certain"}}}
-	v := Judge(&Claim{Kind: Artefact, About: about(), Tests: []Test{testOf("a.* c.x", Contradicts)}}, []*report.Saved{s.report(t)}, checks)
+	s := scene{counts: map[string]ended{"a": many, "c": full}, findings: [][2]string{{"a.x", "possible"}, {"c.y", "certain"}}}
+	v := Judge(&Claim{Kind: Artefact, About: about(), Tests: []Test{testOf("a.* c.x", Contradicts)}}, []Input{{Saved: s.report(t)}}, checks)
 	o := v.Releases[0].Tests[0]
 	if o.Extent != InPart || len(o.Looks) != 2 || len(o.Hits) != 0 || len(o.Weaker) != 1 {
 		t.Fatalf("%+v", o)
@@ -221,10 +221,10 @@ func draw(t *rapid.T) drawn {
 	d.claim.About.Holds = rapid.SampledFrom([]Holds{Each, Some}).Draw(t, "holds")
 	for _, release := range []string{"x", "y"} {
 		for i := range rapid.IntRange(0, 2).Draw(t, "reports") {
-			s := scene{release: release, counts: map[string]count{}, note: fmt.Sprint(release, i)}
+			s := scene{release: release, counts: map[string]ended{}, note: fmt.Sprint(release, i)}
 			for _, name := range names {
 				if rapid.IntRange(0, 4).Draw(t, "ran") > 0 {
-					s.counts[name] = rapid.SampledFrom([]count{full, full, {done: 1, failed: 1}, {done: 3, gaps: []string{"limit"}}, {}}).Draw(t, "count")
+					s.counts[name] = rapid.SampledFrom([]ended{full, full, {done: 1, failed: 1}, {done: 3, gaps: []string{"limit"}}, {}}).Draw(t, "count")
 				}
 			}
 			for range rapid.IntRange(0, 3).Draw(t, "findings") {
@@ -240,9 +240,9 @@ func draw(t *rapid.T) drawn {
 }
 
 func (d *drawn) judge(t testing.TB) *Verdict {
-	var reports []*report.Saved
+	var reports []Input
 	for i := range d.scenes {
-		reports = append(reports, d.scenes[i].report(t))
+		reports = append(reports, Input{Saved: d.scenes[i].report(t)})
 	}
 	return Judge(d.claim, reports, checks)
 }
@@ -276,7 +276,7 @@ func (d *drawn) less(t *rapid.T) (what string) {
 		k.gaps = append(slices.Clone(k.gaps), "no-data")
 		s.counts[check] = k
 	case "met nothing":
-		s.counts[check] = count{}
+		s.counts[check] = ended{}
 	}
 	s.findings = slices.DeleteFunc(slices.Clone(s.findings), func(f [2]string) bool {
 		return f[0][:1] == check && (all || rapid.Bool().Draw(t, "lost"))
@@ -352,4 +352,26 @@ func TestReports(t *testing.T) {
 			r.Fatalf("%s became %s", before, after)
 		}
 	})
+}
+
+// What a bundle says beside its report stands in the verdict; a finding that
+// the lab has withdrawn is none, and replies to others stay out.
+func TestHeard(t *testing.T) {
+	s := scene{counts: map[string]ended{"a": full}, findings: [][2]string{{"a.x", "certain"}, {"a.y", "certain"}, {"b.y", "certain"}}}
+	in := Input{Saved: s.report(t), Signers: []string{"lab-north.example"}, Asked: "2026-11-18", Withdrawn: []string{"F-1"},
+		Replies: []Reply{{"vendor.example", "2026-11-20", "F-0", "disputed", "It is\n off."}, {"vendor.example", "2026-11-20", "F-2", "confirmed", ""}},
+		Reruns:  []Rerun{{By: "lab-south.example", Date: "2026-11-21", Agrees: true}}}
+	c := &Claim{Kind: Artefact, About: about(), Tests: []Test{testOf("a.*", Contradicts)}}
+	v := Judge(c, []Input{{Saved: s.report(t)}, in, in}, checks)
+	r := v.Releases[0]
+	if o := r.Tests[0]; len(r.Reports) != 1 || len(o.Hits) != 1 || o.Hits[0].ID != "F-0" || len(o.Withdrawn) != 1 || o.Withdrawn[0].ID != "F-1" {
+		t.Errorf("%+v", r)
+	}
+	if u := r.Reports[0]; len(u.Signers) != 1 || u.Asked != "2026-11-18" || len(u.Replies) != 1 || u.Replies[0].Text != "It is\n off." || len(u.Reruns) != 1 {
+		t.Errorf("%+v", u)
+	}
+	in.Withdrawn = append(in.Withdrawn, "F-0")
+	if v := Judge(c, []Input{in}, checks); v.Verdict != NotShown {
+		t.Errorf("%s because %s", v.Verdict, v.Because)
+	}
 }

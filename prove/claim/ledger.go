@@ -9,7 +9,6 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/tomlfile"
-	"github.com/wardein/wardein/report"
 )
 
 // maxClaims bounds the claims of a ledger.
@@ -89,7 +88,7 @@ func open(dir fs.FS, name string) (*Claim, error) {
 
 // JudgeAll judges the claims of a ledger, the newest version of each. A claim
 // that no test decides gets the verdicts on those that bear on it.
-func JudgeAll(ledger []Entry, reports []*report.Saved, checks []wardein.Check) (all []*Verdict) {
+func JudgeAll(ledger []Entry, reports []Input, checks []wardein.Check) (all []*Verdict) {
 	by := map[string]*Verdict{}
 	for _, e := range ledger {
 		if !e.Replaced {

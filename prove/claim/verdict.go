@@ -116,6 +116,29 @@ type Report struct {
 	CodeRead     int64      `json:"code_read,string"` // of them
 	Gaps         []GapCount `json:"gaps"`
 	Partial      bool       `json:"partial"`
+	// What a verified bundle holds beside the report; nothing of it decides
+	// but that findings are withdrawn.
+	Signers []string `json:"signers"` // names of keys; none: a bare report
+	Asked   string   `json:"asked"`   // when the vendor was asked, or that it was not
+	Replies []Reply  `json:"replies"` // to findings that stand here
+	Reruns  []Rerun  `json:"reruns"`
+}
+
+// Reply is a vendor's reply to a finding, unedited.
+type Reply struct {
+	By      string `json:"by"` // name of the key
+	Date    string `json:"date"`
+	Finding string `json:"finding"`
+	Kind    string `json:"kind"`
+	Text    string `json:"text"`
+}
+
+// Rerun is another lab's result for the same release.
+type Rerun struct {
+	By     string `json:"by"` // name of the key
+	Date   string `json:"date"`
+	Agrees bool   `json:"agrees"`
+	First  string `json:"first"` // where it differs first
 }
 
 // GapCount is a number of gaps of one kind.
@@ -133,6 +156,8 @@ type Outcome struct {
 	// Weaker are findings that are less sure than the test asks for. They
 	// decide nothing.
 	Weaker []Finding `json:"weaker"`
+	// Withdrawn are findings that the lab has withdrawn. They decide nothing.
+	Withdrawn []Finding `json:"withdrawn"`
 }
 
 // Look is what one check did in one report.
