@@ -55,7 +55,7 @@ func (f *flow) edges() bool {
 		at[n] = int32(i)
 		n += int(classOf(x) / classJump)
 	}
-	f.at, f.jumps, f.mark = at, f.jumps[:0], reset(f.mark, f.n+2)
+	f.at, f.jumps, f.calls, f.tables, f.mark = at, f.jumps[:0], f.calls[:0], f.tables[:0], reset(f.mark, f.n+2)
 	f.mark[0] = markBegins
 	for _, at := range at[:n] {
 		i := int(at)
@@ -74,11 +74,17 @@ func (f *flow) edges() bool {
 			if t, ok := f.far(x, i); ok && x>>26 == 2 {
 				to = t
 			}
+			if rs := x >> 21 & 31; x>>26 == 0 && rs != 25 && rs != 31 {
+				f.tables = append(f.tables, at)
+			}
 		case calls(x):
 			f.mark[i+2] |= markCall
 			to = -1
 		default:
 			continue
+		}
+		if !branch || !falls {
+			f.calls = append(f.calls, at)
 		}
 		next := int32(0)
 		if to >= 0 && to < f.n {

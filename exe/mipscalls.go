@@ -121,17 +121,25 @@ type flow struct {
 	n     int
 	at    []int32
 	jumps []jump
-	mark  []int32
-	block []int32 // of a word that begins one: index + 1
-	start []int32 // of a block: its word
-	in    []registers
-	have  []bool // the block's in is set
-	led   []bool // a branch goes to the block
-	dirty []bool
-	found []int32 // at a jump: import + 1
+	calls []int32 // jumps but for the conditional ones
+	// tables are the jumps through registers that are no calls.
+	tables []int32
+	mark   []int32
+	block  []int32 // of a word that begins one: index + 1
+	start  []int32 // of a block: its word
+	in     []registers
+	have   []bool // the block's in is set
+	led    []bool // a branch goes to the block
+	dirty  []bool
+	found  []int32 // at a jump: import + 1
 
+	ways   []way
+	solved []solved  // eight for each jump that leads to a block
+	only   registers // that an instruction reads
+	recent [32]recent
 	left   int // words that may be looked at
-	search search
+	depth  int
+	failed bool
 }
 
 func reset[T any](s []T, n int) []T {

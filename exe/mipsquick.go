@@ -2,11 +2,12 @@ package exe
 
 import "slices"
 
-// Bounds on how far back is looked for what a register holds: blocks for one
-// jump, and words for a word of the function. Where they are reached,
-// registers are followed forward instead.
+// Bounds on how far back is looked for what a register holds: blocks and
+// computations for one jump, and words for a word of the function. Where they
+// are reached, registers are followed forward instead.
 const (
-	quickWays  = 64
+	quickWays  = 128
+	quickDepth = 8
 	quickWords = 16
 )
 
@@ -18,9 +19,10 @@ func (f *flow) quick() bool {
 		return false
 	}
 	before := len(f.c.list)
-	f.left = quickWords * (f.n + 64)
-	for _, j := range f.jumps {
-		i := int(j.at)
+	f.left, f.failed, f.depth = quickWords*(f.n+64), false, 0
+	f.ways, f.solved, f.recent = f.ways[:0], f.solved[:0], [32]recent{}
+	for _, at := range f.calls {
+		i := int(at)
 		x := f.words[i]
 		of := int32(0)
 		switch x >> 26 {
@@ -29,17 +31,20 @@ func (f *flow) quick() bool {
 			if rs == 31 || len(f.inStub) > 0 && f.inStub[f.w.addr+uint64(i)*4] {
 				continue
 			}
-			var ok bool
-			if of, ok = f.loaded(i, rs); !ok {
+			switch v := f.value(i, rs); {
+			case f.failed:
 				f.c.list = f.c.list[:before]
 				return false
+			case v == unknown:
+			case v&mipsImport != 0:
+				of = int32(v&^mipsImport) + 1
+			default:
+				of = f.stub(v)
 			}
 		case 2, 3: // j, jal
 			of = f.stub(f.address(x, i))
-		default:
-			if to, falls, branch := branchTarget(x, i); !branch && x>>26 == 1 || branch && !falls { // bal, b
-				of = f.stub(f.w.addr + uint64(int64(to)*4))
-			}
+		default: // b, bal
+			of = f.stub(f.w.addr + uint64(int64(i+1+int(int16(x)))*4))
 		}
 		f.add(i, of)
 	}
@@ -65,94 +70,190 @@ func (f *flow) usualGP() bool {
 	return true
 }
 
-// search goes back from a jump, on all ways that lead there, to what set its
-// register.
+// unknown is no import and no constant.
+const unknown = mipsImport | mipsEntry
+
+// search looks for what a place holds, on all ways that lead to a word.
 type search struct {
-	ways   []way
-	of     int32 // import + 1, 0 for what is no import
-	any    bool  // something was found
-	failed bool
+	from  int // its part of flow.ways
+	value uint64
+	any   bool // a way ended
 }
 
-// way is a block to whose beginning a search came, looking for what stands in
-// a place: a register, or, with onStack, a word at an offset from sp. With
-// inSum an address is computed of that: no import, unless it is known and that
-// of a slot or stub.
+// way is a block to whose beginning a search came, looking for what is in a
+// place: a register, or, with onStack, a word at an offset from sp.
 type way struct {
 	at    int
 	place uint32
 }
 
-const (
-	onStack = 1 << 16
-	inSum   = 1 << 17
-)
+const onStack = 1 << 16
 
-// loaded returns what register r holds at word i: import + 1, 0 for what is no
-// import; ok is false where that can't be told.
-func (f *flow) loaded(i int, r uint32) (of int32, ok bool) {
-	s := &f.search
-	*s = search{ways: s.ways[:0]}
-	f.back(i, r)
-	for k := 0; k < len(s.ways) && !s.failed; k++ {
-		f.enter(s.ways[k].at, s.ways[k].place)
-	}
-	return s.of, !s.failed
+// solved is what a place holds where a block begins.
+type solved struct {
+	place uint32
+	value uint64
 }
 
-// found is where a way ends. Ways that end at different imports make the
-// register unknown.
-func (s *search) found(of int32) {
-	if s.any && of != s.of {
-		of = 0
+// recent is what a register that calls leave as it is holds before a word.
+type recent struct {
+	at    int32 // 0 for none
+	value uint64
+}
+
+// value returns what a place holds before word i. Where that can't be told,
+// failed is set.
+func (f *flow) value(i int, place uint32) uint64 {
+	switch place {
+	case 0:
+		return unknown
+	case 28:
+		return f.gp
 	}
-	s.of, s.any = of, true
+	f.depth++
+	f.failed = f.failed || f.depth > quickDepth
+	s := search{from: len(f.ways)}
+	f.back(&s, i, place)
+	// What is unknown on one way is unknown.
+	for k := s.from; k < len(f.ways) && !f.failed && !(s.any && s.value == unknown); k++ {
+		f.enter(&s, f.ways[k].at, f.ways[k].place)
+	}
+	f.depth--
+	if !s.any {
+		s.value = unknown
+	}
+	if ways := f.ways[s.from:]; len(ways) > 2 && s.value != unknown && !f.failed {
+		for _, w := range ways {
+			if p := f.solution(w); p != nil && mipsSaved>>w.place&1 != 0 { // others may be lost at a call
+				*p = solved{w.place, s.value}
+			}
+		}
+	}
+	f.ways = f.ways[:s.from]
+	if mipsSaved>>place&1 != 0 && !f.failed && (f.depth == 0 || s.value != unknown) { // a base that is an import counts as unknown
+		f.recent[place] = recent{int32(i), s.value}
+	}
+	return s.value
+}
+
+// solution is where the value of a place is kept for other searches; nil for
+// blocks that no jump leads to.
+func (f *flow) solution(w way) *solved {
+	k := int(f.mark[w.at]>>markJump) - 1
+	if k < 0 {
+		return nil
+	}
+	if len(f.solved) == 0 {
+		f.solved = reset(f.solved, 8*len(f.jumps))
+	}
+	return &f.solved[8*k+int(w.place&7)]
+}
+
+// found is where a way ends. What ways disagree about is unknown.
+func (s *search) found(v uint64) {
+	if s.any && v != s.value {
+		v = unknown
+	}
+	s.value, s.any = v, true
 }
 
 // back goes back from word i to the beginning of its block.
-func (f *flow) back(i int, place uint32) {
+func (f *flow) back(s *search, i int, place uint32) {
 	from, ok := i, true
-	for f.mark[i]&markBlock == 0 {
-		if f.mark[i] == 0 && place&onStack == 0 && destination(f.words[i-1]) != place&31 {
-			i--
-		} else if i, place, ok = f.over(i, place); !ok {
-			break
+	for ok && f.mark[i]&markBlock == 0 {
+		if place < onStack {
+			stop := int32(-1)
+			if mipsSaved>>place&1 != 0 {
+				stop = ^markCall
+			}
+			near := f.recent[place]
+			for i != int(near.at) && f.mark[i]&stop == 0 && destination(f.words[i-1]) != place {
+				i--
+			}
+			if near.at != 0 && i == int(near.at) {
+				s.found(near.value)
+				ok = false
+				break
+			}
+			if f.mark[i]&markBlock != 0 {
+				break
+			}
+		}
+		i, place, ok = f.over(s, i, place)
+	}
+	f.left -= from - i + 1
+	f.failed = f.failed || f.left < 0
+	w := way{i, place}
+	if !ok || slices.Contains(f.ways[s.from:], w) {
+		return
+	}
+	if len(f.solved) > 0 {
+		if p := f.solution(w); p != nil && p.place == place {
+			s.found(p.value)
+			return
 		}
 	}
-	s := &f.search
-	f.left -= from - i + 1
-	if w := (way{i, place}); ok && !slices.Contains(s.ways, w) {
-		s.ways = append(s.ways, w)
-		s.failed = s.failed || len(s.ways) > quickWays
-	}
-	s.failed = s.failed || f.left < 0
+	f.ways = append(f.ways, w)
+	f.failed = f.failed || len(f.ways) > quickWays
 }
 
 // enter goes on to what leads to the block that begins at word i.
-func (f *flow) enter(i int, place uint32) {
-	s, mark := &f.search, f.mark[i]
+func (f *flow) enter(s *search, i int, place uint32) {
+	mark := f.mark[i]
 	if i == 0 || f.function(i) {
-		s.found(0)
+		s.found(unknown)
 		return
 	}
 	for k := mark >> markJump; k != 0; k = f.jumps[k-1].next {
-		at, p, ok := int(f.jumps[k-1].at), place, true
-		if at+1 < len(f.words) {
-			p, ok = f.before(at+1, place) // the delay slot
-		}
-		if ok {
-			f.back(at, p)
-		}
+		f.leave(s, int(f.jumps[k-1].at), place)
 	}
 	if mark&markBegins == 0 {
-		if at, p, ok := f.over(i, place); ok {
-			f.back(at, p)
+		if at, p, ok := f.over(s, i, place); ok {
+			f.back(s, at, p)
 		}
 	} else if mark>>markJump == 0 && !f.padding(i) {
-		// A table or an exception leads here, unless a function begins.
-		s.found(0)
-		s.failed = s.failed || !f.prologue(i)
+		switch at := f.table(i); {
+		case f.prologue(i):
+			s.found(unknown)
+		case at == 0: // an exception leads here
+			f.failed = true
+		default:
+			f.leave(s, at, place)
+		}
 	}
+}
+
+// leave goes back from where the jump at word i leads, over its delay slot.
+func (f *flow) leave(s *search, i int, place uint32) {
+	f.left--
+	ok := true
+	if i+1 < len(f.words) {
+		place, ok = f.before(s, i+1, place)
+	}
+	if ok {
+		f.back(s, i, place)
+	}
+}
+
+// table returns the jump through a table that leads to the block at word i,
+// which is the last one before it; 0 for none.
+func (f *flow) table(i int) int {
+	k := len(f.tables) - 1
+	for k >= 0 && int(f.tables[k]) > i {
+		k--
+		f.left--
+	}
+	if k < 0 {
+		return 0
+	}
+	at := int(f.tables[k])
+	for k := at + 2; k < i; k++ {
+		if f.mark[k] == markBegins && f.prologue(k) {
+			return 0
+		}
+	}
+	f.left -= i - at
+	return at
 }
 
 // padding says whether a block does nothing, which stands behind a jump to
@@ -162,104 +263,96 @@ func (f *flow) padding(i int) bool {
 		if k+1 < f.n && f.mark[k+1]&markBlock != 0 {
 			return true
 		}
+		f.left--
 	}
 	return false
 }
 
 // over goes back over the word before i and returns where to go on; ok is
 // false where the way ends.
-func (f *flow) over(i int, place uint32) (at int, p uint32, ok bool) {
+func (f *flow) over(s *search, i int, place uint32) (at int, p uint32, ok bool) {
 	switch mark := f.mark[i]; {
-	case mark&markCall != 0 && place&onStack == 0 && mipsSaved>>(place&31)&1 == 0:
-		if mipsLost>>(place&31)&1 == 0 {
-			f.search.found(0)
+	case mark&markCall != 0 && place < onStack && mipsSaved>>place&1 == 0:
+		if mipsLost>>place&1 == 0 {
+			s.found(unknown)
 		}
 		return i, place, false
 	case mark&markLikely != 0: // whose delay slot runs only when it jumps
 		return i - 1, place, true
 	}
-	p, ok = f.before(i-1, place)
+	p, ok = f.before(s, i-1, place)
 	return i - 1, p, ok
 }
 
 // before returns the place where that stood before word i what is in a place
 // behind it; ok is false where word i set it.
-func (f *flow) before(i int, place uint32) (p uint32, ok bool) {
-	s, x := &f.search, f.words[i]
+func (f *flow) before(s *search, i int, place uint32) (p uint32, ok bool) {
+	x := f.words[i]
 	op, rs, rt := x>>26, x>>21&31, x>>16&31
-	sum := place & inSum
-	if place&onStack != 0 {
-		switch {
-		case op == f.load+8 && rs == 29 && x&0xffff == place&0xffff:
-			return f.from(rt | sum)
-		case rt == 29 && (op == 9 || op == 25): // addiu sp
-			s.found(0)
+	fn := x & 0x7ff
+	sum := op == 0 && (fn == 0x21 || fn == 0x2d || fn == 0x25) // addu, daddu, or
+	switch {
+	case place >= onStack && op == f.load+8 && rs == 29 && x&0xffff == place&0xffff:
+		p = rt
+	case place >= onStack && rt == 29 && (op == 9 || op == 25): // addiu sp
+	case place >= onStack || destination(x) != place:
+		return place, true
+	case op == f.load && rs == 29:
+		return onStack | x&0xffff, true
+	case sum && (rs == 0 || rt == 0):
+		p = rs | rt
+	case op == f.load && f.depth > 1: // of what is loaded nothing is computed
+	case op == f.load && rs == 28:
+		if of, slot := f.c.slots.at(f.c.width(f.gp + uint64(int64(int16(x))))); slot {
+			s.found(uint64(of) | mipsImport)
 			return 0, false
 		}
-		return place, true
-	}
-	if destination(x) != place&31 {
-		return place, true
-	}
-	move := false
-	if op == 0 {
-		fn := x & 0x7ff
-		move = (fn == 0x21 || fn == 0x2d || fn == 0x25) && (rs == 0 || rt == 0)
-	}
-	switch {
-	case op == f.load && rs == 29:
-		return onStack | x&0xffff | sum, true
-	case move:
-		return f.from(rs | rt | sum)
-	case op == f.load && rs == 28 && sum == 0:
-		of := int32(0)
-		if k, slot := f.c.slots.at(f.c.width(f.gp + uint64(int64(int16(x))))); slot {
-			of = int32(k) + 1
+	case sum, op == f.load, op == 9, op == 25, op == 13, op == 15:
+		r := &f.only
+		r.known = 0
+		for k, from := range [2]uint32{rs, rt} {
+			if k == 1 && !sum || op == 15 {
+				break
+			}
+			if v := f.value(i, from); v != unknown {
+				r.at[from] = v
+				r.known |= 1 << from
+			}
 		}
-		s.found(of)
-	case op == f.load && sum == 0, op == 9, op == 25, op == 13:
-		// A function pointer out of an object or table, unless the address of
-		// that is known.
-		return f.from(rs | inSum)
-	case op == 15 || sum != 0 && op == 0:
-		s.found(0)
-		s.failed = s.failed || sum != 0 || len(f.c.stubs.of) > 0
-	default:
-		s.found(0)
+		f.step(r, i)
+		if r.known>>place&1 != 0 {
+			s.found(r.at[place])
+			return 0, false
+		}
 	}
-	return 0, false
-}
-
-// from goes on with a place whose content was moved or added to.
-func (f *flow) from(place uint32) (p uint32, ok bool) {
-	switch place {
-	case 0, inSum, 29 | inSum:
-		f.search.found(0)
-		return 0, false
-	case 28 | inSum:
-		f.search.failed = true
-		return 0, false
+	switch p {
+	case 0:
+		s.found(unknown)
+	case 28:
+		s.found(f.gp)
 	}
-	return place, true
+	return p, p != 0 && p != 28
 }
 
 // destination is the register that an instruction writes, 0 for none.
 func destination(x uint32) uint32 {
-	rd, rt := x>>11&31, x>>16&31
-	switch mipsDest[x>>26] {
-	case 1:
-		return rt
-	case 2:
-		return rd
-	case 3:
-		if x>>21&31 <= 3 {
-			return rt
-		}
-	case 4:
-		if fn := x & 0x3f; fn == 0x20 || fn == 0x24 {
-			return rd
-		}
-		return rt
+	shift := mipsShift[x>>20&0xfc0|x&0x3f]
+	if shift == shiftMove && x>>21&31 <= 3 { // mfc1 and the like; all else writes registers of the coprocessor
+		return x >> 16 & 31
 	}
-	return 0
+	return x >> shift & 31
 }
+
+const shiftMove = 33
+
+// mipsShift is where the register that is written stands in an instruction, by
+// opcode and function field; 32 for none.
+var mipsShift = func() (shift [1 << 12]uint8) {
+	for i := range shift {
+		shift[i] = [...]uint8{32, 16, 11, shiftMove, 16}[mipsDest[i>>6]]
+		if fn := i & 0x3f; mipsDest[i>>6] == 4 && (fn == 0x20 || fn == 0x24) {
+			shift[i] = 11
+		}
+	}
+	return shift
+}()
