@@ -218,6 +218,54 @@ func (d *Dir) Proof(ctx context.Context, index uint64, checkpoint []byte, size u
 	return p.Marshal(), nil
 }
 
+// Covering is a checkpoint of a tree that has the entry at index: the newest
+// cosigned one, or where it is not large enough, the newest of all.
+func (d *Dir) Covering(index uint64) ([]byte, *policy.Signed, error) {
+	p, err := d.Policy()
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := d.Cosigned()
+	if err != nil {
+		return nil, nil, err
+	}
+	if b != nil {
+		if s, err := p.OpenCheckpoint(b); err != nil || s.Size > index {
+			return b, s, err
+		}
+	}
+	if b, err = d.Checkpoint(); err != nil {
+		return nil, nil, err
+	}
+	s, err := p.OpenCheckpoint(b)
+	if err == nil && s.Size <= index {
+		err = fmt.Errorf("the log has no entry %d", index)
+	}
+	return b, s, err
+}
+
+// Newest is the newest checkpoint, or the newest cosigned one. It is verified:
+// its signatures, and that it is of the folder's tree.
+func (d *Dir) Newest(ctx context.Context, cosigned bool) ([]byte, *policy.Signed, error) {
+	read := d.Checkpoint
+	if cosigned {
+		read = d.Cosigned
+	}
+	b, err := read()
+	if err != nil || b == nil {
+		return nil, nil, err
+	}
+	p, err := d.Policy()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := p.OpenCheckpoint(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b, s, d.checkTree(ctx, &s.Checkpoint)
+}
+
 // checkTree holds a checkpoint against the tiles.
 func (d *Dir) checkTree(ctx context.Context, c *policy.Checkpoint) error {
 	root, err := Root(ctx, d.Tile, c.Size)
