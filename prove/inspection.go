@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,6 +84,9 @@ func parseInspection(b []byte) (*Inspection, error) {
 			return nil, fmt.Errorf("predicate: member %s has another digest than the predicate's own field", need.name)
 		}
 	}
+	if _, err := p.Seen(); err != nil {
+		return nil, err
+	}
 	if len(p.Findings) != len(severities) {
 		return nil, fmt.Errorf("predicate: %d severities, expected %d", len(p.Findings), len(severities))
 	}
@@ -121,6 +125,35 @@ func (p *Inspection) Total() (n int64) {
 		n += s.Count
 	}
 	return n
+}
+
+// Seen is what the predicate repeats of the report about what was looked at.
+type Seen struct {
+	Accounted, Opened, Read int64 // shares in parts per million: of bytes, of bytes, of code
+	Gaps                    []Gap
+}
+
+// Gap is a gap of a report.
+type Gap struct{ Kind, Len, Node, Off, Who, Why string }
+
+// Seen reads coverage and gaps.
+func (p *Inspection) Seen() (*Seen, error) {
+	var c struct {
+		Accounted_ppm, Opened_ppm int64
+		Code                      []struct {
+			Bytes, Read int64 `json:",string"`
+		}
+	}
+	s := &Seen{}
+	if err := errors.Join(json.Unmarshal(p.Coverage, &c), json.Unmarshal(p.Gaps, &s.Gaps)); err != nil {
+		return nil, fmt.Errorf("predicate: %w", err)
+	}
+	var all, read int64
+	for _, k := range c.Code {
+		all, read = all+k.Bytes, read+k.Read
+	}
+	s.Accounted, s.Opened, s.Read = c.Accounted_ppm, c.Opened_ppm, wardein.Share(read, all)
+	return s, nil
 }
 
 // saved is what a bundle needs of a report file.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -251,6 +252,7 @@ type result struct {
 	report *wardein.Report
 	name   string
 	tree   *os.File // of scratch
+	began  time.Time
 	// facts are those that the forms for other tools show
 	facts report.Facts
 }
@@ -261,6 +263,7 @@ func (r *result) cleanup() { r.tree.Close() }
 const maxGaps = 100_000
 
 func inspectRelease(ctx context.Context, path, name string, flags labFlags, deliv *delivery, data vuln.Data) (_ *result, err error) {
+	began := time.Now()
 	show := newProgress(flags.quiet, "hashing the input")
 	defer show.end()
 	l, err := openLab(ctx, path, flags)
@@ -277,7 +280,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	if err != nil {
 		return nil, err
 	}
-	res := &result{name: name, tree: treeFile, report: &wardein.Report{Recipe: recipe(flags)}}
+	res := &result{name: name, tree: treeFile, began: began, report: &wardein.Report{Recipe: recipe(flags)}}
 	defer func() {
 		if err != nil {
 			res.cleanup()

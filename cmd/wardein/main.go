@@ -135,7 +135,7 @@ Start with:  wardein inspect FILE`,
 	}{
 		{"release", "Look into a release:", []*cobra.Command{inspectCmd(), treeCmd(), lsCmd(), findCmd(), catCmd(), exportCmd(), deliveredCmd()}},
 		{"report", "Read a report:", []*cobra.Command{componentsCmd(), gapsCmd(), showCmd(), scorecardCmd(), testcasesCmd(), reuseCmd()}},
-		{"proof", "Prove a result, and check it:", []*cobra.Command{reproduceCmd(), contactCmd(), counterCmd(), logCmd(), witnessCmd(), keysCmd()}},
+		{"proof", "Prove a result, and check it:", []*cobra.Command{proveCmd(), verifyCmd(), discloseCmd(), reproduceCmd(), contactCmd(), counterCmd(), logCmd(), witnessCmd(), keysCmd()}},
 		{"self", "About wardein:", []*cobra.Command{formatsCmd(), checksCmd(), dataCmd(), storeCmd(), configCmd(), versionCmd(), manCmd(), helpCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

@@ -32,9 +32,10 @@ type output struct {
 var kinds = map[string]string{
 	"table": "-", "json": ".wardein.json", "jsonl": ".tree.jsonl", "html": ".html",
 	"cyclonedx": ".cdx.json", "spdx": ".spdx.json", "spdx3": ".spdx3.json", "sarif": ".sarif", "csaf": ".csaf.json",
+	"run": ".run.json",
 }
 
-const kindList = "table, json, jsonl, html, cyclonedx, spdx, spdx3, sarif, csaf"
+const kindList = "table, json, jsonl, html, cyclonedx, spdx, spdx3, sarif, csaf, run"
 
 // parseOutputs reads -o flags; name is the release's. Without any, the table
 // goes to standard output and the report and its tree file into the current
@@ -141,6 +142,14 @@ func (r *result) write(outputs []output, input string, stdout io.Writer, color b
 			}
 		case "jsonl":
 			err = put(o.file, r.writeTree)
+		case "run":
+			err = put(o.file, func(w io.Writer) error {
+				b, err := newRun("inspect", r.began, report.Digest(r.report, messages))
+				if err == nil {
+					_, err = w.Write(append(b, '\n'))
+				}
+				return err
+			})
 		case "html":
 			err = put(o.file, func(w io.Writer) error {
 				st, err := r.tree.Stat()
