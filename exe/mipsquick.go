@@ -70,8 +70,11 @@ func (f *flow) usualGP() bool {
 	return true
 }
 
-// unknown is no import and no constant.
-const unknown = mipsImport | mipsEntry
+// unknown is no import and no constant; noBase is no constant.
+const (
+	unknown = mipsImport | mipsEntry
+	noBase  = unknown | 1
+)
 
 // search looks for what a place holds, on all ways that lead to a word.
 type search struct {
@@ -122,19 +125,42 @@ func (f *flow) value(i int, place uint32) uint64 {
 	if !s.any {
 		s.value = unknown
 	}
-	if ways := f.ways[s.from:]; len(ways) > 2 && s.value != unknown && !f.failed {
-		for _, w := range ways {
-			if p := f.solution(w); p != nil && mipsSaved>>w.place&1 != 0 { // others may be lost at a call
-				*p = solved{w.place, s.value}
-			}
-		}
+	if !f.failed {
+		f.keep(i, place, &s)
 	}
 	f.ways = f.ways[:s.from]
-	if mipsSaved>>place&1 != 0 && !f.failed && (f.depth == 0 || s.value != unknown) { // a base that is an import counts as unknown
-		f.recent[place] = recent{int32(i), s.value}
-	}
 	return s.value
 }
+
+// keep remembers what was found for other searches.
+func (f *flow) keep(i int, place uint32, s *search) {
+	v := s.value
+	if v == unknown && f.depth > 0 {
+		v = noBase
+	}
+	if place < onStack && stays(place) {
+		f.recent[place] = recent{int32(i), v}
+	}
+	ways := f.ways[s.from:]
+	if len(ways) < 3 {
+		return
+	}
+	if s.value == unknown {
+		ways = ways[:1] // not all were followed to the end
+	}
+	for _, w := range ways {
+		if p := f.solution(w); p != nil && stays(w.place) {
+			*p = solved{w.place, v}
+		}
+	}
+}
+
+// stays says whether calls leave a place as it is.
+func stays(place uint32) bool { return place >= onStack || mipsSaved>>place&1 != 0 }
+
+// serves says whether a value that was kept answers the search: what is no
+// base may still be an import.
+func (f *flow) serves(v uint64) bool { return v != noBase || f.depth > 1 }
 
 // solution is where the value of a place is kept for other searches; nil for
 // blocks that no jump leads to.
@@ -151,7 +177,7 @@ func (f *flow) solution(w way) *solved {
 
 // found is where a way ends. What ways disagree about is unknown.
 func (s *search) found(v uint64) {
-	if s.any && v != s.value {
+	if v == noBase || s.any && v != s.value {
 		v = unknown
 	}
 	s.value, s.any = v, true
@@ -161,12 +187,19 @@ func (s *search) found(v uint64) {
 func (f *flow) back(s *search, i int, place uint32) {
 	from, ok := i, true
 	for ok && f.mark[i]&markBlock == 0 {
-		if place < onStack {
+		if place >= onStack {
+			for f.mark[i]&^markCall == 0 && !f.stores(f.words[i-1], place) {
+				i--
+			}
+		} else {
 			stop := int32(-1)
-			if mipsSaved>>place&1 != 0 {
+			if stays(place) {
 				stop = ^markCall
 			}
 			near := f.recent[place]
+			if !f.serves(near.value) {
+				near.at = 0
+			}
 			for i != int(near.at) && f.mark[i]&stop == 0 && destination(f.words[i-1]) != place {
 				i--
 			}
@@ -175,9 +208,9 @@ func (f *flow) back(s *search, i int, place uint32) {
 				ok = false
 				break
 			}
-			if f.mark[i]&markBlock != 0 {
-				break
-			}
+		}
+		if f.mark[i]&markBlock != 0 {
+			break
 		}
 		i, place, ok = f.over(s, i, place)
 	}
@@ -188,7 +221,7 @@ func (f *flow) back(s *search, i int, place uint32) {
 		return
 	}
 	if len(f.solved) > 0 {
-		if p := f.solution(w); p != nil && p.place == place {
+		if p := f.solution(w); p != nil && p.place == place && f.serves(p.value) {
 			s.found(p.value)
 			return
 		}
@@ -272,7 +305,7 @@ func (f *flow) padding(i int) bool {
 // false where the way ends.
 func (f *flow) over(s *search, i int, place uint32) (at int, p uint32, ok bool) {
 	switch mark := f.mark[i]; {
-	case mark&markCall != 0 && place < onStack && mipsSaved>>place&1 == 0:
+	case mark&markCall != 0 && !stays(place):
 		if mipsLost>>place&1 == 0 {
 			s.found(unknown)
 		}
@@ -284,6 +317,11 @@ func (f *flow) over(s *search, i int, place uint32) (at int, p uint32, ok bool) 
 	return i - 1, p, ok
 }
 
+// stores says whether an instruction writes to a place on the stack, or sp.
+func (f *flow) stores(x, place uint32) bool {
+	return x&0xffe0ffff == (f.load+8)<<26|29<<21|place&0xffff || x&0xfc1f0000 == 0x241d0000 || x&0xfc1f0000 == 0x641d0000
+}
+
 // before returns the place where that stood before word i what is in a place
 // behind it; ok is false where word i set it.
 func (f *flow) before(s *search, i int, place uint32) (p uint32, ok bool) {
@@ -292,11 +330,11 @@ func (f *flow) before(s *search, i int, place uint32) (p uint32, ok bool) {
 	fn := x & 0x7ff
 	sum := op == 0 && (fn == 0x21 || fn == 0x2d || fn == 0x25) // addu, daddu, or
 	switch {
-	case place >= onStack && op == f.load+8 && rs == 29 && x&0xffff == place&0xffff:
-		p = rt
-	case place >= onStack && rt == 29 && (op == 9 || op == 25): // addiu sp
-	case place >= onStack || destination(x) != place:
+	case place >= onStack && !f.stores(x, place) || place < onStack && destination(x) != place:
 		return place, true
+	case place >= onStack && rs == 29 && op == f.load+8:
+		p = rt
+	case place >= onStack: // sp is another
 	case op == f.load && rs == 29:
 		return onStack | x&0xffff, true
 	case sum && (rs == 0 || rt == 0):
