@@ -101,6 +101,23 @@ func (f Fact) Quote(node, text string) Quote {
 	return Quote{Node: node, Off: f.Off, Len: f.Len, Bytes: f.Attr(text)}
 }
 
+// Place is a fact and the path of a node that it is about.
+type Place struct {
+	Node string
+	Fact
+}
+
+// Quote is where the place is, with what the named attribute holds of its bytes.
+func (p Place) Quote(text string) Quote { return p.Fact.Quote(p.Node, text) }
+
+// Quotes are the first places, at most so many.
+func Quotes(places []Place, most int, text string) (list []Quote) {
+	for _, p := range places[:min(most, len(places))] {
+		list = append(list, p.Quote(text))
+	}
+	return list
+}
+
 // State is how one check ended on one node.
 type State uint8
 

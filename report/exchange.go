@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"iter"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // What the exchange formats (packages below this one) have in common: names
@@ -82,11 +82,11 @@ func cpePart(s string) (string, bool) {
 	return b.String(), true
 }
 
-var purlForm = regexp.MustCompile(`^pkg:[A-Za-z.+-][A-Za-z0-9.+-]*/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?#-]|%[0-9A-Fa-f]{2})+$`)
+var purlForm = lazy.Regexp(`^pkg:[A-Za-z.+-][A-Za-z0-9.+-]*/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?#-]|%[0-9A-Fa-f]{2})+$`)
 
 // PURL is a component's package URL, "" when it has none that is one.
 func PURL(c *wardein.Component) string {
-	if strings.Count(c.PURL, "#") > 1 || !purlForm.MatchString(c.PURL) {
+	if strings.Count(c.PURL, "#") > 1 || !purlForm().MatchString(c.PURL) {
 		return ""
 	}
 	return c.PURL

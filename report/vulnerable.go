@@ -3,12 +3,12 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // Standing is what is said of a vulnerability in a component.
@@ -62,7 +62,7 @@ func (v *Vulnerability) Severity() (wardein.Severity, bool) {
 	return 0, false
 }
 
-var vulnerabilityID = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}-[A-Za-z0-9][A-Za-z0-9:._-]{2,60}$`)
+var vulnerabilityID = lazy.Regexp(`^[A-Z][A-Z0-9]{1,15}-[A-Za-z0-9][A-Za-z0-9:._-]{2,60}$`)
 
 // Vulnerabilities reads the findings of the check vuln by their arguments:
 //
@@ -93,7 +93,7 @@ func Vulnerabilities(r *wardein.Report, messages map[string]string) []Vulnerabil
 // names splits a list of vulnerabilities' names.
 func names(s string) (out []string) {
 	for id := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == ' ' || r == ';' || r == '\n' }) {
-		if vulnerabilityID.MatchString(id) {
+		if vulnerabilityID().MatchString(id) {
 			out = append(out, id)
 		}
 	}
@@ -124,7 +124,7 @@ func vulnerabilities(r *wardein.Report, f *wardein.Finding, messages map[string]
 	}
 	v.Exploited = false
 	for _, a := range f.Says.Args {
-		if vulnerabilityID.MatchString(a.Name) {
+		if vulnerabilityID().MatchString(a.Name) {
 			out = append(out, v.detailed(a))
 		}
 	}

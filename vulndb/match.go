@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // The ranks of statements: the higher decides.
@@ -46,7 +46,7 @@ type want struct {
 
 // revision is a distribution's revision in a version string: of Debian and
 // its update, or of Ubuntu.
-var revision = regexp.MustCompile(`^(.*?)(?:[+.]dfsg[\d.~]*|[+.]ds[\d.~]*)?-\d[\w.+~]*?(?:[+~]deb(\d+)u\d+|(ubuntu)[\d.]+)?$`)
+var revision = lazy.Regexp(`^(.*?)(?:[+.]dfsg[\d.~]*|[+.]ds[\d.~]*)?-\d[\w.+~]*?(?:[+~]deb(\d+)u\d+|(ubuntu)[\d.]+)?$`)
 
 // wants are the names under which the sources may speak of a component.
 func wants(c *wardein.Component) (list []want) {
@@ -57,7 +57,7 @@ func wants(c *wardein.Component) (list []want) {
 		}
 	}
 	up := c.Version
-	if m := revision.FindStringSubmatch(c.Version); m != nil && m[2] != "" {
+	if m := revision().FindStringSubmatch(c.Version); m != nil && m[2] != "" {
 		// a banner that carries the distribution's revision
 		up = m[1]
 		p, _, _ := Package("Debian:"+m[2], c.Name)

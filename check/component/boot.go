@@ -1,11 +1,11 @@
 package component
 
 import (
-	"regexp"
 	"strings"
 	"sync"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // bootRules are the rules of the boot loader that keeps its version in its
@@ -77,8 +77,8 @@ func environment(b wardein.Blob, out func(wardein.Fact)) error {
 //
 // Kernels before 2.6.34 wrote "# Linux kernel version: 2.6.30".
 var (
-	configHead = regexp.MustCompile(`(?m)^# (?:Linux/[a-z0-9_]{2,16} |Linux kernel version: )(\d\.\d{1,3}(?:\.\d{1,3}){0,2})\S{0,40}(?: Kernel Configuration)?$`)
-	configLine = regexp.MustCompile(`^CONFIG_([A-Z0-9_a-z]{1,80})=([ym])$`)
+	configHead = lazy.Regexp(`(?m)^# (?:Linux/[a-z0-9_]{2,16} |Linux kernel version: )(\d\.\d{1,3}(?:\.\d{1,3}){0,2})\S{0,40}(?: Kernel Configuration)?$`)
+	configLine = lazy.Regexp(`^CONFIG_([A-Z0-9_a-z]{1,80})=([ym])$`)
 )
 
 // maxOptions is less than the facts that the engine takes of one blob.
@@ -87,12 +87,12 @@ const maxOptions = 9000
 // configuration states a kernel's configuration: its version, and each option
 // that is built in (y) or a module (m), for checks that ask what was built.
 func (m *reader) configuration(line string, off int64) {
-	if g := configLine.FindStringSubmatch(line); g != nil && m.stated < maxOptions {
+	if g := configLine().FindStringSubmatch(line); g != nil && m.stated < maxOptions {
 		m.stated++
 		m.out(wardein.Fact{Kind: "option", Off: off, Len: int64(len(line)), Attrs: []wardein.Note{note("name", g[1]), note("value", g[2])}})
 		return
 	}
-	if g := configHead.FindStringSubmatch(line); g != nil && m.fields["configuration"] == "" {
+	if g := configHead().FindStringSubmatch(line); g != nil && m.fields["configuration"] == "" {
 		m.fields["configuration"] = g[1]
 		m.out(wardein.Fact{Kind: "configuration", Off: off, Len: int64(len(line)), Attrs: []wardein.Note{
 			note("product", "linux"), note("version", g[1]), note("quote", strings.TrimPrefix(line, "# "))}})

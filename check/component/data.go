@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 //go:embed data
@@ -181,7 +183,7 @@ func (d *database) add(p *product) error {
 		return fmt.Errorf("is in %s already", d.byName[p.Name].file)
 	case p.About == "" || p.Source == "":
 		return fmt.Errorf("about and source must be stated")
-	case !dated.MatchString(p.Date):
+	case !dated().MatchString(p.Date):
 		return fmt.Errorf("date %q is not YYYY-MM-DD", p.Date)
 	case p.CPE != "" && strings.Count(p.CPE, ":") != 1:
 		return fmt.Errorf("cpe %q is not vendor:product", p.CPE)
@@ -250,7 +252,7 @@ func (d *database) alias() error {
 	return nil
 }
 
-var dated = regexp.MustCompile(`^20\d\d-\d\d-\d\d$`)
+var dated = lazy.Regexp(`^20\d\d-\d\d-\d\d$`)
 
 func (r *rule) check() error {
 	if len(r.Literal) < 6 || len(r.Literal) > 128 {

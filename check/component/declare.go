@@ -3,11 +3,11 @@ package component
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // rootOf is the root file system that a file of a system's own folders is in.
@@ -37,30 +37,30 @@ func (f *fuser) declare(at string, x wardein.Fact) {
 }
 
 var (
-	epoch    = regexp.MustCompile(`^\d+:`)
-	repacked = regexp.MustCompile(`(?:[+~]20\d{6}|[+~.-]?(?:dfsg|ds|repack|really|debian|git|svn|hg|cvs|snapshot|samba|\+b\d)).*$`)
-	revision = regexp.MustCompile(`-r?\d+(\.\d+)*(?:-[0-9a-f]{32})?$|[~-][0-9a-f]{32}-r\d+$`)
+	epoch    = lazy.Regexp(`^\d+:`)
+	repacked = lazy.Regexp(`(?:[+~]20\d{6}|[+~.-]?(?:dfsg|ds|repack|really|debian|git|svn|hg|cvs|snapshot|samba|\+b\d)).*$`)
+	revision = lazy.Regexp(`-r?\d+(\.\d+)*(?:-[0-9a-f]{32})?$|[~-][0-9a-f]{32}-r\d+$`)
 )
 
 // upstream is a package's version without what the distribution added.
 func upstream(system, v string) string {
 	switch system {
 	case "dpkg":
-		v = epoch.ReplaceAllString(v, "")
+		v = epoch().ReplaceAllString(v, "")
 		if at := strings.LastIndexByte(v, '-'); at > 0 {
 			v = v[:at]
 		}
 		if at := strings.Index(v, "+really"); at > 0 {
 			v = strings.TrimPrefix(v[at:], "+really")
 		}
-		return repacked.ReplaceAllString(v, "")
+		return repacked().ReplaceAllString(v, "")
 	case "opkg":
-		v = epoch.ReplaceAllString(v, "")
-		return repacked.ReplaceAllString(revision.ReplaceAllString(v, ""), "")
+		v = epoch().ReplaceAllString(v, "")
+		return repacked().ReplaceAllString(revision().ReplaceAllString(v, ""), "")
 	case "apk":
-		return revision.ReplaceAllString(v, "")
+		return revision().ReplaceAllString(v, "")
 	case "rpm":
-		v = epoch.ReplaceAllString(v, "")
+		v = epoch().ReplaceAllString(v, "")
 		v, _, _ = strings.Cut(v, "-")
 		return v
 	case "go":

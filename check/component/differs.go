@@ -2,11 +2,11 @@ package component
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 	"github.com/wardein/wardein/internal/stable"
 )
 
@@ -49,13 +49,13 @@ func differs(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error
 }
 
 // day is the version of a package that was made from a commit.
-var day = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}`)
+var day = lazy.Regexp(`^\d{4}-\d{2}-\d{2}`)
 
 // notVersion tells a declaration that is no other version of the product: the
 // day of a commit, or one of several numbers that notices give it, which are of
 // its parts.
 func notVersion(c *wardein.Component, d *wardein.Declaration) bool {
-	if day.MatchString(d.Version) {
+	if day().MatchString(d.Version) {
 		return true
 	}
 	return d.System == noticeFile && slices.ContainsFunc(c.Declared, func(o wardein.Declaration) bool {

@@ -211,7 +211,7 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 		if x.Kind == "getter" && (x.Attr("product") == p.Name || x.Attr("product") == "" && about(x.Attr("quote"), names)) {
 			c := candidate{path: at, by: "getter", version: x.Attr("version"), sure: wardein.Certain, rank: rankGetter}
 			if x.Attr("parts") != "" { // two of two numbers, or of three
-				m := suffixed.FindStringSubmatch(baseName(at))
+				m := suffixed().FindStringSubmatch(baseName(at))
 				if m == nil || m[1] != c.version && !strings.HasPrefix(m[1], c.version+".") {
 					continue
 				}
@@ -228,7 +228,7 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 	for _, x := range lines {
 		v, n := x.Attr("version"), x.Attr("name")
 		switch {
-		case n == "" && loners[v].Kind == "" && !(zlibs.MatchString(v) && p.Name != "zlib" && needs(elf, "libz.so")):
+		case n == "" && loners[v].Kind == "" && !(zlibs().MatchString(v) && p.Name != "zlib" && needs(elf, "libz.so")):
 			loners[v] = x
 		case n != "" && named[v].Kind == "" && (names[n] || names[strings.TrimPrefix(n, "lib")]):
 			named[v] = x
@@ -260,7 +260,7 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 		f.add(p, candidate{path: at, by: "identity", version: v, sure: wardein.Likely, rank: rankNamed, exact: exact}, x)
 		shown = true
 	}
-	if m := suffixed.FindStringSubmatch(base); m != nil {
+	if m := suffixed().FindStringSubmatch(base); m != nil {
 		if p.ReleaseInName {
 			f.add(p, candidate{path: at, by: "identity", version: m[1], sure: wardein.Likely, rank: rankName}, elf)
 			shown = true
@@ -270,7 +270,7 @@ func (f *fuser) versions(p *product, at string, elf wardein.Fact, facts, lines [
 		f.add(p, candidate{path: at, by: "identity", version: v, sure: wardein.Likely, rank: rankName}, elf)
 		shown = true
 	}
-	if m := released.FindStringSubmatch(base); m != nil && (p.ReleaseInName || strings.Count(m[1], ".") > 1) {
+	if m := released().FindStringSubmatch(base); m != nil && (p.ReleaseInName || strings.Count(m[1], ".") > 1) {
 		f.add(p, candidate{path: at, by: "identity", version: m[1], sure: wardein.Possible, rank: rankFile}, elf)
 		shown = true
 	}

@@ -241,7 +241,7 @@ func inText(s string) string {
 	if v := lone(strings.TrimSpace(s)); v != "" {
 		return v
 	}
-	if m := namedVersion.FindStringSubmatch(s); m != nil && !plain(m[2]) {
+	if m := namedVersion().FindStringSubmatch(s); m != nil && !plain(m[2]) {
 		return m[2]
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // about tells whether a getter's name speaks of one of some names:
@@ -33,7 +34,7 @@ func about(getter string, names map[string]bool) bool {
 
 // zlibs are zlib's versions: its header makes a program that calls
 // inflateInit hold the version that it was built against.
-var zlibs = regexp.MustCompile(`^1\.(?:[12]\.\d+(?:\.\d+)?|3(?:\.\d+)*)$`)
+var zlibs = lazy.Regexp(`^1\.(?:[12]\.\d+(?:\.\d+)?|3(?:\.\d+)*)$`)
 
 // needs tells whether a file needs a library, named without its version.
 func needs(elf wardein.Fact, library string) bool {
@@ -45,7 +46,7 @@ func needs(elf wardein.Fact, library string) bool {
 	return false
 }
 
-var numbers = regexp.MustCompile(`\d+(?:\.\d+)+`)
+var numbers = lazy.Regexp(`\d+(?:\.\d+)+`)
 
 // oneVersion is the version of a file in which versions stand alone in their
 // strings: the only one, or the one that the library's version nodes or the
@@ -83,7 +84,7 @@ func oneVersion(loners map[string]wardein.Fact, elf wardein.Fact, base string) (
 // is the interface's.
 func hinted(versions map[string]wardein.Fact, elf wardein.Fact, base string) (best string) {
 	base, _, _ = strings.Cut(base, ".so.")
-	for _, h := range append(strings.Fields(elf.Attr("nodes")), numbers.FindAllString(base, 2)...) {
+	for _, h := range append(strings.Fields(elf.Attr("nodes")), numbers().FindAllString(base, 2)...) {
 		for v := range versions {
 			// A node 1.0 and a text 1.0 are a library's first interface and
 			// some format's number.
@@ -99,11 +100,11 @@ func hinted(versions map[string]wardein.Fact, elf wardein.Fact, base string) (be
 }
 
 // suffixed is a library's file name with the number behind it.
-var suffixed = regexp.MustCompile(`\.so\.(\d+(?:\.\d+)+)$`)
+var suffixed = lazy.Regexp(`\.so\.(\d+(?:\.\d+)+)$`)
 
 // released is the form of a file name that carries the release and not the
 // interface: libNAME-1.2.3.so.
-var released = regexp.MustCompile(`-(\d+\.\d+(?:\.\d+){0,2})\.so(?:$|\.)`)
+var released = lazy.Regexp(`-(\d+\.\d+(?:\.\d+){0,2})\.so(?:$|\.)`)
 
 // identity tells which products a file says that it is: by its soname, by
 // what it exports, or by its base name.
@@ -168,11 +169,11 @@ func single(own []*product, rules []wardein.Fact, elf wardein.Fact) []*product {
 
 // first is the name of a region at the beginning of a file: a program with
 // something behind it.
-var first = regexp.MustCompile(`^0{8,}\.[a-z0-9-]+$`)
+var first = lazy.Regexp(`^0{8,}\.[a-z0-9-]+$`)
 
 // baseName is the last part of a path that a file system gave.
 func baseName(at string) string {
-	if b := path.Base(at); !first.MatchString(b) || !strings.Contains(at, "/") {
+	if b := path.Base(at); !first().MatchString(b) || !strings.Contains(at, "/") {
 		return b
 	}
 	return path.Base(path.Dir(at))
@@ -204,8 +205,8 @@ func unlisted(base, soname string, lines []wardein.Fact) []*product {
 }
 
 var (
-	numbered = regexp.MustCompile(`[-_.]v?\d+(?:\.\d+)*(?:-[a-z0-9]+)?(\.so)$`)
-	tailed   = regexp.MustCompile(`[-_.]v?\d+(?:\.\d+)*$`)
+	numbered = lazy.Regexp(`[-_.]v?\d+(?:\.\d+)*(?:-[a-z0-9]+)?(\.so)$`)
+	tailed   = lazy.Regexp(`[-_.]v?\d+(?:\.\d+)*$`)
 )
 
 // patterns are the compiled expressions of the data's keys name_version and
@@ -251,9 +252,9 @@ func shorter(s string) (out []string) {
 		s = s[:cut]
 		out = append(out, s)
 	}
-	if t := numbered.ReplaceAllString(s, "$1"); t != s {
+	if t := numbered().ReplaceAllString(s, "$1"); t != s {
 		out = append(out, t)
-	} else if t := tailed.ReplaceAllString(s, ""); t != s && t != "" && !strings.Contains(s, ".so") {
+	} else if t := tailed().ReplaceAllString(s, ""); t != s && t != "" && !strings.Contains(s, ".so") {
 		out = append(out, t)
 	}
 	return out

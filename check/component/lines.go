@@ -3,8 +3,9 @@ package component
 import (
 	"bytes"
 	"io"
-	"regexp"
 	"strings"
+
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 const (
@@ -17,10 +18,10 @@ const (
 // A lone version is a string that is nothing but a version, with what a
 // distribution adds. An address has four numbers, and an object identifier
 // more: such are no version here.
-var loneVersion = regexp.MustCompile(`^v?(\d{1,8}(?:\.\d{1,8}){1,3}(?:[a-z]\d{0,2}|[-._]?(?:rc|pre|beta|alpha|RC|p|P|b)\.?\d{1,3})?)(?:[-+~ (,@].{0,60})?$`)
+var loneVersion = lazy.Regexp(`^v?(\d{1,8}(?:\.\d{1,8}){1,3}(?:[a-z]\d{0,2}|[-._]?(?:rc|pre|beta|alpha|RC|p|P|b)\.?\d{1,3})?)(?:[-+~ (,@].{0,60})?$`)
 
 func lone(s string) string {
-	m := loneVersion.FindStringSubmatch(s)
+	m := loneVersion().FindStringSubmatch(s)
 	if m == nil || plain(m[1]) {
 		return ""
 	}
@@ -28,12 +29,12 @@ func lone(s string) string {
 }
 
 // linux26 is what programs ask the running kernel's version to be.
-var linux26 = regexp.MustCompile(`^2\.6\.[0-3]\d$`)
+var linux26 = lazy.Regexp(`^2\.6\.[0-3]\d$`)
 
 // plain tells numbers that are none's version: addresses, masks, object
 // identifiers, IEEE standards, the Linux that a program wants, 0.0.
 func plain(v string) bool {
-	if strings.HasPrefix(v, "802.") || linux26.MatchString(v) {
+	if strings.HasPrefix(v, "802.") || linux26().MatchString(v) {
 		return true
 	}
 	switch strings.Count(v, ".") {
@@ -51,11 +52,11 @@ func plain(v string) bool {
 
 // A named version has a word before it: "libpcap version 1.10.3",
 // "expat_2.5.0", "curl/7.88.1", "(XZ Utils) 5.4.1".
-var namedVersion = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+_.-]{0,30}?)\)?[ /_-]{1,2}(?:\(?(?:library |release |package )?[vV]er(?:sion|\.)?:? ?|release |[vVrR])?(\d{1,8}(?:\.\d{1,8}){1,3}(?:[a-z]\d{0,2}|[-._]?(?:rc|pre|beta|alpha|RC|p|P)\.?\d{1,3})?)(?:$|[^0-9A-Za-z.]|\.(?:$|[^0-9A-Za-z])|\+dfsg)`)
+var namedVersion = lazy.Regexp(`([A-Za-z][A-Za-z0-9+_.-]{0,30}?)\)?[ /_-]{1,2}(?:\(?(?:library |release |package )?[vV]er(?:sion|\.)?:? ?|release |[vVrR])?(\d{1,8}(?:\.\d{1,8}){1,3}(?:[a-z]\d{0,2}|[-._]?(?:rc|pre|beta|alpha|RC|p|P)\.?\d{1,3})?)(?:$|[^0-9A-Za-z.]|\.(?:$|[^0-9A-Za-z])|\+dfsg)`)
 
 // past ends what a sentence says of releases that are not this one: "as of
 // pimd 2.2.0", "requires libpcap 1.0".
-var past = regexp.MustCompile(`(?i)\b(?:of|since|than|before|until|after|requires?|needs?|from|with)\s*$`)
+var past = lazy.Regexp(`(?i)\b(?:of|since|than|before|until|after|requires?|needs?|from|with)\s*$`)
 
 // lines states the versions that stand in the file's constants: alone in
 // their string, or behind a name.
@@ -102,16 +103,16 @@ func (f *file) lines() error {
 					if loners < maxLone {
 						loners++
 						when := ""
-						if dated.MatchString(strings.TrimPrefix(strings.TrimSpace(s), v+" ")) {
+						if dated().MatchString(strings.TrimPrefix(strings.TrimSpace(s), v+" ")) {
 							when = "dated"
 						}
 						f.state("line", at, int64(len(s)), note("version", v), note("with", when), note("quote", quote(buf[from:to])))
 					}
 					continue
 				}
-				for _, m := range namedVersion.FindAllStringSubmatchIndex(s, 4) {
+				for _, m := range namedVersion().FindAllStringSubmatchIndex(s, 4) {
 					v := s[m[4]:m[5]]
-					if named == maxNamed || plain(v) || past.MatchString(s[:m[0]]) {
+					if named == maxNamed || plain(v) || past().MatchString(s[:m[0]]) {
 						continue
 					}
 					named++

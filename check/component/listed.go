@@ -3,9 +3,10 @@ package component
 import (
 	"cmp"
 	_ "embed"
-	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // debianNames is made by bench/components/run names.
@@ -54,11 +55,11 @@ var listed = sync.OnceValue(func() *listing {
 	return l
 })
 
-var series = regexp.MustCompile(`(?:-dfsg|-?\d+(?:\.\d+)+|-\d+)$`)
+var series = lazy.Regexp(`(?:-dfsg|-?\d+(?:\.\d+)+|-\d+)$`)
 
 // unnumbered is a source package's name without the series that Debian keeps
 // apart: lua5.4, gcc-12.
-func unnumbered(s string) string { return series.ReplaceAllString(s, "") }
+func unnumbered(s string) string { return series().ReplaceAllString(s, "") }
 
 // libraryPackage is the name that Debian's policy (8.1) gives to the package
 // of a library: libjansson4 of libjansson.so.4, libfoo2-1 of libfoo2.so.1,

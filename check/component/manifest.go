@@ -5,10 +5,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // Kinds of text that declare packages, told by their first lines.
@@ -59,7 +59,7 @@ func manifestOf(b wardein.Blob) string {
 		return osRelease
 	case strings.HasPrefix(first, "DISTRIB_ID=") && b.Size < headSize:
 		return openwrtBuild
-	case configHead.MatchString(s):
+	case configHead().MatchString(s):
 		return configFile
 	case b.Size <= maxNotice && (len(b.Hits(markNotice)) > 0 || len(b.Hits(markNotice2)) > 0):
 		return noticeFile
@@ -308,7 +308,7 @@ func (m *reader) npm(data []byte) {
 
 // noticed is a line of an open-source notice that names a product: "BusyBox
 // 1.19.4", "* openssl-1.0.2k", "zlib (version 1.2.3)".
-var noticed = regexp.MustCompile(`^[\s*#>|\-\d.)]{0,8}(?:<[a-z0-9]+>)?([A-Za-z][A-Za-z0-9+_.-]{1,30}?)(?:[ _-]|,? \(?)(?:version:? |ver\.? ?|release |[vV])?(\d{1,4}(?:\.\d{1,4}){1,3}(?:[a-z]\d?|p\d)?)(?:$|[\s,;:)<-])`)
+var noticed = lazy.Regexp(`^[\s*#>|\-\d.)]{0,8}(?:<[a-z0-9]+>)?([A-Za-z][A-Za-z0-9+_.-]{1,30}?)(?:[ _-]|,? \(?)(?:version:? |ver\.? ?|release |[vV])?(\d{1,4}(?:\.\d{1,4}){1,3}(?:[a-z]\d?|p\d)?)(?:$|[\s,;:)<-])`)
 
 // notice states products that a notice names with a version; only names that
 // the data know, since such texts are full of other numbers.
@@ -316,7 +316,7 @@ func (m *reader) notice(line string, off int64) {
 	if len(line) > 200 {
 		return
 	}
-	g := noticed.FindStringSubmatch(line)
+	g := noticed().FindStringSubmatch(line)
 	if g == nil || known().byAlias[strings.ToLower(g[1])] == nil {
 		return
 	}

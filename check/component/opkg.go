@@ -1,8 +1,9 @@
 package component
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // opkg's status says nothing of sources; the control file that each package
@@ -43,8 +44,8 @@ func (f *fuser) settle() {
 }
 
 var (
-	abi    = regexp.MustCompile(`(?:\d{8}|-?\d+(?:\.\d+)*)$`)
-	commit = regexp.MustCompile(`^20\d\d-\d\d-\d\d.[0-9a-f]{7,}`)
+	abi    = lazy.Regexp(`(?:\d{8}|-?\d+(?:\.\d+)*)$`)
+	commit = lazy.Regexp(`^20\d\d-\d\d-\d\d.[0-9a-f]{7,}`)
 )
 
 // recipe is the source of a package of OpenWrt that nothing states: kernel
@@ -71,7 +72,7 @@ func recipe(name, version string, beside []string) string {
 		}
 		return ""
 	}
-	stem, ok := strings.CutPrefix(abi.ReplaceAllString(name, ""), "lib")
+	stem, ok := strings.CutPrefix(abi().ReplaceAllString(name, ""), "lib")
 	if !ok {
 		return ""
 	}
@@ -80,9 +81,9 @@ func recipe(name, version string, beside []string) string {
 		if p == name || len(p) < 2 {
 			continue
 		}
-		plain := strings.TrimPrefix(abi.ReplaceAllString(p, ""), "lib")
+		plain := strings.TrimPrefix(abi().ReplaceAllString(p, ""), "lib")
 		// Releases are numbered alike by chance; dates with a commit are not.
-		if strings.HasPrefix(stem, plain) && plain != stem || plain == stem && !strings.HasPrefix(p, "lib") || commit.MatchString(version) && !strings.HasPrefix(p, "lib") {
+		if strings.HasPrefix(stem, plain) && plain != stem || plain == stem && !strings.HasPrefix(p, "lib") || commit().MatchString(version) && !strings.HasPrefix(p, "lib") {
 			if best == "" || len(p) < len(best) || len(p) == len(best) && p < best {
 				best = p
 			}

@@ -83,7 +83,7 @@ func (f *file) fingerprint(soname string) {
 // are the releases themselves, this file's is its release, known or not.
 func (d *database) releasedAs(p *product, soname, print, base, distro string) (versions []string) {
 	number := ""
-	if m := suffixed.FindStringSubmatch(base); m != nil {
+	if m := suffixed().FindStringSubmatch(base); m != nil {
 		number = m[1]
 	}
 	debian, isDebian := strings.CutPrefix(distro, "debian ")

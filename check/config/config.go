@@ -21,10 +21,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/stable"
+	"github.com/wardein/wardein/internal/table"
 )
 
 //go:embed data/settings.toml
@@ -42,16 +41,15 @@ type setting struct {
 	Source   string
 }
 
+var file = table.TOML[struct {
+	Date    string
+	Setting []setting
+}]("check/config/data/settings.toml", settingsTOML)
+
 // settings are the table by key in lower case.
 var settings = sync.OnceValue(func() map[string][]*setting {
-	var file struct {
-		Date    string
-		Setting []setting
-	}
-	if err := toml.Unmarshal(settingsTOML, &file); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
 	all := map[string][]*setting{}
+	file := file()
 	for i := range file.Setting {
 		key := strings.ToLower(file.Setting[i].Key)
 		all[key] = append(all[key], &file.Setting[i])
@@ -70,7 +68,13 @@ const (
 )
 
 // Check finds settings that a standard asks for otherwise.
-var Check = wardein.Check{
+func Check() wardein.Check {
+	c := check
+	c.Cases = cases()
+	return c
+}
+
+var check = wardein.Check{
 	Name:    "config",
 	Version: 1,
 	Doc: wardein.Doc{
@@ -105,9 +109,8 @@ var Check = wardein.Check{
 		}
 		return false, "no literal found"
 	},
-	Node:  node,
-	Tree:  tree,
-	Cases: cases(),
+	Node: node,
+	Tree: tree,
 	Covers: func(n *wardein.Node, facts []wardein.Fact) (ids []string) {
 		for _, f := range facts {
 			for _, s := range settings()[f.Attr("key")] {

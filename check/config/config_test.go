@@ -8,8 +8,8 @@ import (
 	"github.com/wardein/wardein/internal/testkit/checktest"
 )
 
-func TestGolden(t *testing.T) { checktest.Golden(t, Check) }
-func Fuzz(f *testing.F)       { checktest.Fuzz(f, Check) }
+func TestGolden(t *testing.T) { checktest.Golden(t, Check()) }
+func Fuzz(f *testing.F)       { checktest.Fuzz(f, Check()) }
 
 // Every row of the table is complete, and its file names can match.
 func TestSettings(t *testing.T) {
@@ -34,5 +34,5 @@ func TestSettings(t *testing.T) {
 }
 
 func BenchmarkNode(b *testing.B) {
-	checktest.Benchmark(b, Check, []byte(strings.Repeat("net.ipv4.conf.all.rp_filter = 1\n# a comment\nother.key=value\n", 2000)))
+	checktest.Benchmark(b, Check(), []byte(strings.Repeat("net.ipv4.conf.all.rp_filter = 1\n# a comment\nother.key=value\n", 2000)))
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 //go:embed data
@@ -175,7 +177,7 @@ func (d *database) released(fsys fs.FS) error {
 			continue
 		}
 		f := strings.Fields(line)
-		if len(f) != 3 || d.library(f[0]) == nil || !dated.MatchString(f[2]) {
+		if len(f) != 3 || d.library(f[0]) == nil || !dated().MatchString(f[2]) {
 			return fmt.Errorf("data/days.txt: %q is no library, version and day", line)
 		}
 		d.days[f[0]+" "+f[1]] = f[2]
@@ -194,10 +196,10 @@ func decode(fsys fs.FS, name string, into any) error {
 	return nil
 }
 
-var dated = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
+var dated = lazy.Regexp(`^\d{4}-\d\d-\d\d$`)
 
 func (d *database) add(l *library) (err error) {
-	if l.Title == "" || l.Source == "" || !dated.MatchString(l.Date) || d.library(l.Name) != nil || l.Like != "" && d.library(l.Like) == nil || l.Fork != "" && d.library(l.Fork) == nil {
+	if l.Title == "" || l.Source == "" || !dated().MatchString(l.Date) || d.library(l.Name) != nil || l.Like != "" && d.library(l.Like) == nil || l.Fork != "" && d.library(l.Fork) == nil {
 		return fmt.Errorf("title, source and date are needed, and a name of its own")
 	}
 	if l.Lone != "" {
@@ -214,7 +216,7 @@ func (d *database) add(l *library) (err error) {
 		d.versions = append(d.versions, v)
 	}
 	for _, e := range l.Ends {
-		if e.Branch == "" || !dated.MatchString(e.Date) || e.Source == "" {
+		if e.Branch == "" || !dated().MatchString(e.Date) || e.Source == "" {
 			return fmt.Errorf("end of %q: date and source are needed", e.Branch)
 		}
 	}

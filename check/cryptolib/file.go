@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/exe"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // Shares of a release's set, in percent, and the fewest texts of a fragment.
@@ -132,14 +132,14 @@ func (f *file) open() (err error) {
 // renames it: libcrypto-aa58ed98.so.1.0.2k.
 func (l *library) called(soname string) bool {
 	for _, s := range l.Sonames {
-		if rest, ok := strings.CutPrefix(soname, s); ok && renamed.MatchString(rest) {
+		if rest, ok := strings.CutPrefix(soname, s); ok && renamed().MatchString(rest) {
 			return true
 		}
 	}
 	return false
 }
 
-var renamed = regexp.MustCompile(`^(?:-[0-9a-f]{8})?\.so(?:\.|$)`)
+var renamed = lazy.Regexp(`^(?:-[0-9a-f]{8})?\.so(?:\.|$)`)
 
 func (e *evidence) count(in *[32]int, releases uint32) {
 	for i := range in {

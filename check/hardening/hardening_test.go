@@ -127,7 +127,7 @@ func TestLibraryStack(t *testing.T) {
 // The data file is complete, and each option is asked for in one way.
 func TestOptions(t *testing.T) {
 	var names []string
-	for _, o := range options() {
+	for _, o := range options().Option {
 		if len(o.Names) == 0 || o.Want != "y" && o.Want != "n" || o.What == "" || o.Source == "" {
 			t.Errorf("%+v: a field is missing", o)
 		}

@@ -8,12 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/stable"
+	"github.com/wardein/wardein/internal/table"
 )
 
 //go:embed data/kernel.toml
@@ -28,16 +26,10 @@ type option struct {
 	Source string
 }
 
-var options = sync.OnceValue(func() []option {
-	var file struct {
-		Date   string
-		Option []option
-	}
-	if err := toml.Unmarshal(kernelTOML, &file); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
-	return file.Option
-})
+var options = table.TOML[struct {
+	Date   string
+	Option []option
+}]("check/hardening/data/kernel.toml", kernelTOML)
 
 const (
 	// banner stands in the third line of every configuration since Linux 2.6.
@@ -88,7 +80,7 @@ func kernelConfig(_ context.Context, b wardein.Blob, out func(wardein.Fact)) err
 	}
 	kernel := wardein.Fact{Kind: "kernel", Off: 0, Len: 0, Attrs: []wardein.Note{{Name: "version", Value: version}, {Name: "options", Value: strconv.Itoa(len(set))}}}
 	out(kernel)
-	for _, o := range options() {
+	for _, o := range options().Option {
 		named := slices.IndexFunc(o.Names, func(n string) bool { _, ok := set[n]; return ok })
 		if named < 0 {
 			continue

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/wardein/wardein/internal/table"
 )
 
 //go:embed data/addresses.toml
@@ -24,31 +24,25 @@ type prefix struct {
 	Source string
 }
 
-var table = sync.OnceValue(func() (t struct {
-	services map[netip.Addr]*server
-	local    []prefix
-	example  []prefix
-}) {
-	var file struct {
-		Date    string
-		Service []server
-		Local   []prefix
-		Example []prefix
+var ranges = table.TOML[struct {
+	Date    string
+	Service []server
+	Local   []prefix
+	Example []prefix
+}]("check/hiddenaccess/data/addresses.toml", addressesTOML)
+
+var services = sync.OnceValue(func() map[netip.Addr]*server {
+	all := map[netip.Addr]*server{}
+	for i := range ranges().Service {
+		s := &ranges().Service[i]
+		all[s.Address] = s
 	}
-	if err := toml.Unmarshal(addressesTOML, &file); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
-	t.services = map[netip.Addr]*server{}
-	for i := range file.Service {
-		t.services[file.Service[i].Address] = &file.Service[i]
-	}
-	t.local, t.example = file.Local, file.Example
-	return t
+	return all
 })
 
 // wellKnown names the service at an address, "" for any other.
 func wellKnown(a netip.Addr) string {
-	if s := table().services[a]; s != nil {
+	if s := services()[a]; s != nil {
 		return s.Is
 	}
 	return ""
@@ -56,7 +50,7 @@ func wellKnown(a netip.Addr) string {
 
 // example tells an address of the ranges for documentation.
 func example(a netip.Addr) bool {
-	for _, p := range table().example {
+	for _, p := range ranges().Example {
 		if p.Prefix.Contains(a) {
 			return true
 		}
@@ -72,7 +66,7 @@ func remote(a netip.Addr) bool {
 	if wellKnown(a) != "" {
 		return true
 	}
-	for _, p := range table().local {
+	for _, p := range ranges().Local {
 		if p.Prefix.Contains(a) {
 			return false
 		}

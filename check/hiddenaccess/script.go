@@ -10,28 +10,29 @@ import (
 	"time"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // outward are the commands that connect to elsewhere and hand something over;
 // a line must have one of needs before the form is tried.
 var outward = []struct {
 	needs []string
-	form  *regexp.Regexp
-	not   *regexp.Regexp
+	form  func() *regexp.Regexp
+	not   func() *regexp.Regexp
 	does  string
 }{
-	{[]string{"nc ", "netcat ", "ncat "}, regexp.MustCompile(`\b(?:nc|netcat|ncat)\s(?:[^|;]*\s)?-(?:\w*e|-exec|c|-sh-exec)\s+["']?(?:\S*/)?(?:ba|a|da|k)?(?:sh|login)\b`), regexp.MustCompile(`\s-\w*l`), "hands over a shell"},
-	{[]string{"/dev/tcp/", "/dev/udp/"}, regexp.MustCompile(`(?:\b(?:sh|exec)\b|[<>]&).*/dev/(?:tcp|udp)/[\w.:$\{\}\[\]-]+/[\w$\{\}]+|/dev/(?:tcp|udp)/[\w.:$\{\}\[\]-]+/[\w$\{\}]+.*[<>]&`), nil, "hands over a shell or takes commands"},
-	{[]string{"socat "}, regexp.MustCompile(`\bsocat\b.*\b(?:EXEC|SYSTEM|exec|system):.*`), regexp.MustCompile(`(?i)-listen:|-l:|unix`), "hands over a program"},
-	{[]string{"ssh ", "dbclient "}, regexp.MustCompile(`\b(?:ssh|autossh|dbclient)\s(?:.*\s)?-[fNTnqAgy]*R\s*["']?[\w.*\[\]:$\{\}]+:[\w.$\{\}\[\]:]+`), nil, "opens a port there that leads back to the unit"},
-	{[]string{"telnet ", "nc ", "netcat ", "ncat "}, regexp.MustCompile(`\b(?:telnet|nc|netcat|ncat)\s+[^|;]+\|\s*(?:\S*/)?(?:ba|a|da)?sh\b`), nil, "runs what it is sent"},
-	{[]string{"telnet ", "nc ", "netcat ", "ncat "}, regexp.MustCompile(`\b(?:ba|a|da)?sh\s+-i\b[^|]*\|\s*(?:telnet|nc|netcat|ncat)\s`), nil, "hands over a shell"},
+	{[]string{"nc ", "netcat ", "ncat "}, lazy.Regexp(`\b(?:nc|netcat|ncat)\s(?:[^|;]*\s)?-(?:\w*e|-exec|c|-sh-exec)\s+["']?(?:\S*/)?(?:ba|a|da|k)?(?:sh|login)\b`), lazy.Regexp(`\s-\w*l`), "hands over a shell"},
+	{[]string{"/dev/tcp/", "/dev/udp/"}, lazy.Regexp(`(?:\b(?:sh|exec)\b|[<>]&).*/dev/(?:tcp|udp)/[\w.:$\{\}\[\]-]+/[\w$\{\}]+|/dev/(?:tcp|udp)/[\w.:$\{\}\[\]-]+/[\w$\{\}]+.*[<>]&`), nil, "hands over a shell or takes commands"},
+	{[]string{"socat "}, lazy.Regexp(`\bsocat\b.*\b(?:EXEC|SYSTEM|exec|system):.*`), lazy.Regexp(`(?i)-listen:|-l:|unix`), "hands over a program"},
+	{[]string{"ssh ", "dbclient "}, lazy.Regexp(`\b(?:ssh|autossh|dbclient)\s(?:.*\s)?-[fNTnqAgy]*R\s*["']?[\w.*\[\]:$\{\}]+:[\w.$\{\}\[\]:]+`), nil, "opens a port there that leads back to the unit"},
+	{[]string{"telnet ", "nc ", "netcat ", "ncat "}, lazy.Regexp(`\b(?:telnet|nc|netcat|ncat)\s+[^|;]+\|\s*(?:\S*/)?(?:ba|a|da)?sh\b`), nil, "runs what it is sent"},
+	{[]string{"telnet ", "nc ", "netcat ", "ncat "}, lazy.Regexp(`\b(?:ba|a|da)?sh\s+-i\b[^|]*\|\s*(?:telnet|nc|netcat|ncat)\s`), nil, "hands over a shell"},
 }
 
 var (
-	dotted = regexp.MustCompile(`\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`)
+	dotted = lazy.Regexp(`\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`)
 	// groups are global unicast addresses (RFC 4291, 2.4).
-	groups = regexp.MustCompile(`[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{0,4}){2,7}`)
+	groups = lazy.Regexp(`[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{0,4}){2,7}`)
 )
 
 // script states the connections to elsewhere and the addresses of a script.
@@ -56,7 +57,7 @@ func script(s string, out func(wardein.Fact)) {
 		line = strings.TrimRight(trimmed[:min(len(trimmed), 4<<10)], " \t\r")
 		for _, i := range forms {
 			o := &outward[i]
-			if stated < 50 && has(line, o.needs) && o.form.MatchString(line) && (o.not == nil || !o.not.MatchString(line)) && !said(line) {
+			if stated < 50 && has(line, o.needs) && o.form().MatchString(line) && (o.not == nil || !o.not().MatchString(line)) && !said(line) {
 				stated++
 				out(wardein.Fact{Kind: "connects", Off: int64(at), Len: int64(len(line)), Attrs: []wardein.Note{{Name: "does", Value: o.does}, {Name: "text", Value: quotable(line)}}})
 				break
@@ -70,7 +71,7 @@ func script(s string, out func(wardein.Fact)) {
 			}
 		}
 		if strings.Count(line, ":") > 1 {
-			for _, m := range groups.FindAllStringIndex(line, 20) {
+			for _, m := range groups().FindAllStringIndex(line, 20) {
 				if (m[0] == 0 || !part(line[m[0]-1]) && line[m[0]-1] != ':') && (m[1] == len(line) || !part(line[m[1]])) {
 					state(m[0], m[1])
 				}
@@ -79,7 +80,7 @@ func script(s string, out func(wardein.Fact)) {
 		if strings.Count(line, ".") < 3 {
 			continue
 		}
-		for _, m := range dotted.FindAllStringIndex(line, 20) {
+		for _, m := range dotted().FindAllStringIndex(line, 20) {
 			if m[0] > 0 && (part(line[m[0]-1]) || line[m[0]-1] == '.' || line[m[0]-1] == '-') || m[1] < len(line) && (part(line[m[1]]) || line[m[1]] == '.' || line[m[1]] == '/' && m[1]+1 < len(line) && line[m[1]+1] >= '0' && line[m[1]+1] <= '9') {
 				continue
 			}
@@ -196,21 +197,21 @@ func merged(p string) string {
 }
 
 var stamps = []struct {
-	form   *regexp.Regexp
+	form   func() *regexp.Regexp
 	layout string // "" for seconds
 }{
-	{regexp.MustCompile(`(?m)^ro\.build\.date\.utc=(\d{9,10})$`), ""},
-	{regexp.MustCompile(`(?m)^\s*"?(?i:BUILD_ID|BUILD_DATE|BUILD_TIME|BUILDTIME|IMAGE_BUILD_DATE)"?\s*[:=]\s*"?(20\d{2}-\d\d-\d\d)`), "2006-01-02"},
-	{regexp.MustCompile(`(?m)^\s*"?(?i:BUILD_ID|BUILD_DATE|BUILD_TIME|BUILDTIME|IMAGE_BUILD_DATE)"?\s*[:=]\s*"?(20\d{12})\b`), "20060102150405"},
-	{regexp.MustCompile(`(?m)^\s*"?(?i:BUILD_ID|BUILD_DATE|BUILD_TIME|BUILDTIME|IMAGE_BUILD_DATE)"?\s*[:=]\s*"?(20\d{6})\b`), "20060102"},
-	{regexp.MustCompile(`\A(20\d{12})\s*\z`), "20060102150405"}, // /etc/timestamp of the Yocto Project
+	{lazy.Regexp(`(?m)^ro\.build\.date\.utc=(\d{9,10})$`), ""},
+	{lazy.Regexp(`(?m)^\s*"?(?i:BUILD_ID|BUILD_DATE|BUILD_TIME|BUILDTIME|IMAGE_BUILD_DATE)"?\s*[:=]\s*"?(20\d{2}-\d\d-\d\d)`), "2006-01-02"},
+	{lazy.Regexp(`(?m)^\s*"?(?i:BUILD_ID|BUILD_DATE|BUILD_TIME|BUILDTIME|IMAGE_BUILD_DATE)"?\s*[:=]\s*"?(20\d{12})\b`), "20060102150405"},
+	{lazy.Regexp(`(?m)^\s*"?(?i:BUILD_ID|BUILD_DATE|BUILD_TIME|BUILDTIME|IMAGE_BUILD_DATE)"?\s*[:=]\s*"?(20\d{6})\b`), "20060102"},
+	{lazy.Regexp(`\A(20\d{12})\s*\z`), "20060102150405"}, // /etc/timestamp of the Yocto Project
 }
 
 // stamp is the date of the build that a text states, the end of that day where
 // it has no hour.
 func stamp(s string) (t time.Time, at, size int, ok bool) {
 	for i := range stamps {
-		m := stamps[i].form.FindStringSubmatchIndex(s)
+		m := stamps[i].form().FindStringSubmatchIndex(s)
 		if m == nil {
 			continue
 		}

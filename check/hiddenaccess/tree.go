@@ -52,31 +52,14 @@ func (r *release) start(file string) string {
 	return cmp.Or(r.started[file], r.system.Started(file))
 }
 
-// place is a fact and the file it stands in.
-type place struct {
-	node string
-	wardein.Fact
-}
-
-func (p *place) quote() wardein.Quote {
-	return p.Fact.Quote(p.node, "text")
-}
-
-func quotes(places []place) (q []wardein.Quote) {
-	for i := range places[:min(len(places), shown)] {
-		q = append(q, places[i].quote())
-	}
-	return q
-}
-
 func note(name, value string) wardein.Note { return wardein.Note{Name: name, Value: value} }
 
 func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 	r := survey(t)
-	byFile, byKind := map[string][]place{}, map[string][]place{}
+	byFile, byKind := map[string][]wardein.Place{}, map[string][]wardein.Place{}
 	var files []string
 	for n, f := range t.Facts("hiddenaccess") {
-		p := place{n.Path, f}
+		p := wardein.Place{Node: n.Path, Fact: f}
 		byKind[f.Kind] = append(byKind[f.Kind], p)
 		if f.Kind == "request" || f.Kind == "command" {
 			if byFile[n.Path] == nil {
@@ -105,14 +88,14 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 const many = 4
 
 // published says which published cases the release holds literals of.
-func (r *release) published(places []place, out func(wardein.Finding)) {
-	perFile, byCase := map[string][]place{}, map[string][]place{}
+func (r *release) published(places []wardein.Place, out func(wardein.Finding)) {
+	perFile, byCase := map[string][]wardein.Place{}, map[string][]wardein.Place{}
 	var files, ids []string
 	for _, p := range places {
-		if perFile[p.node] == nil {
-			files = append(files, p.node)
+		if perFile[p.Node] == nil {
+			files = append(files, p.Node)
 		}
-		perFile[p.node] = append(perFile[p.node], p)
+		perFile[p.Node] = append(perFile[p.Node], p)
 	}
 	said := map[string]bool{}
 	for _, file := range files {
@@ -138,7 +121,7 @@ func (r *release) published(places []place, out func(wardein.Finding)) {
 		said[id] = true
 		out(wardein.Finding{ID: id, Rule: "hiddenaccess.list", Node: file, Severity: wardein.Info, Confidence: wardein.Possible,
 			Says: wardein.Text{ID: "hiddenaccess.many", Args: []wardein.Note{note("file", path.Base(file)), note("count", count(len(list))), note("list", strings.Join(names, ", "))}},
-			Fix:  wardein.Text{ID: "hiddenaccess.many-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.until-nothing"}, Quotes: quotes(list)})
+			Fix:  wardein.Text{ID: "hiddenaccess.many-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.until-nothing"}, Quotes: wardein.Quotes(list, shown, "text")})
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
@@ -148,13 +131,13 @@ func (r *release) published(places []place, out func(wardein.Finding)) {
 	}
 }
 
-func (r *release) indicator(c *published, places []place) wardein.Finding {
-	f := wardein.Finding{ID: stable.ID("hiddenaccess.indicator", c.ID), Rule: "hiddenaccess.indicator", Node: places[0].node,
+func (r *release) indicator(c *published, places []wardein.Place) wardein.Finding {
+	f := wardein.Finding{ID: stable.ID("hiddenaccess.indicator", c.ID), Rule: "hiddenaccess.indicator", Node: places[0].Node,
 		Severity: min(c.severity(), wardein.Medium), Confidence: wardein.Possible, Reach: wardein.NoneShown,
-		Fix: wardein.Text{ID: "hiddenaccess.case-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.case-until"}, Quotes: quotes(places)}
-	where := "\"" + places[0].Attr("text") + "\" stands in " + path.Base(places[0].node)
+		Fix: wardein.Text{ID: "hiddenaccess.case-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.case-until"}, Quotes: wardein.Quotes(places, shown, "text")}
+	where := "\"" + places[0].Attr("text") + "\" stands in " + path.Base(places[0].Node)
 	if c.Secret {
-		where = "it stands in " + path.Base(places[0].node) + " and is not told"
+		where = "it stands in " + path.Base(places[0].Node) + " and is not told"
 	}
 	if n := len(places) - 1; n > 0 {
 		where += ", and in " + count(n) + " more"
@@ -162,12 +145,12 @@ func (r *release) indicator(c *published, places []place) wardein.Finding {
 	args := []wardein.Note{note("where", where), note("kind", c.Kind), note("what", c.What), note("case", c.cited())}
 	f.Says = wardein.Text{ID: "hiddenaccess.case", Args: args}
 	for _, p := range places {
-		as := r.start(p.node)
-		if as == "" || p.Attr("in") == "program" && !r.waits[p.node] {
+		as := r.start(p.Node)
+		if as == "" || p.Attr("in") == "program" && !r.waits[p.Node] {
 			continue
 		}
-		f.Node, f.Severity, f.Confidence, f.Reach = p.node, c.severity(), wardein.Likely, wardein.Management
-		f.Says = wardein.Text{ID: "hiddenaccess.case-started", Args: append(args, note("file", path.Base(p.node)), note("as", as))}
+		f.Node, f.Severity, f.Confidence, f.Reach = p.Node, c.severity(), wardein.Likely, wardein.Management
+		f.Says = wardein.Text{ID: "hiddenaccess.case-started", Args: append(args, note("file", path.Base(p.Node)), note("as", as))}
 		break
 	}
 	return f
@@ -175,8 +158,8 @@ func (r *release) indicator(c *published, places []place) wardein.Finding {
 
 // requests says that a program holds a text of a request and a command that
 // starts something to log in to.
-func (r *release) requests(file string, places []place) (wardein.Finding, bool) {
-	var request, command []place
+func (r *release) requests(file string, places []wardein.Place) (wardein.Finding, bool) {
+	var request, command []wardein.Place
 	for _, p := range places {
 		if p.Kind == "request" {
 			request = append(request, p)
@@ -198,7 +181,7 @@ func (r *release) requests(file string, places []place) (wardein.Finding, bool) 
 		if l, ok := r.logins[n.Path]; ok {
 			run = c // what it leads to is a finding of its own
 			leads = ", which starts telnet on tcp/" + l.Fact.Attr("port") + " with " + l.Fact.Attr("login") + " in place of a login"
-			places = append(places, place{n.Path, wardein.Fact{Off: l.Fact.Off, Len: l.Fact.Len, Attrs: []wardein.Note{note("text", l.Fact.Attr("line"))}}})
+			places = append(places, wardein.Place{Node: n.Path, Fact: wardein.Fact{Off: l.Fact.Off, Len: l.Fact.Len, Attrs: []wardein.Note{note("text", l.Fact.Attr("line"))}}})
 			break
 		}
 	}
@@ -211,7 +194,7 @@ func (r *release) requests(file string, places []place) (wardein.Finding, bool) 
 	args := []wardein.Note{note("file", path.Base(file)), note("text", text), note("command", run.Attr("text")), note("leads", leads), note("started", started)}
 	f.Says = wardein.Text{ID: "hiddenaccess.request", Args: args}
 	f.Fix, f.Meanwhile = wardein.Text{ID: "hiddenaccess.request-fix", Args: args[:1]}, wardein.Text{ID: "hiddenaccess.request-until"}
-	f.Quotes = quotes(places)
+	f.Quotes = wardein.Quotes(places, shown, "text")
 	return f, true
 }
 
@@ -234,29 +217,29 @@ func inside(t wardein.Tree, file, name string) *wardein.Node {
 
 // connections says which scripts that are started at boot connect to
 // elsewhere and hand something over.
-func (r *release) connections(places []place, out func(wardein.Finding)) {
+func (r *release) connections(places []wardein.Place, out func(wardein.Finding)) {
 	said := map[string]bool{}
 	for _, p := range places {
-		as := r.start(p.node)
+		as := r.start(p.Node)
 		id := stable.ID("hiddenaccess.connects-out", p.Attr("does"), p.Attr("text"))
 		if as == "" || said[id] {
 			continue
 		}
 		said[id] = true
-		out(wardein.Finding{ID: id, Rule: "hiddenaccess.connects-out", Node: p.node, Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.NetworkSide,
+		out(wardein.Finding{ID: id, Rule: "hiddenaccess.connects-out", Node: p.Node, Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.NetworkSide,
 			Says: wardein.Text{ID: "hiddenaccess.connects", Args: []wardein.Note{note("as", as), note("does", p.Attr("does"))}},
-			Fix:  wardein.Text{ID: "hiddenaccess.connects-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.connects-until"}, Quotes: []wardein.Quote{p.quote()}})
+			Fix:  wardein.Text{ID: "hiddenaccess.connects-fix"}, Meanwhile: wardein.Text{ID: "hiddenaccess.connects-until"}, Quotes: []wardein.Quote{p.Quote("text")}})
 	}
 }
 
 // addresses says which hosts of other networks are named by number in what is
 // started at boot.
-func (r *release) addresses(places []place, out func(wardein.Finding)) {
-	byAddress := map[netip.Addr][]place{}
+func (r *release) addresses(places []wardein.Place, out func(wardein.Finding)) {
+	byAddress := map[netip.Addr][]wardein.Place{}
 	var order []netip.Addr
 	for _, p := range places {
 		a, err := netip.ParseAddr(p.Attr("address"))
-		if err != nil || r.start(p.node) == "" {
+		if err != nil || r.start(p.Node) == "" {
 			continue
 		}
 		if byAddress[a] == nil {
@@ -266,7 +249,7 @@ func (r *release) addresses(places []place, out func(wardein.Finding)) {
 	}
 	slices.SortFunc(order, netip.Addr.Compare)
 	var public []string
-	var known []place
+	var known []wardein.Place
 	for _, a := range order {
 		list := byAddress[a]
 		if is := wellKnown(a); is != "" {
@@ -277,20 +260,20 @@ func (r *release) addresses(places []place, out func(wardein.Finding)) {
 		out(host(a, list))
 	}
 	if len(public) > 0 {
-		f := wardein.Finding{ID: stable.ID("hiddenaccess.well-known-address", public...), Rule: "hiddenaccess.well-known-address", Node: known[0].node,
-			Severity: wardein.Info, Confidence: wardein.Likely, Reach: wardein.NoneShown, Quotes: quotes(known)}
+		f := wardein.Finding{ID: stable.ID("hiddenaccess.well-known-address", public...), Rule: "hiddenaccess.well-known-address", Node: known[0].Node,
+			Severity: wardein.Info, Confidence: wardein.Likely, Reach: wardein.NoneShown, Quotes: wardein.Quotes(known, shown, "text")}
 		f.Says = wardein.Text{ID: "hiddenaccess.well-known", Args: []wardein.Note{note("list", strings.Join(public, ", "))}}
 		f.Fix, f.Meanwhile = wardein.Text{ID: "hiddenaccess.well-known-fix"}, wardein.Text{ID: "hiddenaccess.well-known-until"}
 		out(f)
 	}
 }
 
-func host(a netip.Addr, list []place) wardein.Finding {
-	f := wardein.Finding{ID: stable.ID("hiddenaccess.remote-address", a.String()), Rule: "hiddenaccess.remote-address", Node: list[0].node,
-		Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.NoneShown, Quotes: quotes(list)}
+func host(a netip.Addr, list []wardein.Place) wardein.Finding {
+	f := wardein.Finding{ID: stable.ID("hiddenaccess.remote-address", a.String()), Rule: "hiddenaccess.remote-address", Node: list[0].Node,
+		Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.NoneShown, Quotes: wardein.Quotes(list, shown, "text")}
 	var names []string
 	for _, p := range list {
-		if n := path.Base(p.node); !slices.Contains(names, n) && len(names) < 5 {
+		if n := path.Base(p.Node); !slices.Contains(names, n) && len(names) < 5 {
 			names = append(names, n)
 		}
 	}

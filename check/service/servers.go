@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/wardein/wardein/internal/table"
 )
 
 //go:embed data/servers.toml
@@ -26,15 +26,15 @@ type server struct {
 	Source        string
 }
 
+var listed = table.TOML[struct {
+	Date   string
+	Server []server
+}]("check/service/data/servers.toml", serversTOML)
+
+// servers are the table by name.
 var servers = sync.OnceValue(func() map[string]*server {
-	var file struct {
-		Date   string
-		Server []server
-	}
-	if err := toml.Unmarshal(serversTOML, &file); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
 	all := map[string]*server{}
+	file := listed()
 	for i := range file.Server {
 		for _, name := range file.Server[i].Names {
 			all[name] = &file.Server[i]

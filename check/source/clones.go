@@ -71,7 +71,7 @@ const (
 
 // match is a file of a release that is like a known one.
 type match struct {
-	place
+	wardein.Place
 	product, file int
 	in            uint64 // the releases that it is most like
 	alike         int    // hashes of eight
@@ -81,7 +81,7 @@ type match struct {
 }
 
 // find is the known file that a file is most like.
-func (x *index) find(p place, sum wardein.Digest) (m match, ok bool) {
+func (x *index) find(p wardein.Place, sum wardein.Digest) (m match, ok bool) {
 	b, err := hex.DecodeString(p.Attr("sketch"))
 	if err != nil || len(b) != 4*sketchSize {
 		return m, false
@@ -98,7 +98,7 @@ func (x *index) find(p place, sum wardein.Digest) (m match, ok bool) {
 		}
 	}
 	prefix := binary.LittleEndian.Uint32(sum[:])
-	name := path.Base(p.node)
+	name := path.Base(p.Node)
 	best := -1
 	for _, key := range slices.SortedFunc(maps.Keys(hits), func(a, b [2]int32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) }) {
 		if hits[key] < alikeNamed {
@@ -108,7 +108,7 @@ func (x *index) find(p place, sum wardein.Digest) (m match, ok bool) {
 		named := path.Base(f.Path) == name
 		for _, v := range f.Variants {
 			n := together(own[:], v.Hashes)
-			score := 4*n + suffix(f.Path, p.node)
+			score := 4*n + suffix(f.Path, p.Node)
 			same := v.Sum == prefix && n == len(v.Hashes)
 			if same {
 				score += 100
@@ -122,12 +122,12 @@ func (x *index) find(p place, sum wardein.Digest) (m match, ok bool) {
 			}
 			if score > best {
 				best = score
-				m = match{place: p, product: int(key[0]), file: int(key[1]), in: v.In, alike: n, same: same, path: f.Path}
+				m = match{Place: p, product: int(key[0]), file: int(key[1]), in: v.In, alike: n, same: same, path: f.Path}
 			}
 		}
 	}
 	if best >= 0 {
-		m.root = root(p.node, m.path)
+		m.root = root(p.Node, m.path)
 	}
 	return m, best >= 0
 }
@@ -321,13 +321,13 @@ func (x *index) finding(list []*clone) wardein.Finding {
 		if i < 5 {
 			texts = append(texts, fmt.Sprintf("%s in %s (%d of %d known files, %d as released, like %s)", c.size(), c.root, min(len(c.files), c.of), c.of, c.same, p.span(c.first, c.last)))
 			m := c.matches[0]
-			quotes = append(quotes, wardein.Quote{Node: m.node, Len: m.Len})
+			quotes = append(quotes, wardein.Quote{Node: m.Node, Len: m.Len})
 		}
 	}
 	if len(list) > 5 {
 		texts = append(texts, fmt.Sprintf("%d more", len(list)-5))
 	}
-	f := finding("source.clone", wardein.Info, list[0].matches[0].node, quotes, counts("files", files, "product", p.Name, "range", p.span(first, last), "full", count["full"],
+	f := finding("source.clone", wardein.Info, list[0].matches[0].Node, quotes, counts("files", files, "product", p.Name, "range", p.span(first, last), "full", count["full"],
 		"partial", count["partial"], "fragment", count["fragment"], "changed", files-same, "copies", strings.Join(texts, "; ")), p.Name)
 	f.Confidence = wardein.Likely
 	return f

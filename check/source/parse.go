@@ -82,7 +82,7 @@ const (
 	initialiser        // of a member, before a constructor's body
 )
 
-// head is a place in the nesting of a file, and what of a function's head was
+// head is a wardein.Place in the nesting of a file, and what of a function's head was
 // read there.
 type head struct {
 	inside    int   // braces open since a function's body began

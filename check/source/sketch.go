@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
+
+	"github.com/wardein/wardein"
 )
 
 const (
@@ -78,7 +80,7 @@ func hash(s string) uint32 {
 // copies are the files that share more than half of their text with another
 // one. Candidates are files with one of the eight smallest hashes in common;
 // copies share half of them at least.
-func copies(files []place) (twins []place) {
+func copies(files []wardein.Place) (twins []wardein.Place) {
 	sketches := make([][]string, len(files))
 	by := map[string][]int{}
 	for i, f := range files {

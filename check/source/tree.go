@@ -24,27 +24,27 @@ type total struct {
 	family                                                 map[string]*family
 	suppressed, flags                                      tally
 	same, copying                                          int // calls of safe functions like memcpy, those with one size for both
-	sameAt, macros, sketches                               []place
+	sameAt, macros, sketches                               []wardein.Place
 	matches                                                []match
 	names                                                  map[string]bool // stems that lists of the build hold
 	lists                                                  map[string]int  // folders with such lists
 	open                                                   map[string]bool // folders with lists that leave names open
-	built                                                  []place         // files that are compiled by themselves
+	built                                                  []wardein.Place // files that are compiled by themselves
 }
 
 // tally counts words by kind.
 type tally struct {
 	kinds  map[string]int
 	in     map[string]bool
-	places []place
+	places []wardein.Place
 }
 
-func (t *tally) add(p place) {
+func (t *tally) add(p wardein.Place) {
 	if t.kinds == nil {
 		t.kinds, t.in = map[string]int{}, map[string]bool{}
 	}
 	t.kinds[p.Attr("kind")] += number(p.Fact, "count")
-	t.in[p.node] = true
+	t.in[p.Node] = true
 	if len(t.places) < shown {
 		t.places = append(t.places, p)
 	}
@@ -66,23 +66,7 @@ type family struct {
 	safeNames                   map[string]bool
 	files, network              map[string]bool
 	dirs                        map[string]int
-	places                      []place
-}
-
-type place struct {
-	node string
-	wardein.Fact
-}
-
-func (p place) quote() wardein.Quote {
-	return p.Fact.Quote(p.node, "line")
-}
-
-func quotes(places []place) (list []wardein.Quote) {
-	for _, p := range places[:min(shown, len(places))] {
-		list = append(list, p.quote())
-	}
-	return list
+	places                      []wardein.Place
 }
 
 func number(f wardein.Fact, name string) int { n, _ := strconv.Atoi(f.Attr(name)); return n }
@@ -92,7 +76,7 @@ func add(t wardein.Tree, known func() *index) *total {
 	first := map[wardein.Digest]string{}
 	network := map[string]bool{}
 	for n, f := range t.Facts("source") {
-		p := place{n.Path, f}
+		p := wardein.Place{Node: n.Path, Fact: f}
 		switch f.Kind {
 		case "list":
 			a.list(p) // each stands for its own folder, twins too
@@ -147,7 +131,7 @@ func add(t wardein.Tree, known func() *index) *total {
 	return a
 }
 
-func (a *total) call(p place, network bool) {
+func (a *total) call(p wardein.Place, network bool) {
 	fn := cfuncs.Lookup(p.Attr("name"))
 	if fn == nil {
 		return
@@ -161,10 +145,10 @@ func (a *total) call(p place, network bool) {
 	case cfuncs.Unsafe:
 		g.unsafe += count
 		g.names[fn.Name] = true
-		g.files[p.node] = true
-		g.dirs[path.Dir(p.node)] += count
+		g.files[p.Node] = true
+		g.dirs[path.Dir(p.Node)] += count
 		if network {
-			g.network[p.node] = true
+			g.network[p.Node] = true
 			g.near += count
 		}
 		g.places = append(g.places, p)
@@ -183,11 +167,11 @@ func (a *total) call(p place, network bool) {
 	}
 }
 
-func (a *total) list(p place) {
-	if !isBuildFile(p.node) {
+func (a *total) list(p wardein.Place) {
+	if !isBuildFile(p.Node) {
 		return
 	}
-	dir := path.Dir(p.node)
+	dir := path.Dir(p.Node)
 	a.lists[dir]++
 	if p.Attr("open") == "yes" {
 		a.open[dir] = true
@@ -200,11 +184,11 @@ func (a *total) list(p place) {
 // untraced are the files below lists that no list names, and the number of
 // those below lists. A folder of which a list names less than three quarters
 // has one that is made during the build: nothing is said of it.
-func (a *total) untraced() (unnamed []place, of int) {
-	named, missing := map[string]int{}, map[string][]place{}
+func (a *total) untraced() (unnamed []wardein.Place, of int) {
+	named, missing := map[string]int{}, map[string][]wardein.Place{}
 	for _, p := range a.built {
 		below, open := false, false
-		own := path.Dir(p.node)
+		own := path.Dir(p.Node)
 		for dir := own; ; dir = path.Dir(dir) {
 			below = below || a.lists[dir] > 0
 			open = open || a.open[dir]
@@ -215,7 +199,7 @@ func (a *total) untraced() (unnamed []place, of int) {
 		if !below || open {
 			continue
 		}
-		if s, _ := stem(p.node); a.names[s] {
+		if s, _ := stem(p.Node); a.names[s] {
 			named[own]++
 			of++
 		} else {
@@ -247,7 +231,7 @@ func tree(t wardein.Tree, known func() *index, out func(wardein.Finding)) error 
 	said := map[string]bool{}
 	for _, m := range a.macros {
 		args := []wardein.Note{{Name: "name", Value: m.Attr("name")}, {Name: "callee", Value: m.Attr("callee")}, {Name: "args", Value: m.Attr("args")}}
-		f := finding("source.macro", wardein.Medium, m.node, []wardein.Quote{m.quote()}, args, m.Attr("name"), m.Attr("callee"))
+		f := finding("source.macro", wardein.Medium, m.Node, []wardein.Quote{m.Quote("line")}, args, m.Attr("name"), m.Attr("callee"))
 		f.Meanwhile = wardein.Text{ID: "source.macro-until", Args: args}
 		if !said[f.ID] {
 			said[f.ID] = true
@@ -255,10 +239,10 @@ func tree(t wardein.Tree, known func() *index, out func(wardein.Finding)) error 
 		}
 	}
 	if a.same > 0 {
-		out(finding("source.same-size", wardein.Low, a.sameAt[0].node, quotes(a.sameAt), counts("n", a.same, "of", a.copying)))
+		out(finding("source.same-size", wardein.Low, a.sameAt[0].Node, wardein.Quotes(a.sameAt, shown, "line"), counts("n", a.same, "of", a.copying)))
 	}
 	if n, kinds := a.suppressed.told(); n > 0 {
-		out(finding("source.suppressed", wardein.Info, a.suppressed.places[0].node, quotes(a.suppressed.places), counts("n", n, "files", len(a.suppressed.in), "of", a.files, "kinds", kinds)))
+		out(finding("source.suppressed", wardein.Info, a.suppressed.places[0].Node, wardein.Quotes(a.suppressed.places, shown, "line"), counts("n", n, "files", len(a.suppressed.in), "of", a.files, "kinds", kinds)))
 	}
 	if n, kinds := a.flags.told(); n > 0 {
 		protections, severity := 0, wardein.Info
@@ -268,7 +252,7 @@ func tree(t wardein.Tree, known func() *index, out func(wardein.Finding)) error 
 				severity = wardein.Low
 			}
 		}
-		out(finding("source.flags", severity, a.flags.places[0].node, quotes(a.flags.places), counts("n", n, "files", len(a.flags.in), "kinds", kinds, "protections", protections)))
+		out(finding("source.flags", severity, a.flags.places[0].Node, wardein.Quotes(a.flags.places, shown, "line"), counts("n", n, "files", len(a.flags.in), "kinds", kinds, "protections", protections)))
 	}
 	if a.branched > 0 {
 		at := int64(number(a.worst, "worst at"))
@@ -277,7 +261,7 @@ func tree(t wardein.Tree, known func() *index, out func(wardein.Finding)) error 
 	}
 	twins := copies(a.sketches)
 	if len(twins) > 0 {
-		out(finding("source.copies", wardein.Info, twins[0].node, wholes(twins), counts("n", len(twins), "of", a.files)))
+		out(finding("source.copies", wardein.Info, twins[0].Node, wholes(twins), counts("n", len(twins), "of", a.files)))
 	}
 	if len(a.matches) > 0 {
 		x := known()
@@ -286,9 +270,9 @@ func tree(t wardein.Tree, known func() *index, out func(wardein.Finding)) error 
 	if unnamed, of := a.untraced(); len(unnamed) > 0 && 3*len(unnamed) <= of {
 		n := map[string]int{}
 		for _, p := range unnamed {
-			n[path.Dir(p.node)]++
+			n[path.Dir(p.Node)]++
 		}
-		out(finding("source.untraced", wardein.Info, unnamed[0].node, wholes(unnamed), counts("n", len(unnamed), "of", of, "lists", len(a.lists), "dirs", top(n))))
+		out(finding("source.untraced", wardein.Info, unnamed[0].Node, wholes(unnamed), counts("n", len(unnamed), "of", of, "lists", len(a.lists), "dirs", top(n))))
 	}
 	out(a.summary(len(twins)))
 	return nil
@@ -298,9 +282,9 @@ func whole(node string, off, n int64) []wardein.Quote {
 	return []wardein.Quote{{Node: node, Off: off, Len: n}}
 }
 
-func wholes(places []place) (list []wardein.Quote) {
+func wholes(places []wardein.Place) (list []wardein.Quote) {
 	for _, p := range places[:min(shown, len(places))] {
-		list = append(list, whole(p.node, 0, p.Len)...)
+		list = append(list, whole(p.Node, 0, p.Len)...)
 	}
 	return list
 }
@@ -321,7 +305,7 @@ func (a *total) summary(twins int) wardein.Finding {
 		args = append(args, counts(name+"-unsafe", g.unsafe, name+"-all", g.unsafe+g.safe, name+"-kinds", len(g.names), name+"-safe", len(g.safeNames))...)
 	}
 	first := a.sketches[0]
-	return finding("source.summary", wardein.Info, first.node, whole(first.node, 0, first.Len), args)
+	return finding("source.summary", wardein.Info, first.Node, whole(first.Node, 0, first.Len), args)
 }
 
 //go:embed data/least.toml
@@ -350,11 +334,11 @@ func enough(name string, g *family) bool {
 // calls says how a family's calls are shared out, the places that face the
 // network first.
 func (a *total) calls(name string, g *family) wardein.Finding {
-	slices.SortStableFunc(g.places, func(x, y place) int {
-		return cmp.Or(compareBool(g.network[y.node], g.network[x.node]), strings.Compare(x.node, y.node), cmp.Compare(x.Off, y.Off))
+	slices.SortStableFunc(g.places, func(x, y wardein.Place) int {
+		return cmp.Or(compareBool(g.network[y.Node], g.network[x.Node]), strings.Compare(x.Node, y.Node), cmp.Compare(x.Off, y.Off))
 	})
 	all := g.unsafe + g.safe
-	return finding("source.calls", wardein.Low, g.places[0].node, quotes(g.places), counts("percent", (g.unsafe*200+all)/(2*all), "family", name, "unsafe", g.unsafe, "all", all,
+	return finding("source.calls", wardein.Low, g.places[0].Node, wardein.Quotes(g.places, shown, "line"), counts("percent", (g.unsafe*200+all)/(2*all), "family", name, "unsafe", g.unsafe, "all", all,
 		"kinds", len(g.names), "safe", len(g.safeNames), "files", len(g.files), "of", a.files, "network", len(g.network), "near", g.near, "dirs", top(g.dirs)), name)
 }
 

@@ -79,7 +79,7 @@ var counted = slices.DeleteFunc(slices.Clone(cfuncs.Families), func(name string)
 // file is the unsafe calls in one file; most is the place of the function that
 // it calls most.
 type file struct {
-	place
+	wardein.Place
 	module       bool
 	unsafe, most int
 }
@@ -90,16 +90,9 @@ type total struct {
 	programs, near, modules group
 	code                    int // bytes of both
 	by                      map[string]*file
-	never                   []place // calls of gets
+	never                   []wardein.Place // calls of gets
 	neverNames              map[string]bool
 }
-
-type place struct {
-	node string
-	wardein.Fact
-}
-
-func (p place) quote() wardein.Quote { return p.Quote(p.node, "") }
 
 func number(f wardein.Fact, name string) int { n, _ := strconv.Atoi(f.Attr(name)); return n }
 
@@ -123,10 +116,10 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 			a.file(is, number(f, "bytes"))
 		case "calls":
 			if fn := lookup(f.Attr("function")); fn != nil {
-				a.add(is, fn, place{n.Path, f})
+				a.add(is, fn, wardein.Place{Node: n.Path, Fact: f})
 			}
 		case "wrapper":
-			if w := wrapper(place{n.Path, f}); !said[w.ID] {
+			if w := wrapper(wardein.Place{Node: n.Path, Fact: f}); !said[w.ID] {
 				said[w.ID] = true
 				out(w)
 			}
@@ -156,7 +149,7 @@ func (a *total) file(is string, code int) {
 	a.code += code
 }
 
-func (a *total) add(is string, fn *cfuncs.Function, p place) {
+func (a *total) add(is string, fn *cfuncs.Function, p wardein.Place) {
 	name, n := p.Attr("function"), number(p.Fact, "calls")+number(p.Fact, "tails")
 	switch is {
 	case "module":
@@ -174,14 +167,14 @@ func (a *total) add(is string, fn *cfuncs.Function, p place) {
 		}
 		return
 	}
-	x := a.by[p.node]
+	x := a.by[p.Node]
 	if x == nil {
-		x = &file{place: p, module: is == "module"}
-		a.by[p.node] = x
+		x = &file{Place: p, module: is == "module"}
+		a.by[p.Node] = x
 	}
 	if fn.Class == cfuncs.Unsafe {
 		if x.unsafe += n; n > x.most {
-			x.most, x.place = n, p
+			x.most, x.Place = n, p
 		}
 	}
 }
@@ -198,14 +191,14 @@ func (a *total) finding() wardein.Finding {
 		case x.module != y.module:
 			return 1
 		}
-		return cmp.Or(cmp.Compare(y.unsafe, x.unsafe), strings.Compare(x.node, y.node))
+		return cmp.Or(cmp.Compare(y.unsafe, x.unsafe), strings.Compare(x.Node, y.Node))
 	})
 	var quotes []wardein.Quote
 	var list []string
 	for _, x := range worst[:min(shown, len(worst))] {
 		if x.unsafe > 0 || len(quotes) == 0 {
-			quotes = append(quotes, x.quote())
-			list = append(list, fmt.Sprintf("%s (%d)", path.Base(x.node), x.unsafe))
+			quotes = append(quotes, x.Quote(""))
+			list = append(list, fmt.Sprintf("%s (%d)", path.Base(x.Node), x.unsafe))
 		}
 	}
 	args := []wardein.Note{
@@ -254,12 +247,12 @@ func (a *total) gets() wardein.Finding {
 	var list []string
 	listed := map[string]bool{}
 	for _, p := range a.never {
-		if name := path.Base(p.node); !listed[name] {
+		if name := path.Base(p.Node); !listed[name] {
 			listed[name] = true
 			list = append(list, name)
 		}
 		if len(quotes) < shown {
-			quotes = append(quotes, p.quote())
+			quotes = append(quotes, p.Quote(""))
 		}
 	}
 	n := len(list)
@@ -276,9 +269,9 @@ func (a *total) gets() wardein.Finding {
 	}, names...)
 }
 
-func wrapper(p place) wardein.Finding {
-	args := []wardein.Note{note("name", p.Attr("name")), note("callee", p.Attr("callee")), note("file", path.Base(p.node))}
-	f := finding("unsafecall.wrapper", wardein.Medium, []wardein.Quote{p.quote()}, args, p.Attr("name"), p.Attr("callee"))
+func wrapper(p wardein.Place) wardein.Finding {
+	args := []wardein.Note{note("name", p.Attr("name")), note("callee", p.Attr("callee")), note("file", path.Base(p.Node))}
+	f := finding("unsafecall.wrapper", wardein.Medium, []wardein.Quote{p.Quote("")}, args, p.Attr("name"), p.Attr("callee"))
 	f.Meanwhile = wardein.Text{ID: "unsafecall.wrapper-until", Args: args}
 	return f
 }

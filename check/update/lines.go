@@ -2,29 +2,29 @@ package update
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/exe"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 var (
-	address = regexp.MustCompile(`\b(https?|ftps?|tftp)://([^/\s"'<>@]{1,64}@)?(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)(:\d{1,5})?`)
-	feed    = regexp.MustCompile(`^src(?:/gz)?\s+\S+\s+\w+://`)
-	source  = regexp.MustCompile(`^deb(?:-src)?\s+(\[[^\]]*\]\s+)?\w+(?:\+\w+)?:`)
+	address = lazy.Regexp(`\b(https?|ftps?|tftp)://([^/\s"'<>@]{1,64}@)?(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)(:\d{1,5})?`)
+	feed    = lazy.Regexp(`^src(?:/gz)?\s+\S+\s+\w+://`)
+	source  = lazy.Regexp(`^deb(?:-src)?\s+(\[[^\]]*\]\s+)?\w+(?:\+\w+)?:`)
 	// off is a setting that switches a check of updates off.
-	off   = regexp.MustCompile(`(?i)^["']?[\w.-]*(?:verify|verification|signature|signed|sig_?check|check_?sig|integrity)[\w.-]*["']?\s*[:=\s]\s*["']?(?:none|off|no|false|0|disabled?|skip|never)["']?\s*[,;]?$`)
-	piped = regexp.MustCompile(`\b(?:wget|curl|uclient-fetch)\b[^|;&]*\|\s*(?:sudo\s+)?(?:\S*/)?(?:ba|a|da|z|k)?sh\b|\b(?:ba|a|da)?sh\s+(?:-c\s+["']?\$\(|<\(\s*)\s*(?:wget|curl|uclient-fetch)\b|(?:^|[\s;&|])(?:eval|source|\.)\s+["']?(?:\$\(|<\()\s*(?:wget|curl|uclient-fetch)\b`)
-	blind = regexp.MustCompile(`\b(?:wget|uclient-fetch|opkg)\b.*--no-check-certificate\b|\bcurl\b.*\s(?:--insecure\b|-[A-Za-z]*k[A-Za-z]*(?:\s|$))`)
+	off   = lazy.Regexp(`(?i)^["']?[\w.-]*(?:verify|verification|signature|signed|sig_?check|check_?sig|integrity)[\w.-]*["']?\s*[:=\s]\s*["']?(?:none|off|no|false|0|disabled?|skip|never)["']?\s*[,;]?$`)
+	piped = lazy.Regexp(`\b(?:wget|curl|uclient-fetch)\b[^|;&]*\|\s*(?:sudo\s+)?(?:\S*/)?(?:ba|a|da|z|k)?sh\b|\b(?:ba|a|da)?sh\s+(?:-c\s+["']?\$\(|<\(\s*)\s*(?:wget|curl|uclient-fetch)\b|(?:^|[\s;&|])(?:eval|source|\.)\s+["']?(?:\$\(|<\()\s*(?:wget|curl|uclient-fetch)\b`)
+	blind = lazy.Regexp(`\b(?:wget|uclient-fetch|opkg)\b.*--no-check-certificate\b|\bcurl\b.*\s(?:--insecure\b|-[A-Za-z]*k[A-Za-z]*(?:\s|$))`)
 	// writes are commands that change what is installed, verifies those that
 	// check a signature.
-	writes = regexp.MustCompile(`(?:^|[\s;&|/(])(sysupgrade|mtd(?:\s+-\S+)*\s+write|flashcp|nandwrite|ubiupdatevol|dpkg\s+-i|opkg\s+install|rpm\s+-[iUF]|ipkg\s+install|insmod|swupdate|fw_update|dd\s+.*of=/dev/(?:mtd|mmc)\S*)(?:\s|$)`)
+	writes = lazy.Regexp(`(?:^|[\s;&|/(])(sysupgrade|mtd(?:\s+-\S+)*\s+write|flashcp|nandwrite|ubiupdatevol|dpkg\s+-i|opkg\s+install|rpm\s+-[iUF]|ipkg\s+install|insmod|swupdate|fw_update|dd\s+.*of=/dev/(?:mtd|mmc)\S*)(?:\s|$)`)
 	// takes is SWUpdate told to install a file or to serve (swupdate(1)).
-	takes    = regexp.MustCompile(`^(?:\S*/)?swupdate\s(?:.*\s)?(?:-[a-zA-Z]*[iduw]|--image|--download|--suricatta|--webserver)\b`)
-	keyed    = regexp.MustCompile(`\s(?:-k|--key|-K|--cert-purpose|-f|--file)\b`)
-	verifies = regexp.MustCompile(`\b(?:usign|ucert|signify|gpgv?|cosign|minisign|pkcs7-verify)\b|openssl\s+(?:dgst|cms|smime|rsautl|pkeyutl)\b.*-verif|-verify\b|verify_sig|fwtool|check_sign`)
-	server   = regexp.MustCompile(`(?i)^[^#]*\b[\w.:-]*(?:acs_?url|managementserver\.url|(?:cwmp|acs|tr069)\s[^>]{0,64}\burl|cwmp[\w.-]*url|acs[\w.-]*(?:address|server))["'>]*\s*[=:>\s]\s*["']?http://`)
+	takes    = lazy.Regexp(`^(?:\S*/)?swupdate\s(?:.*\s)?(?:-[a-zA-Z]*[iduw]|--image|--download|--suricatta|--webserver)\b`)
+	keyed    = lazy.Regexp(`\s(?:-k|--key|-K|--cert-purpose|-f|--file)\b`)
+	verifies = lazy.Regexp(`\b(?:usign|ucert|signify|gpgv?|cosign|minisign|pkcs7-verify)\b|openssl\s+(?:dgst|cms|smime|rsautl|pkeyutl)\b.*-verif|-verify\b|verify_sig|fwtool|check_sign`)
+	server   = lazy.Regexp(`(?i)^[^#]*\b[\w.:-]*(?:acs_?url|managementserver\.url|(?:cwmp|acs|tr069)\s[^>]{0,64}\burl|cwmp[\w.-]*url|acs[\w.-]*(?:address|server))["'>]*\s*[=:>\s]\s*["']?http://`)
 )
 
 // Words that a line must have before a form is tried.
@@ -47,7 +47,7 @@ func has(s string, words []string) bool {
 func lines(s string, script bool, out func(wardein.Fact)) {
 	var fetched []wardein.Fact
 	script = script && (has(s, fetchers) || strings.Contains(s, "swupdate"))
-	wrote, checked := "", script && verifies.MatchString(s)
+	wrote, checked := "", script && verifies().MatchString(s)
 	urls, mender, rauc := 0, false, false
 	section := ""
 	state := func(kind string, at int, line string, attrs ...wardein.Note) {
@@ -68,7 +68,7 @@ func lines(s string, script bool, out func(wardein.Fact)) {
 		}
 		var where []wardein.Note
 		if strings.Contains(line, "://") && urls < maxURLs {
-			for _, m := range address.FindAllStringSubmatchIndex(line, 20) {
+			for _, m := range address().FindAllStringSubmatchIndex(line, 20) {
 				f, ok := host(line, m, int64(at))
 				if !ok {
 					continue
@@ -80,10 +80,10 @@ func lines(s string, script bool, out func(wardein.Fact)) {
 			}
 		}
 		switch {
-		case where != nil && strings.HasPrefix(line, "src") && feed.MatchString(line):
+		case where != nil && strings.HasPrefix(line, "src") && feed().MatchString(line):
 			state("feed", at, line, where...)
-		case strings.HasPrefix(line, "deb") && source.MatchString(line):
-			options := source.FindStringSubmatch(line)[1]
+		case strings.HasPrefix(line, "deb") && source().MatchString(line):
+			options := source().FindStringSubmatch(line)[1]
 			if strings.Contains(options, "trusted=yes") || strings.Contains(options, "allow-insecure=yes") {
 				state("trusted", at, line, where...)
 			}
@@ -105,34 +105,34 @@ func lines(s string, script bool, out func(wardein.Fact)) {
 			state("signed-images", at, line)
 		case strings.Contains(line, `"ServerURL"`) && where != nil:
 			state("mender", at, line, where...)
-		case where != nil && where[1].Value == "http" && server.MatchString(line):
+		case where != nil && where[1].Value == "http" && server().MatchString(line):
 			state("cwmp", at, line, where...)
-		case len(line) < 128 && has(line, checks) && off.MatchString(line):
+		case len(line) < 128 && has(line, checks) && off().MatchString(line):
 			state("off", at, line)
 		}
 		if !script {
 			continue
 		}
 		if wrote == "" && has(line, writers) && !shows(line) {
-			if m := writes.FindStringSubmatch(line); m != nil {
+			if m := writes().FindStringSubmatch(line); m != nil {
 				wrote = m[1]
 			}
 		}
 		if shows(line) {
 			continue
 		}
-		if m := takes.FindStringSubmatch(line); m != nil && !keyed.MatchString(line) {
+		if m := takes().FindStringSubmatch(line); m != nil && !keyed().MatchString(line) {
 			state("swupdate", at, line, where...)
 		}
 		if !has(line, fetchers) {
 			continue
 		}
-		if blind.MatchString(line) {
+		if blind().MatchString(line) {
 			state("blind", at, line)
 		}
 		switch {
 		case where == nil:
-		case piped.MatchString(line):
+		case piped().MatchString(line):
 			state("run", at, line, where...)
 		case where[1].Value != "https" && len(fetched) < 10:
 			fetched = append(fetched, wardein.Fact{Kind: "install", Off: int64(at), Len: int64(len(line)), Attrs: append(where, wardein.Note{Name: "text", Value: quotable(line)})})
@@ -229,7 +229,7 @@ func program(b wardein.Blob, out func(wardein.Fact)) error {
 			if k := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }); k >= 0 {
 				s = s[:k]
 			}
-			m := address.FindStringSubmatchIndex(s)
+			m := address().FindStringSubmatchIndex(s)
 			if m == nil || m[0] != 0 || len(seen) >= maxURLs {
 				continue
 			}
@@ -248,7 +248,7 @@ const (
 	maxVariables = 10
 )
 
-var network = regexp.MustCompile(`(?:^|[;&|\s])(tftpboot|tftp|dhcp|bootp|nfs|pxe|wget)(?:[;&|\s]|$)`)
+var network = lazy.Regexp(`(?:^|[;&|\s])(tftpboot|tftp|dhcp|bootp|nfs|pxe|wget)(?:[;&|\s]|$)`)
 
 // variables states what a boot loader's variables say of what it boots.
 func variables(b wardein.Blob, out func(wardein.Fact)) {
@@ -274,7 +274,7 @@ func variables(b wardein.Blob, out func(wardein.Fact)) {
 				continue
 			}
 			way := ""
-			if m := network.FindStringSubmatch(value); m != nil {
+			if m := network().FindStringSubmatch(value); m != nil {
 				way = m[1]
 			}
 			out(wardein.Fact{Kind: "boot", Off: at, Len: int64(len(s)), Attrs: []wardein.Note{{Name: "name", Value: name}, {Name: "value", Value: value[:min(len(value), 64)]}, {Name: "network", Value: way}, {Name: "text", Value: s[:min(len(s), maxQuote)]}}})

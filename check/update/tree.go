@@ -8,9 +8,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/stable"
+	"github.com/wardein/wardein/internal/table"
 	"github.com/wardein/wardein/startup"
 )
 
@@ -28,48 +28,23 @@ type changer struct {
 	Source string
 }
 
-var changers = sync.OnceValue(func() []changer {
-	var file struct {
-		Date    string
-		Program []changer
-	}
-	if err := toml.Unmarshal(programsTOML, &file); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
-	return file.Program
-})
+var changers = table.TOML[struct {
+	Date    string
+	Program []changer
+}]("check/update/data/programs.toml", programsTOML)
+
+var hosts = table.TOML[struct {
+	Date, Source string
+	Hosts        []string
+}]("check/update/data/hosts.toml", hostsTOML)
 
 var documentation = sync.OnceValue(func() map[string]bool {
-	var file struct {
-		Date, Source string
-		Hosts        []string
-	}
-	if err := toml.Unmarshal(hostsTOML, &file); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
 	all := map[string]bool{}
-	for _, h := range file.Hosts {
+	for _, h := range hosts().Hosts {
 		all[h] = true
 	}
 	return all
 })
-
-// place is a fact and the file it stands in.
-type place struct {
-	node string
-	wardein.Fact
-}
-
-func (p *place) quote() wardein.Quote {
-	return p.Fact.Quote(p.node, "text")
-}
-
-func quotes(places []place) (q []wardein.Quote) {
-	for i := range places[:min(len(places), shown)] {
-		q = append(q, places[i].quote())
-	}
-	return q
-}
 
 func note(name, value string) wardein.Note { return wardein.Note{Name: name, Value: value} }
 
@@ -78,8 +53,8 @@ type release struct {
 	tree    wardein.Tree
 	system  *startup.System
 	started map[string]string // program → what starts it
-	kinds   map[string][]place
-	files   map[string]map[string][]place // file → kind → facts
+	kinds   map[string][]wardein.Place
+	files   map[string]map[string][]wardein.Place // file → kind → facts
 	out     func(wardein.Finding)
 	said    map[string]bool
 }
@@ -165,7 +140,7 @@ func (r *release) unsigned() {
 	var files []string
 	signed := map[string]bool{}
 	for _, p := range r.kinds["signed-images"] {
-		signed[rootOf(p.node)] = true
+		signed[rootOf(p.Node)] = true
 	}
 	for f, kinds := range r.files {
 		if len(kinds["swupdate"]) > 0 && !signed[rootOf(f)] && r.start(f) != "" || len(kinds["off"]) > 0 && len(kinds["url"]) > 0 && updateFile(f) && inPlace(f) ||
@@ -187,7 +162,7 @@ func (r *release) unsigned() {
 				host, scheme = u.Attr("scheme")+"://"+u.Attr("host"), u.Attr("scheme")
 			}
 		}
-		f := wardein.Finding{Rule: "update.unverified", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: quotes(append(slices.Clone(kinds["url"][:min(len(kinds["url"]), 3)]), list...))}
+		f := wardein.Finding{Rule: "update.unverified", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: wardein.Quotes(append(slices.Clone(kinds["url"][:min(len(kinds["url"]), 3)]), list...), shown, "text")}
 		if scheme == "https" || scheme == "" {
 			f.Severity = wardein.Medium
 		}
@@ -207,13 +182,13 @@ func (r *release) unsigned() {
 func (r *release) feeds() {
 	signed := map[string]bool{}
 	for _, p := range r.kinds["signed"] {
-		signed[rootOf(p.node)] = true
+		signed[rootOf(p.Node)] = true
 	}
-	groups := map[string][]place{}
+	groups := map[string][]wardein.Place{}
 	why := map[string]string{}
 	var roots []string
-	add := func(system, reason string, p place) {
-		key := rootOf(p.node) + "\x00" + system
+	add := func(system, reason string, p wardein.Place) {
+		key := rootOf(p.Node) + "\x00" + system
 		if groups[key] == nil {
 			roots = append(roots, key)
 			why[key] = reason
@@ -221,36 +196,36 @@ func (r *release) feeds() {
 		groups[key] = append(groups[key], p)
 	}
 	for _, p := range r.kinds["feed"] {
-		if !signed[rootOf(p.node)] && inPlace(p.node) && strings.Contains(p.node, "opkg") {
+		if !signed[rootOf(p.Node)] && inPlace(p.Node) && strings.Contains(p.Node, "opkg") {
 			add("opkg", "No file of the root file system says option check_signature", p)
 		}
 	}
 	for _, p := range r.kinds["trusted"] {
-		if strings.Contains(p.node, "etc/apt/") {
+		if strings.Contains(p.Node, "etc/apt/") {
 			add("apt", "The source is marked as trusted", p)
 		}
 	}
 	for _, p := range r.kinds["unauthenticated"] {
-		if strings.Contains(p.node, "etc/apt/") {
+		if strings.Contains(p.Node, "etc/apt/") {
 			add("apt", "apt is told to take packages that nobody signed", p)
 		}
 	}
 	for _, p := range r.kinds["gpgcheck-off"] {
-		if strings.Contains(p.node, "etc/yum") || strings.Contains(p.node, "etc/dnf") || strings.Contains(p.node, "etc/zypp") {
+		if strings.Contains(p.Node, "etc/yum") || strings.Contains(p.Node, "etc/dnf") || strings.Contains(p.Node, "etc/zypp") {
 			add("rpm", "gpgcheck is off", p)
 		}
 	}
 	for _, key := range roots {
 		list := groups[key]
 		_, system, _ := strings.Cut(key, "\x00")
-		f := wardein.Finding{Rule: "update.feed-unsigned", Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: quotes(list)}
+		f := wardein.Finding{Rule: "update.feed-unsigned", Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: wardein.Quotes(list, shown, "text")}
 		var names []string
 		listed := map[string]bool{}
 		over := ""
 		for _, p := range list {
-			name := path.Base(p.node)
+			name := path.Base(p.Node)
 			from := p
-			if urls := r.files[p.node]["url"]; p.Attr("host") == "" && len(urls) > 0 {
+			if urls := r.files[p.Node]["url"]; p.Attr("host") == "" && len(urls) > 0 {
 				from = urls[0]
 			}
 			if h := from.Attr("host"); h != "" {
@@ -271,12 +246,12 @@ func (r *release) feeds() {
 
 func (r *release) scripts() {
 	for _, p := range r.kinds["run"] {
-		started, sure := r.startedBy(p.node)
+		started, sure := r.startedBy(p.Node)
 		trust, severity := "whoever holds that server, or is on the way to it, decides what runs", wardein.High
 		if p.Attr("scheme") == "https" {
 			trust, severity = "whoever holds that server decides what runs", wardein.Medium
 		}
-		f := wardein.Finding{Rule: "update.fetch-run", Severity: lower(severity, sure), Confidence: sure, Reach: wardein.Management, Quotes: []wardein.Quote{p.quote()}}
+		f := wardein.Finding{Rule: "update.fetch-run", Severity: lower(severity, sure), Confidence: sure, Reach: wardein.Management, Quotes: []wardein.Quote{p.Quote("text")}}
 		if sure < wardein.Likely {
 			f.Reach = wardein.NoneShown
 		}
@@ -284,11 +259,11 @@ func (r *release) scripts() {
 			[]wardein.Note{note("host", p.Attr("host")), note("scheme", p.Attr("scheme")), note("trust", trust), note("started", started)}, p.Attr("host"), p.Attr("text"))
 	}
 	for _, p := range r.kinds["install"] {
-		if !inPlace(p.node) {
+		if !inPlace(p.Node) {
 			continue
 		}
-		started, sure := r.startedBy(p.node)
-		f := wardein.Finding{Rule: "update.fetch-install", Severity: lower(wardein.High, sure), Confidence: wardein.Possible, Reach: wardein.Management, Quotes: []wardein.Quote{p.quote()}}
+		started, sure := r.startedBy(p.Node)
+		f := wardein.Finding{Rule: "update.fetch-install", Severity: lower(wardein.High, sure), Confidence: wardein.Possible, Reach: wardein.Management, Quotes: []wardein.Quote{p.Quote("text")}}
 		if sure < wardein.Likely {
 			f.Reach = wardein.NoneShown
 		}
@@ -299,18 +274,18 @@ func (r *release) scripts() {
 	listed := map[string]bool{}
 	f := wardein.Finding{Rule: "update.tls-unchecked", Severity: wardein.Low, Confidence: wardein.Likely, Reach: wardein.NoneShown}
 	for _, p := range r.kinds["blind"] {
-		if !inPlace(p.node) {
+		if !inPlace(p.Node) {
 			continue
 		}
-		if r.start(p.node) != "" {
+		if r.start(p.Node) != "" {
 			f.Severity, f.Reach = wardein.Medium, wardein.Management
 		}
-		if name := path.Base(p.node); !listed[name] {
+		if name := path.Base(p.Node); !listed[name] {
 			listed[name] = true
 			names = append(names, name)
 		}
 		if len(f.Quotes) < shown {
-			f.Quotes = append(f.Quotes, p.quote())
+			f.Quotes = append(f.Quotes, p.Quote("text"))
 		}
 	}
 	slices.Sort(names)
@@ -318,10 +293,10 @@ func (r *release) scripts() {
 }
 
 func (r *release) cwmp() {
-	byURL := map[string][]place{}
+	byURL := map[string][]wardein.Place{}
 	var urls []string
 	for _, p := range r.kinds["cwmp"] {
-		if !inPlace(p.node) {
+		if !inPlace(p.Node) {
 			continue
 		}
 		url := "http://" + p.Attr("host")
@@ -331,7 +306,7 @@ func (r *release) cwmp() {
 		byURL[url] = append(byURL[url], p)
 	}
 	for _, url := range urls {
-		f := wardein.Finding{Rule: "update.cwmp-clear", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: quotes(byURL[url])}
+		f := wardein.Finding{Rule: "update.cwmp-clear", Severity: wardein.High, Confidence: wardein.Likely, Reach: wardein.Management, Quotes: wardein.Quotes(byURL[url], shown, "text")}
 		r.finish(f, "update.cwmp", "update.cwmp-fix", "update.cwmp-until", []wardein.Note{note("file", path.Base(f.Quotes[0].Node)), note("url", url)}, url)
 	}
 }
@@ -340,7 +315,7 @@ func (r *release) boot() {
 	for _, p := range r.kinds["boot"] {
 		switch name := p.Attr("name"); {
 		case p.Attr("network") != "":
-			f := wardein.Finding{Rule: "update.boot-network", Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.Local, Quotes: []wardein.Quote{p.quote()}}
+			f := wardein.Finding{Rule: "update.boot-network", Severity: wardein.Medium, Confidence: wardein.Likely, Reach: wardein.Local, Quotes: []wardein.Quote{p.Quote("text")}}
 			r.finish(f, "update.network-boot", "update.network-boot-fix", "update.boot-until", []wardein.Note{note("variable", name), note("command", p.Attr("network"))}, p.Attr("value"))
 		case name == "bootdelay":
 			delay := p.Attr("value")
@@ -351,7 +326,7 @@ func (r *release) boot() {
 			if strings.Trim(delay, "0") == "" {
 				aside = " (a key that is held down still stops it)"
 			}
-			f := wardein.Finding{Rule: "update.boot-waits", Severity: wardein.Low, Confidence: wardein.Likely, Reach: wardein.Local, Quotes: []wardein.Quote{p.quote()}}
+			f := wardein.Finding{Rule: "update.boot-waits", Severity: wardein.Low, Confidence: wardein.Likely, Reach: wardein.Local, Quotes: []wardein.Quote{p.Quote("text")}}
 			r.finish(f, "update.waits", "update.waits-fix", "update.boot-until", []wardein.Note{note("delay", delay), note("note", aside)}, delay)
 		}
 	}

@@ -79,7 +79,7 @@ func TestLines(t *testing.T) {
 
 func TestData(t *testing.T) {
 	names := map[string]bool{}
-	for _, c := range changers() {
+	for _, c := range changers().Program {
 		if c.About == "" || c.Source == "" || len(c.Names) == 0 {
 			t.Errorf("%+v", c)
 		}

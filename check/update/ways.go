@@ -13,7 +13,7 @@ import (
 )
 
 func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
-	r := &release{tree: t, started: map[string]string{}, kinds: map[string][]place{}, files: map[string]map[string][]place{}, out: out, said: map[string]bool{}}
+	r := &release{tree: t, started: map[string]string{}, kinds: map[string][]wardein.Place{}, files: map[string]map[string][]wardein.Place{}, out: out, said: map[string]bool{}}
 	var lines []startup.Line
 	r.system, lines = startup.Read(t)
 	for i := range lines {
@@ -27,10 +27,10 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 		}
 	}
 	for n, f := range t.Facts("update") {
-		p := place{n.Path, f}
+		p := wardein.Place{Node: n.Path, Fact: f}
 		r.kinds[f.Kind] = append(r.kinds[f.Kind], p)
 		if r.files[n.Path] == nil {
-			r.files[n.Path] = map[string][]place{}
+			r.files[n.Path] = map[string][]wardein.Place{}
 		}
 		r.files[n.Path][f.Kind] = append(r.files[n.Path][f.Kind], p)
 	}
@@ -56,7 +56,7 @@ func (f *file) quote() wardein.Quote { return wardein.Quote{Node: f.path, Off: 0
 // stand where they look for them.
 func (r *release) ways() {
 	byName := map[string]*changer{}
-	all := changers()
+	all := changers().Program
 	for i := range all {
 		for _, name := range all[i].Names {
 			byName[name] = &all[i]
@@ -118,8 +118,8 @@ func (r *release) ways() {
 
 // keyFile tells a file where an update program looks for public keys.
 func keyFile(p string) bool {
-	for i := range changers() {
-		for _, at := range changers()[i].Keys {
+	for i := range changers().Program {
+		for _, at := range changers().Program[i].Keys {
 			k := strings.LastIndex("/"+p, "/"+at)
 			if k < 0 {
 				continue
@@ -141,9 +141,9 @@ const maxHosts = 40
 
 // hosts names the hosts in the URLs of configuration and of what is started.
 func (r *release) hosts() {
-	byHost := map[string][]place{}
+	byHost := map[string][]wardein.Place{}
 	for _, p := range r.kinds["url"] {
-		if r.start(p.node) == "" && !r.configures(p.node) {
+		if r.start(p.Node) == "" && !r.configures(p.Node) {
 			continue
 		}
 		byHost[p.Attr("host")] = append(byHost[p.Attr("host")], p)
@@ -161,7 +161,7 @@ func (r *release) hosts() {
 			if s := p.Attr("scheme"); !slices.Contains(schemes, s) {
 				schemes = append(schemes, s)
 			}
-			if b := path.Base(p.node); !slices.Contains(files, b) && len(files) < 3 {
+			if b := path.Base(p.Node); !slices.Contains(files, b) && len(files) < 3 {
 				files = append(files, b)
 			}
 		}
@@ -169,7 +169,7 @@ func (r *release) hosts() {
 			list = append(list, h+" ("+strings.Join(schemes, ", ")+" in "+strings.Join(files, ", ")+")")
 		}
 		if len(f.Quotes) < shown {
-			f.Quotes = append(f.Quotes, byHost[h][0].quote())
+			f.Quotes = append(f.Quotes, byHost[h][0].Quote("text"))
 		}
 	}
 	if n := len(names) - len(list); n > 0 {

@@ -2,12 +2,12 @@ package cyclonedx
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/internal/lazy"
 	"github.com/wardein/wardein/report"
 )
 
@@ -195,11 +195,11 @@ func (b *bill) identity(field, value string, sure wardein.Confidence, seen []war
 	})
 }
 
-var identifier = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*): `)
+var identifier = lazy.Regexp(`^([A-Za-z_][A-Za-z0-9_]*): `)
 
 // symbol is the exported function that returned a version.
 func symbol(s *wardein.Occurrence) string {
-	if m := identifier.FindStringSubmatch(s.Quote.Bytes); m != nil && s.By == "getter" {
+	if m := identifier().FindStringSubmatch(s.Quote.Bytes); m != nil && s.By == "getter" {
 		return m[1]
 	}
 	return ""

@@ -2,13 +2,13 @@ package cyclonedx
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // key is a private key that the release holds: kind and public fingerprint,
@@ -20,7 +20,7 @@ type key struct {
 	quotes                 []wardein.Quote
 }
 
-var bitsForm = regexp.MustCompile(`^(.*) (\d{2,6}) bits(.*)$`)
+var bitsForm = lazy.Regexp(`^(.*) (\d{2,6}) bits(.*)$`)
 
 // keys are those that the check secret found, each once.
 func keys(r *wardein.Report) (out []key) {
@@ -39,7 +39,7 @@ func keys(r *wardein.Report) (out []key) {
 				k.fingerprint = a.Value
 			}
 		}
-		if m := bitsForm.FindStringSubmatch(k.kind); m != nil {
+		if m := bitsForm().FindStringSubmatch(k.kind); m != nil {
 			k.kind = m[1] + m[3]
 			k.bits, _ = strconv.ParseInt(m[2], 10, 32) // digits, at most six
 		}

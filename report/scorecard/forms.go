@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/wardein/wardein/internal/canon"
@@ -173,7 +174,7 @@ func (c *Card) Write(w *canon.Writer) {
 //go:embed page.html
 var pageText string
 
-var pageTmpl = template.Must(htmlpage.New("page").Parse(pageText))
+var pageTmpl = sync.OnceValue(func() *template.Template { return template.Must(htmlpage.New("page").Parse(pageText)) })
 
 type pageRow struct {
 	Number, Title, Order, Published, Source string
@@ -206,7 +207,7 @@ func (c *Card) HTML(w io.Writer) error {
 		p.Rows = append(p.Rows, row)
 	}
 	out := bufio.NewWriter(w)
-	if err := pageTmpl.Execute(out, p); err != nil {
+	if err := pageTmpl().Execute(out, p); err != nil {
 		return err
 	}
 	return out.Flush()

@@ -12,10 +12,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 
-	"github.com/pelletier/go-toml/v2"
-
+	"github.com/wardein/wardein/internal/table"
 	"github.com/wardein/wardein/report"
 )
 
@@ -31,15 +29,10 @@ type Metric struct {
 var metricsTOML []byte
 
 // Metrics is the list of rows and its date.
-var Metrics = sync.OnceValue(func() (list struct {
+var Metrics = table.TOML[struct {
 	Date   string
 	Metric []Metric
-}) {
-	if err := toml.Unmarshal(metricsTOML, &list); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
-	return list
-})
+}]("report/scorecard/data/metrics.toml", metricsTOML)
 
 // Column is one release.
 type Column struct {

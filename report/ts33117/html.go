@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/wardein/wardein/internal/htmlpage"
 	"github.com/wardein/wardein/internal/term"
@@ -19,7 +20,7 @@ var pageText string
 //go:embed page.css
 var pageStyle string
 
-var pageTmpl = template.Must(htmlpage.New("page").Parse(pageText))
+var pageTmpl = sync.OnceValue(func() *template.Template { return template.Must(htmlpage.New("page").Parse(pageText)) })
 
 // maxFindings bounds the findings that the page prints in full.
 const maxFindings = 5000
@@ -105,7 +106,7 @@ func (s *Sheet) HTML(w io.Writer, name string) error {
 	}
 	p.findings(s)
 	out := bufio.NewWriterSize(w, 64<<10)
-	if err := pageTmpl.Execute(out, p); err != nil {
+	if err := pageTmpl().Execute(out, p); err != nil {
 		return err
 	}
 	return out.Flush()

@@ -31,7 +31,7 @@ const (
 	shownRules    = 3
 )
 
-type table struct {
+type screen struct {
 	*Sheet
 	w     *bufio.Writer
 	width int
@@ -41,7 +41,7 @@ type table struct {
 // Table writes the sheet for a terminal of that width; 0 breaks no line. name
 // is what the user called the report.
 func (s *Sheet) Table(out io.Writer, name string, width int) error {
-	t := &table{Sheet: s, w: bufio.NewWriter(out), width: width, name: name}
+	t := &screen{Sheet: s, w: bufio.NewWriter(out), width: width, name: name}
 	t.head()
 	for _, state := range States {
 		rows := s.In(state)
@@ -78,7 +78,7 @@ func (s *Sheet) Table(out io.Writer, name string, width int) error {
 
 // Full writes each case of the sheet in full.
 func (s *Sheet) Full(out io.Writer, name string, width int) error {
-	t := &table{Sheet: s, w: bufio.NewWriter(out), width: width, name: name}
+	t := &screen{Sheet: s, w: bufio.NewWriter(out), width: width, name: name}
 	t.head()
 	for i := range s.Rows {
 		t.full(&s.Rows[i])
@@ -86,7 +86,7 @@ func (s *Sheet) Full(out io.Writer, name string, width int) error {
 	return t.w.Flush()
 }
 
-func (t *table) head() {
+func (t *screen) head() {
 	r := t.Report
 	c := Cases()
 	t.line("TS 33.117", fmt.Sprintf("%s · %s · release sha256:%.12s… · recipe sha256:%.12s… · as of %s", term.Clean(t.name), plural(int64(len(t.Rows)), "test case"),
@@ -105,7 +105,7 @@ func (t *table) head() {
 }
 
 // line writes s behind a label or clause.
-func (t *table) line(label, s string) {
+func (t *screen) line(label, s string) {
 	fmt.Fprintf(t.w, "%-*s%s\n", indent, label, term.Wrap(s, indent, indent, t.width))
 }
 
@@ -149,7 +149,7 @@ func (l *Look) did(shown int) string {
 }
 
 // notExamined writes cases by the reason why.
-func (t *table) notExamined(rows []*Row) {
+func (t *screen) notExamined(rows []*Row) {
 	for _, g := range byReason(rows) {
 		fmt.Fprintf(t.w, "  %s\n", term.Wrap(fmt.Sprintf("%s (%d)", report.Plain(g.Why), len(g.Rows)), 2, 4, t.width))
 		for _, r := range g.Rows {
@@ -191,7 +191,7 @@ func (c *Case) where() string {
 	return strings.Join(list, ", ")
 }
 
-func (t *table) full(r *Row) {
+func (t *screen) full(r *Row) {
 	fmt.Fprintf(t.w, "\n%s  %s\n\n", term.Clean(r.Name()), strings.ToUpper(string(r.State)))
 	t.line("about", r.About)
 	if r.Clause != "" {
@@ -239,7 +239,7 @@ func gap(g *report.SavedGap) string {
 	return fmt.Sprintf("%s, %s: %s", term.Clean(g.Kind), report.PlainPath(g.Node), report.Plain(strings.TrimPrefix(g.Why, g.Who+": ")))
 }
 
-func (t *table) next() {
+func (t *screen) next() {
 	fmt.Fprintln(t.w)
 	name := report.Quote(t.name)
 	label := "next"

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/wardein/wardein/internal/table"
 )
 
 //go:embed data/cases.toml
@@ -50,13 +50,11 @@ type Catalogue struct {
 	Cases    []Case `toml:"case"` // in the standard's order
 }
 
+var catalogue = table.TOML[Catalogue]("report/ts33117/data/cases.toml", data)
+
 // Cases returns the catalogue.
 var Cases = sync.OnceValue(func() *Catalogue {
-	c := new(Catalogue)
-	d := toml.NewDecoder(strings.NewReader(string(data)))
-	if err := d.DisallowUnknownFields().Decode(c); err != nil {
-		panic("ts33117: " + err.Error()) // embedded: a test reads it
-	}
+	c := catalogue()
 	for i := range c.Cases {
 		if c.Cases[i].Version == "" {
 			c.Cases[i].Version = c.Version

@@ -2,12 +2,13 @@ package version
 
 import (
 	"errors"
-	"regexp"
 	"strings"
+
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 // pep440 is the pattern of PEP 440, appendix B.
-var pep440 = regexp.MustCompile(`(?i)^\s*v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
+var pep440 = lazy.Regexp(`(?i)^\s*v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
 	`(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?(\d+)?)?` +
 	`(?:(-)(\d+)|[-_.]?(post|rev|r)[-_.]?(\d+)?)?` +
 	`(?:[-_.]?(dev)[-_.]?(\d+)?)?` +
@@ -16,7 +17,7 @@ var pep440 = regexp.MustCompile(`(?i)^\s*v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
 var pepRank = map[string]byte{"a": 1, "alpha": 1, "b": 2, "beta": 2, "c": 3, "rc": 3, "pre": 3, "preview": 3}
 
 func pypi(b []byte, v string) ([]byte, error) {
-	m := pep440.FindStringSubmatch(v)
+	m := pep440().FindStringSubmatch(v)
 	if m == nil {
 		return nil, errors.New("not of PEP 440")
 	}
