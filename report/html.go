@@ -52,6 +52,13 @@ type page struct {
 	Incidents                 int
 	Partial                   bool
 
+	Audience     string // "": the report as it was written
+	Head         []wardein.Note
+	Warnings     []string
+	Withheld     []withheldView
+	WithheldLeft int
+	Components   string // that a rendering may not hold, counted
+
 	Accounted, Opened, CodeRead string
 	Bar                         []barPart
 	UnknownBy                   []amount
@@ -80,28 +87,32 @@ type page struct {
 	Recipe recipeView
 }
 
-// HTML writes the report as one page that opens offline, loads nothing and
-// prints in black and white. name is what the user called the release; tree
-// is the report's tree file.
-func HTML(w io.Writer, r *wardein.Report, name string, tree *File, messages map[string]string) error {
+// HTMLBeside writes the report as one page that opens offline, loads nothing
+// and prints in black and white. name is what the user called the release;
+// tree is the report's tree file, nil where it is left out. What b has stands
+// where it belongs.
+func HTMLBeside(w io.Writer, r *wardein.Report, name string, tree *File, messages map[string]string, b *Beside) error {
 	sum := sha256.Sum256([]byte(pageScript))
 	p := &page{
 		Style: htmlpage.Style(), Script: template.JS(pageScript), ScriptHash: base64.StdEncoding.EncodeToString(sum[:]),
 		Name: term.Clean(name), Kind: r.Release.Kind.String(), Bytes: group(r.Release.Size),
-		Digest: r.Release.Digest.String(), AsOf: term.Clean(r.Recipe.AsOf), RecipeDigest: RecipeDigest(&r.Recipe).String(),
+		Digest: r.Release.Digest.String(), AsOf: term.Clean(r.Recipe.AsOf), RecipeDigest: b.recipe(&r.Recipe).String(),
 		Tree: r.Tree.String(), Nodes: r.Nodes, Incidents: r.Incidents, Partial: r.Partial,
 		Delivered: strings.Join(deliveredParts(r), " · "),
 		Feeds:     strings.TrimPrefix(strings.Join(dataParts(&r.Recipe), " · "), "data: "),
-		Known:     strings.TrimPrefix(strings.Join(knownParts(r), " · "), "known vulnerabilities: "),
+		Known:     strings.TrimPrefix(strings.Join(b.figures(r).Known, " · "), "known vulnerabilities: "),
 	}
 	p.coverage(&r.Coverage)
 	p.parts(r.Release.Parts)
 	p.gaps(r.Gaps)
-	p.findings(r, messages)
+	p.findings(r, messages, b)
 	p.counts(r)
 	p.recipe(&r.Recipe)
-	if err := p.tree(tree); err != nil {
-		return err
+	p.beside(b)
+	if tree != nil {
+		if err := p.tree(tree); err != nil {
+			return err
+		}
 	}
 	out := bufio.NewWriterSize(w, 64<<10)
 	if err := pageTmpl.Execute(out, p); err != nil {

@@ -50,6 +50,8 @@ type findingView struct {
 	ID, Severity, Rule, Check, Node, Reach, Sure string
 	Says, Fix, Meanwhile                         string
 	Quotes                                       []quoteView
+	Remarks                                      []remarkView
+	Withheld                                     int // its number there, 0: it is not
 	Alike                                        int // so many more like this one are left out
 }
 
@@ -161,7 +163,7 @@ func (p *page) gaps(gaps []wardein.Gap) {
 	p.GapsLeft = max(len(gaps)-maxRows, 0)
 }
 
-func (p *page) findings(r *wardein.Report, messages map[string]string) {
+func (p *page) findings(r *wardein.Report, messages map[string]string, b *Beside) {
 	for _, s := range severities(r.Findings) {
 		p.Severities = append(p.Severities, amount{Label: s.severity.String(), N: s.n})
 	}
@@ -177,7 +179,7 @@ func (p *page) findings(r *wardein.Report, messages map[string]string) {
 		for _, q := range f.Quotes {
 			v.Quotes = append(v.Quotes, quoteView{path(q.Node), where(q.Off, q.Len), term.Clean(q.Bytes)})
 		}
-		v.Alike = left[i]
+		v.Alike, v.Remarks, v.Withheld = left[i], remarkViews(b.remarks(f)), b.hidden(i)
 		p.Findings = append(p.Findings, v)
 	}
 	p.FindingsLeft = len(r.Findings) - len(some)

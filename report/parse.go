@@ -110,11 +110,46 @@ func Parse(b []byte, messages map[string]string) (*Parsed, error) {
 	if err == nil {
 		err = p.err
 	}
+	if err == nil {
+		err = sane(r)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	out.Report = r
 	return out, nil
+}
+
+// sane refuses numbers that no report has: the file may be anybody's.
+func sane(r *wardein.Report) error {
+	const most = 1 << 60
+	small := func(n int) int64 { // written as a JSON number
+		if n > 1<<40 {
+			return most + 1
+		}
+		return int64(n)
+	}
+	numbers := []int64{r.Release.Size, r.Nodes, small(r.Incidents), r.Coverage.Known, r.Coverage.Opaque, r.Coverage.Padding, r.Coverage.Unknown}
+	for _, c := range r.Coverage.Code {
+		numbers = append(numbers, c.Bytes, c.Read, c.Bytes-c.Read)
+	}
+	for _, c := range r.Coverage.UnknownBy {
+		numbers = append(numbers, c.Bytes)
+	}
+	for i := range r.Counts {
+		numbers = append(numbers, r.Counts[i].Done, r.Counts[i].Failed)
+	}
+	for _, list := range [][]wardein.Ingredient{r.Recipe.Formats, r.Recipe.Checks} {
+		for _, x := range list {
+			numbers = append(numbers, small(x.Version))
+		}
+	}
+	for _, n := range numbers {
+		if n < 0 || n > most {
+			return fmt.Errorf("a size or count of %d", n)
+		}
+	}
+	return nil
 }
 
 // reportParser is a parser that adds sentences which messages no longer hold.

@@ -44,6 +44,8 @@ type Screen struct {
 	Saved string
 	// Input is the release as the user named it, "" for standard input.
 	Input string
+	// Beside is what stands beside the report.
+	Beside *Beside
 }
 
 // Table writes the first screen: what was looked at, what was not, what was
@@ -55,6 +57,7 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 	if r.Partial {
 		t.line("PARTIAL", "the inspection was interrupted: what follows is what was seen until then")
 	}
+	t.beside(screen.Beside)
 	c := &r.Coverage
 	of := " of bytes accounted"
 	if r.Partial {
@@ -67,20 +70,23 @@ func Table(out io.Writer, r *wardein.Report, name string, messages map[string]st
 	if s := deliveredParts(r); s != nil {
 		t.line("delivered", s...)
 	}
-	if len(r.Components) > 0 {
-		t.line("components", componentsParts(r)...)
+	figures := screen.Beside.figures(r)
+	if figures.Components != nil {
+		t.line("components", figures.Components...)
 	}
-	if s := knownParts(r); s != nil {
-		t.line("", s...)
+	if figures.Known != nil {
+		t.line("", figures.Known...)
 	}
 	t.line("findings", findingsParts(r)...)
 	t.line("not seen", gapsParts(r)...)
 	if r.Incidents > 0 {
 		t.line("", fmt.Sprintf("the reading process ended %d times: this report is not repeatable", r.Incidents))
 	}
-	if len(r.Findings) > 0 {
-		t.findings(r.Findings, messages)
+	if shown := screen.Beside.shown(r.Findings); len(shown) > 0 {
+		t.findings(shown, messages)
 	}
+	t.gaps(screen.Beside, r.Gaps)
+	t.withheld(screen.Beside)
 	fmt.Fprintf(w, "\nNo test here shows that nothing else is wrong.\n")
 	t.next(r)
 	return w.Flush()
@@ -305,6 +311,9 @@ func gapsParts(r *wardein.Report) []string {
 // next names steps that work as they stand, one a line, so that none is broken
 // in its middle.
 func (t *table) next(r *wardein.Report) {
+	if t.Beside != nil && t.Saved == "" { // for people who may have no more than this
+		return
+	}
 	var steps [][2]string
 	if r.Partial && t.Input != "" {
 		steps = append(steps, [2]string{"wardein inspect " + Quote(t.Input), "again: what was opened is kept"})
@@ -383,6 +392,7 @@ func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 				says += "   " + term.Clean(f.ID)
 			}
 			t.text(fmt.Sprintf("%2d %s ", i+1, name), indent, says)
+			t.remarks(t.Beside.remarks(f))
 			t.alike(left[at])
 			continue
 		}
@@ -405,6 +415,7 @@ func (t *table) findings(all []wardein.Finding, messages map[string]string) {
 		if len(do) > 0 {
 			t.more(do...)
 		}
+		t.remarks(t.Beside.remarks(f))
 		t.alike(left[at])
 	}
 	if n := len(all) - len(some); n > 0 {

@@ -113,6 +113,10 @@ func readAbout(file string) (a about, err error) {
 	if err != nil {
 		return a, err
 	}
+	return aboutBundle(b)
+}
+
+func aboutBundle(b *prove.Bundle) (a about, err error) {
 	envelope, err := b.Read(prove.StatementName, maxStatement)
 	if err != nil {
 		return a, err
