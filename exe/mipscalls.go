@@ -59,12 +59,16 @@ func (c *counter) flows(fl *flow) error {
 		n := w.number(4)
 		from := 0
 		for i := 0; i+2 < n; i++ {
-			if words[i] == mipsReturn && begins(words[i+2:n]) {
-				if err := fl.run(w, words, from, i+2); err != nil {
-					return 0, err
-				}
-				from = i + 2
+			at := i + 2
+			if words[i]>>16 == 0x3c02 && i > from && computesGP(words[i:]) {
+				at = i
+			} else if words[i] != mipsReturn || !begins(words[i+2:n]) {
+				continue
 			}
+			if err := fl.run(w, words, from, at); err != nil {
+				return 0, err
+			}
+			from = at
 		}
 		// What is left of the window is a part of a function, which the next
 		// begins with, or the last one.
@@ -80,14 +84,21 @@ func begins(words []uint32) bool {
 	for len(words) > 0 && words[0] == 0 {
 		words = words[1:]
 	}
-	if len(words) > 1 && words[0]>>16 == 0x3c02 && words[1]>>16 == 0x2442 { // lui v0; addiu v0; …; addu rX,v0,t9: clang sets its gp
-		for _, x := range words[2:min(len(words), 18)] {
-			if x&0xffff07ff == 0x00590021 {
-				return true
-			}
+	return len(words) > 0 && takesRoom(words[0]) || computesGP(words)
+}
+
+// computesGP tells how functions begin that clang made: lui v0; addiu v0; …;
+// addu rX,v0,t9. What stands before may be a call that does not return.
+func computesGP(words []uint32) bool {
+	if len(words) < 2 || words[0]>>16 != 0x3c02 || words[1]>>16 != 0x2442 {
+		return false
+	}
+	for _, x := range words[2:min(len(words), 18)] {
+		if x&0xffff07ff == 0x00590021 {
+			return true
 		}
 	}
-	return len(words) > 0 && takesRoom(words[0])
+	return false
 }
 
 // takesRoom tells the first instructions of functions: lui gp and addiu sp.
