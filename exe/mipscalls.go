@@ -93,7 +93,7 @@ func computesGP(words []uint32) bool {
 	if len(words) < 2 || words[0]>>16 != 0x3c02 || words[1]>>16 != 0x2442 {
 		return false
 	}
-	for _, x := range words[2:min(len(words), 18)] {
+	for _, x := range words[2:min(len(words), 48)] {
 		if x&0xffff07ff == 0x00590021 {
 			return true
 		}
