@@ -104,6 +104,16 @@ func (q *SavedQuote) String() string {
 	return s
 }
 
+// Write writes a quote as the report file has it: its texts are escaped already.
+func (q *SavedQuote) Write(w *canon.Writer) {
+	w.Object(func() {
+		w.Field("bytes").Text(q.Bytes)
+		w.Field("len").Text(q.Len)
+		w.Field("node").Text(q.Node)
+		w.Field("off").Text(q.Off)
+	})
+}
+
 // SavedComponent is a component of a report file.
 type SavedComponent struct {
 	Raw json.RawMessage `json:"-"` // as it stands there
@@ -131,6 +141,18 @@ func (c *SavedComponent) UnmarshalJSON(b []byte) error {
 
 // SavedGap is a gap of a report file.
 type SavedGap struct{ Node, Who, Kind, Off, Len, Why string }
+
+// Write writes a gap as the report file has it: its texts are escaped already.
+func (g *SavedGap) Write(w *canon.Writer) {
+	w.Object(func() {
+		w.Field("kind").Text(g.Kind)
+		w.Field("len").Text(g.Len)
+		w.Field("node").Text(g.Node)
+		w.Field("off").Text(g.Off)
+		w.Field("who").Text(g.Who)
+		w.Field("why").Text(g.Why)
+	})
+}
 
 // UnmarshalJSON keeps the finding as it stands, too.
 func (f *SavedFinding) UnmarshalJSON(b []byte) error {

@@ -54,13 +54,8 @@ func (r *Row) write(w *canon.Writer) {
 				w.Field("id").Text(f.ID)
 				w.Field("node").Text(f.Node)
 				w.Field("quotes").Array(func() {
-					for _, q := range f.Quotes {
-						w.Object(func() {
-							w.Field("bytes").Text(q.Bytes)
-							w.Field("len").Text(q.Len)
-							w.Field("node").Text(q.Node)
-							w.Field("off").Text(q.Off)
-						})
+					for i := range f.Quotes {
+						f.Quotes[i].Write(w)
 					}
 				})
 				w.Field("reach").Text(f.Reach)
@@ -87,11 +82,7 @@ func (l *Look) write(w *canon.Writer) {
 	w.Field("failed").Big(l.Failed)
 	w.Field("gaps").Array(func() {
 		for _, g := range l.Gaps {
-			w.Object(func() {
-				w.Field("kind").Text(g.Kind)
-				w.Field("node").Text(g.Node)
-				w.Field("why").Text(g.Why)
-			})
+			g.Write(w)
 		}
 	})
 	w.Field("looked").Big(l.Looked)
