@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -100,20 +99,18 @@ const maxStatement = dsse.MaxSize
 // readAbout reads the bundle's statement, and its report where it has one.
 // Signatures are not checked: who does not trust a bundle verifies it.
 func readAbout(file string) (a about, err error) {
-	f, err := os.Open(file)
+	f, b, err := openBundle(file)
+	if err == nil && b == nil {
+		err = fmt.Errorf("no bundle: %s", term.Clean(file))
+	}
 	if err != nil {
 		return a, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return a, err
+	if a, err = aboutBundle(b); err != nil {
+		err = fmt.Errorf("%w: %s", err, term.Clean(file))
 	}
-	b, err := prove.Open(f, st.Size())
-	if err != nil {
-		return a, err
-	}
-	return aboutBundle(b)
+	return a, err
 }
 
 func aboutBundle(b *prove.Bundle) (a about, err error) {
@@ -158,7 +155,7 @@ func (c *counter) run(cmd *cobra.Command, file string) (err error) {
 		c.date = today()
 	}
 	if c.about, err = readAbout(file); err != nil {
-		return fmt.Errorf("%w: %s", err, term.Clean(file))
+		return err
 	}
 	if c.about.report == nil && c.rerun == "" && c.attach == "" && !(c.withdraw && len(c.findings) == 0) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "wardein: this bundle has no report to look the findings up in: their IDs are taken as they are")

@@ -165,27 +165,31 @@ func (r *rendering) note(name, format string, args ...any) {
 
 // read reads the report that a user names, and what belongs to it.
 func (r *rendering) read(name string) (err error) {
-	f, err := os.Open(name)
-	if err == nil {
-		var magic [4]byte
-		if _, err := f.ReadAt(magic[:], 0); err == nil && string(magic[:]) == "PK\x03\x04" {
-			r.file, r.bundled = f, true
-			if err = r.readBundle(); err != nil {
-				f.Close()
-				var bad *prove.Refused
-				if r.policyFile != "" && errors.As(err, &bad) {
-					return &refused{err}
-				}
-				return fmt.Errorf("%w: %s", err, term.Clean(name))
-			}
+	file, bundle, err := openBundle(name)
+	if err != nil && r.policyFile != "" {
+		return &refused{err}
+	}
+	if err != nil {
+		return err
+	}
+	if bundle != nil {
+		r.file, r.bundled = file, true
+		err := r.readBundle(bundle)
+		if err == nil {
 			return nil
 		}
-		f.Close()
+		file.Close()
+		err = fmt.Errorf("%w: %s", err, term.Clean(name))
+		if bad := (*prove.Refused)(nil); r.policyFile != "" && errors.As(err, &bad) {
+			return &refused{err}
+		}
+		return err
 	}
 	if r.policyFile != "" {
 		return &hinted{errors.New("a report alone is not signed: --policy needs a bundle"), "wardein prove makes one"}
 	}
-	if f, err = openReport(name); err != nil {
+	f, err := openReport(name)
+	if err != nil {
 		return err
 	}
 	defer f.Close()
@@ -216,19 +220,11 @@ func (r *rendering) read(name string) (err error) {
 	return r.readContact(nil)
 }
 
-func (r *rendering) readBundle() error {
-	st, err := r.file.Stat()
-	if err != nil {
-		return err
-	}
+func (r *rendering) readBundle(b *prove.Bundle) error {
 	if r.policyFile != "" {
-		if err := r.verify(st.Size()); err != nil {
+		if err := r.verify(); err != nil {
 			return err
 		}
-	}
-	b, err := prove.Open(r.file, st.Size())
-	if err != nil {
-		return err
 	}
 	a, err := aboutBundle(b)
 	if err != nil {
@@ -286,7 +282,11 @@ func signersOf(e *dsse.Envelope) (names []string) {
 }
 
 // verify verifies the bundle under the policy.
-func (r *rendering) verify(size int64) error {
+func (r *rendering) verify() error {
+	st, err := r.file.Stat()
+	if err != nil {
+		return err
+	}
 	b, err := readSmall(r.policyFile)
 	if err != nil {
 		return err
@@ -295,7 +295,7 @@ func (r *rendering) verify(size int64) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, term.Clean(r.policyFile))
 	}
-	if _, err := prove.Verify(r.file, size, p); err != nil {
+	if _, err := prove.Verify(r.file, st.Size(), p); err != nil {
 		return err
 	}
 	r.checked = true

@@ -112,6 +112,9 @@ Exit code: 0 the same bytes, 1 they differ, 2 bad usage or it cannot run.`,
 
 // readReport reads a report file, or the report of a bundle.
 func readReport(name string) ([]byte, error) {
+	if b, err := bundleReport(name); b != nil || err != nil {
+		return b, err
+	}
 	f, err := openReport(name)
 	if err != nil {
 		return nil, err

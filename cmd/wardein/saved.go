@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,12 +16,19 @@ import (
 
 	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/term"
+	"github.com/wardein/wardein/prove"
 	"github.com/wardein/wardein/report"
 )
 
-// openSaved reads the report that a user names: its file, or the name that
-// inspect printed.
+// openSaved reads the report that a user names: its file, the name that
+// inspect printed, or a bundle.
 func openSaved(name string) (*report.Saved, error) {
+	if b, err := bundleReport(name); b != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return report.Read(bytes.NewReader(b))
+	}
 	f, err := openReport(name)
 	if err != nil {
 		return nil, err
@@ -31,6 +39,55 @@ func openSaved(name string) (*report.Saved, error) {
 		return nil, fmt.Errorf("%w: %s", err, f.Name())
 	}
 	return s, nil
+}
+
+// openBundle opens a bundle, nil where the file is none. A file that is called
+// one and is not is an error.
+func openBundle(name string) (*os.File, *prove.Bundle, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, nil // it may be the name of a report
+	}
+	b, err := func() (*prove.Bundle, error) {
+		var magic [4]byte
+		if _, err := f.ReadAt(magic[:], 0); err != nil || string(magic[:]) != "PK\x03\x04" {
+			return nil, nil
+		}
+		st, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		b, err := prove.Open(f, st.Size())
+		if err != nil && !strings.HasSuffix(name, bundleEnd) {
+			return nil, nil // a release
+		}
+		return b, err
+	}()
+	if b == nil || err != nil {
+		f.Close()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, term.Clean(name))
+		}
+		return nil, nil, err
+	}
+	return f, b, nil
+}
+
+// bundleReport is the report of a bundle, nil where the file is none.
+func bundleReport(name string) ([]byte, error) {
+	f, b, err := openBundle(name)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	a, err := aboutBundle(b)
+	if err == nil && a.report == nil {
+		err = &hinted{errors.New("a public bundle has no report"), "wardein verify shows what it holds"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, term.Clean(name))
+	}
+	return a.report, nil
 }
 
 // openReport opens the file of the report that a user names.
