@@ -24,7 +24,7 @@ func Check() wardein.Check {
 
 var check = wardein.Check{
 	Name:    "hiddenaccess",
-	Version: 1,
+	Version: 2,
 	Doc: wardein.Doc{
 		About: "Indicators of ways into a unit, or out of it, that no manual names: texts that published cases of network equipment name, requests that start a login service, reverse connections and fixed addresses in what is started at boot, waiting programs that no package owns, programs for another processor, files newer than the build.",
 		How: "A list of published cases (data/cases.toml: the literal, where it counts, what it did, CVE or advisory with date) is looked for in programs, scripts and web pages, as whole words. A literal alone is \"possible\"; in a program that is started at boot and waits for callers, or a script that is started at boot, it is \"likely\". Passwords are never quoted. " +
