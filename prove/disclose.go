@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -155,6 +154,9 @@ func (v *Verified) Disclosed(r io.Reader) (*Disclosure, error) {
 	if err := canon.Into(line, d); err != nil {
 		return nil, refuse("disclosure", "%w", err)
 	}
+	if d.Leaves == nil {
+		return nil, refuse("disclosure", "no list of leaves")
+	}
 	if d.Version != Version {
 		return nil, refuse("disclosure", "version %q, expected %q", d.Version, Version)
 	}
@@ -177,11 +179,14 @@ func (v *Verified) Disclosed(r io.Reader) (*Disclosure, error) {
 		for _, h := range l.Hashes {
 			hashes = append(hashes, bytes.Clone(h[:]))
 		}
+		if l.Hashes == nil {
+			return nil, refuse("disclosure", "leaf %d: no list of hashes", i)
+		}
 		if l.Size != root.Size || l.Index < 0 {
 			return nil, refuse("disclosure", "leaf %d: index %d of %d, the bundle's tree has %d", i, l.Index, l.Size, root.Size)
 		}
 		if err := proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(l.Index), uint64(l.Size), leaf[:], hashes, root.Root[:]); err != nil {
-			return nil, refuse("disclosure", "leaf %d: %s %d of %d is another one: its path does not lead to the bundle's root", i, strings.TrimSuffix(l.Root, "s"), l.Index, l.Size)
+			return nil, refuse("disclosure", "leaf %d: its path does not lead to the bundle's root (%s, index %d of %d)", i, l.Root, l.Index, l.Size)
 		}
 	}
 	return d, nil

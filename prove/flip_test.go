@@ -49,7 +49,7 @@ func unpackBundle(t testing.TB, b []byte) (files []file) {
 		t.Fatal(err)
 	}
 	for _, m := range o.Members {
-		files = append(files, file{m.Name, b[m.off : m.off+m.Size]})
+		files = append(files, file{m.Name, b[m.off : m.off+m.Size : m.off+m.Size]})
 	}
 	return files
 }
@@ -144,7 +144,7 @@ func TestFlips(t *testing.T) {
 // unpacked are the members of a container whose headers are known.
 func unpacked(b []byte, as *Bundle) (files []file) {
 	for _, m := range as.Members {
-		files = append(files, file{m.Name, b[m.off : m.off+m.Size]})
+		files = append(files, file{m.Name, b[m.off : m.off+m.Size : m.off+m.Size]})
 	}
 	return files
 }
