@@ -164,7 +164,7 @@ func (t *table) remarks(list []Remark) {
 	for _, r := range list {
 		t.text(lead, indent, fmt.Sprintf("%s, %s: %s", term.Clean(r.Who), term.Clean(r.Date), term.Clean(r.What)))
 		for _, l := range lines(r.Text) {
-			fmt.Fprintf(t.w, "%s| %s\n", lead, l)
+			t.w.WriteString(strings.TrimRight(lead+"| "+l, " ") + "\n")
 		}
 	}
 }

@@ -479,7 +479,7 @@ func writeRecord(out *bufio.Writer, r record.Record) {
 	line := func(label, text string) { fmt.Fprintf(out, "%-12s%s\n", term.Clean(label), term.Clean(text)) }
 	text := func(s string) {
 		for l := range strings.Lines(s) {
-			line("", strings.TrimRight(l, "\r\n"))
+			out.WriteString(strings.TrimRight("            | "+term.Clean(strings.TrimRight(l, "\r\n")), " ") + "\n")
 		}
 	}
 	switch r := r.(type) {
