@@ -154,7 +154,7 @@ no particular run of bytes.
 					return writeJSON(out, func(w *canon.Writer) {
 						w.Field("gaps").Array(func() {
 							for i := range s.Gaps {
-								writeGap(w, &s.Gaps[i])
+								s.Gaps[i].Write(w)
 							}
 						})
 					})
@@ -173,17 +173,6 @@ no particular run of bytes.
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd
-}
-
-func writeGap(w *canon.Writer, g *report.SavedGap) {
-	w.Object(func() {
-		w.Field("kind").Text(g.Kind)
-		w.Field("len").Text(g.Len)
-		w.Field("node").Text(g.Node) // escaped already
-		w.Field("off").Text(g.Off)
-		w.Field("who").Text(g.Who)
-		w.Field("why").Text(g.Why)
-	})
 }
 
 // seen is a finding and the reports that hold it.
