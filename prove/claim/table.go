@@ -20,7 +20,7 @@ const (
 )
 
 // Fiction stands beside a claim that nobody made.
-const Fiction = "an example: nobody said this"
+const Fiction = "made up; nobody said this"
 
 // indent is the width of the column of labels.
 const indent = 14
