@@ -134,8 +134,8 @@ Start with:  wardein inspect FILE`,
 		verbs     []*cobra.Command
 	}{
 		{"release", "Look into a release:", []*cobra.Command{inspectCmd(), treeCmd(), lsCmd(), findCmd(), catCmd(), exportCmd(), deliveredCmd()}},
-		{"report", "Read a report:", []*cobra.Command{componentsCmd(), gapsCmd(), showCmd(), scorecardCmd(), testcasesCmd(), reuseCmd(), renderCmd()}},
-		{"proof", "Prove a result, and check it:", []*cobra.Command{proveCmd(), verifyCmd(), discloseCmd(), reproduceCmd(), contactCmd(), counterCmd(), logCmd(), witnessCmd(), keysCmd()}},
+		{"report", "Read a report:", []*cobra.Command{componentsCmd(), gapsCmd(), showCmd(), scorecardCmd(), testcasesCmd(), claimCmd(), reuseCmd(), renderCmd()}},
+		{"proof", "Prove a result, and check it:", []*cobra.Command{proveCmd(), verifyCmd(), discloseCmd(), profileCmd(), reproduceCmd(), contactCmd(), counterCmd(), logCmd(), witnessCmd(), keysCmd()}},
 		{"self", "About wardein:", []*cobra.Command{formatsCmd(), checksCmd(), dataCmd(), storeCmd(), configCmd(), versionCmd(), manCmd(), helpCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
