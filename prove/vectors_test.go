@@ -236,4 +236,3 @@ func contents(t testing.TB, b []byte) map[string][]byte {
 	}
 	return all
 }
-
