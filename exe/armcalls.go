@@ -8,7 +8,7 @@ import (
 // flagBE8 (EF_ARM_BE8) marks big-endian data with little-endian code.
 const flagBE8 = 0x00800000
 
-// halves is a window of ARM or Thumb code, two bytes each; both states are
+// halves is a window of ARM or Thumb code, or of MIPS16e, two bytes each; both states are
 // looked for at every place that could hold them.
 type halves struct {
 	h    []uint16
@@ -123,7 +123,7 @@ func (c *counter) arm() error {
 
 // eachHalf is each for code in units of two bytes.
 func (c *counter) eachHalf(do func(w *window, k *halves) error) error {
-	k := &halves{big: c.f.Order.Uint16([]byte{0, 1}) == 1 && c.f.Flags&flagBE8 == 0}
+	k := &halves{big: c.f.Order.Uint16([]byte{0, 1}) == 1 && (c.f.Arch != "arm" || c.f.Flags&flagBE8 == 0)}
 	return c.each(func(w *window) (int, error) {
 		k.h, k.addr = halvesOf(k.h, w.b, k.big), w.addr
 		return 0, do(w, k)

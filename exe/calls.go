@@ -185,10 +185,10 @@ func (f *File) countable() error {
 	switch f.Arch {
 	case "x86", "x86-64", "arm", "aarch64", "ppc", "ppc64":
 	case "mips", "mips64":
-		// MIPS ELF e_flags: EF_MIPS_ARCH_ASE_M16, EF_MIPS_MICROMIPS, EF_MIPS_ARCH.
+		// MIPS ELF e_flags: EF_MIPS_MICROMIPS, EF_MIPS_ARCH.
 		switch {
-		case f.Flags&0x04000000 != 0:
-			return uncounted("MIPS16 code is not read")
+		case f.Flags&flagM16 != 0 && f.Type != TypeExec:
+			return uncounted("MIPS16 code that computes gp is not read")
 		case f.Flags&0x02000000 != 0:
 			return uncounted("microMIPS code is not read")
 		case f.Flags>>28 == 9 || f.Flags>>28 == 10:

@@ -38,11 +38,17 @@ var callBuilds = []struct {
 	{"mips-linux-gnu", []string{"-O2", "-x", "c++"}}, // exceptions, which jump into the middle of functions
 	{"mipsel-linux-gnu", []string{"-Os"}},
 	{"mips64el-linux-gnuabi64", []string{"-O2"}},
+	{"mips-linux-gnu", mips16Flags},
+	{"mipsel-linux-gnu", mips16Flags},
 	{"powerpc-linux-gnu", []string{"-O2"}},
 	{"powerpc-linux-gnu", []string{"-Os", "-no-pie"}},
 	{"powerpc-linux-gnu", []string{"-O2", "-Wl,--bss-plt"}},
 	{"powerpc64le-linux-gnu", []string{"-O2"}},
 }
+
+// mips16Flags are what routers' programs are built with; the folder stands in
+// for a header that cross compilers lack.
+var mips16Flags = []string{"-Os", "-mips16", "-msoft-float", "-Itestdata/calls/soft", "-no-pie", "-fno-pic", "-mplt", "-mno-shared"}
 
 // TestCalls counts calls in stripped files, and compares each with the
 // relocations of the file that was not stripped.

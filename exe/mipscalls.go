@@ -46,11 +46,25 @@ func (c *counter) mips() error {
 	if err != nil {
 		return err
 	}
+	compressed := c.f.Flags&flagM16 != 0
+	if compressed {
+		if err := c.mips16Stubs(); err != nil {
+			return err
+		}
+	}
 	c.stubs.dense()
+	if compressed {
+		if err := c.mips16(); err != nil {
+			return err
+		}
+	}
 	fl := &flow{c: c, load: load, inStub: inStub, wide: word == 8}
 	fl.gp = fl.number(c.dyn[dynPltgot] + 0x7ff0)
 	return c.flows(fl)
 }
+
+// flagM16 (EF_MIPS_ARCH_ASE_M16) marks files with MIPS16e code.
+const flagM16 = 0x04000000
 
 // flows runs a flow over all code, function by function.
 func (c *counter) flows(fl *flow) error {

@@ -158,6 +158,8 @@ func branch(f *elf.File, text []byte, off uint64, typ uint32) (at uint64, tail, 
 			return off, word>>26 == 4 || word>>26 == 0 && word&0x3f == 8, true
 		case 4:
 			return off, word>>26 == 2, true
+		case 100: // R_MIPS16_26
+			return off, false, true
 		}
 	}
 	return 0, false, false

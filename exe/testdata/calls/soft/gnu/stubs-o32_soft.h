@@ -1,0 +1,1 @@
+/* Of a C library without soft-float variants: no function is missing. */
