@@ -25,7 +25,7 @@ import (
 // Check counts calls in ELF files.
 var Check = wardein.Check{
 	Name:    "unsafecall",
-	Version: 2,
+	Version: 3,
 	Doc: wardein.Doc{
 		About: "Direct calls of functions that copy or format into a buffer, by family and by whether they are given the buffer's size; functions with a safe name that pass the size to nobody.",
 		How: "In each ELF program, library and kernel module, stripped or not, the slots of imported functions are read from the relocations, the stubs that jump through them are recognised by their bytes, and a branch whose target is a stub is a call of that function (a branch that does not come back is a tail call). " +
@@ -46,7 +46,7 @@ var Check = wardein.Check{
 			"a program that is handed its connection by another (inetd), or receives through a library, does not count as facing the network",
 		},
 		Limits: []string{
-			"x86, x86-64, ARM and Thumb-2, AArch64, PowerPC of 32 and 64 bits, MIPS (o32, n64) are read; files with MIPS16 or microMIPS code, MIPS release 6, n32 and other processors are gaps",
+			"x86, x86-64, ARM and Thumb-2, AArch64, PowerPC of 32 and 64 bits, MIPS (o32, n64) are read, MIPS16 in programs at fixed addresses; files with other MIPS16 or microMIPS code, MIPS release 6, n32 and other processors are gaps",
 			"PE and Mach-O files, and kernels that are not ELF, are not read",
 		},
 		References: []string{

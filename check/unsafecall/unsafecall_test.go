@@ -53,7 +53,7 @@ func TestUncounted(t *testing.T) {
 		}
 	}
 	err := Check.Tree(context.Background(), tree, func(f wardein.Finding) { t.Errorf("finding %+v", f) })
-	want := "calls not counted in 2 files: MIPS16 code is not read (a, b)\ncalls not counted: calls in code for riscv32 are not read"
+	want := "calls not counted in 2 files: MIPS16 code that computes gp is not read (a, b)\ncalls not counted: calls in code for riscv32 are not read"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
