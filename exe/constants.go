@@ -62,8 +62,11 @@ type Arguments struct {
 // Arguments prepares to follow the arguments of calls that Calls counted.
 func (f *File) Arguments(calls *Calls) (*Arguments, error) {
 	a := &Arguments{f: f, calls: calls}
-	if f.Type == TypeRel {
+	switch {
+	case f.Type == TypeRel:
 		return nil, uncounted("arguments in relocatable objects are not followed")
+	case f.Machine == machineMIPS && f.Flags&0x04000000 != 0: // EF_MIPS_ARCH_ASE_M16
+		return nil, uncounted("arguments in MIPS16 code are not followed")
 	}
 	dyn, err := f.dynamicTags()
 	if err != nil {

@@ -24,12 +24,14 @@ func Check() wardein.Check {
 
 var check = wardein.Check{
 	Name:    "hiddenaccess",
-	Version: 2,
+	Version: 3,
 	Doc: wardein.Doc{
 		About: "Indicators of ways into a unit, or out of it, that no manual names: texts that published cases of network equipment name, requests that start a login service, reverse connections and fixed addresses in what is started at boot, waiting programs that no package owns, programs for another processor, files newer than the build.",
 		How: "A list of published cases (data/cases.toml: the literal, where it counts, what it did, CVE or advisory with date) is looked for in programs, scripts and web pages, as whole words. A literal alone is \"possible\"; in a program that is started at boot and waits for callers, or a script that is started at boot, it is \"likely\". Passwords are never quoted. " +
 			"A program that accepts connections, compares texts and runs commands is looked through for a request's header with one fixed value, or a page that is named after telnet, beside a command that starts telnet, SSH or a start-up script. " +
 			"Scripts that are started at boot are read for connections to elsewhere that hand over a shell or open a port there (nc -e, /dev/tcp, socat EXEC, ssh -R), and they and programs that are started and connect for IPv4 and IPv6 addresses of other networks. " +
+			"Programs and libraries that call a function which checks passwords or looks up an account (data/authentication.toml: crypt, getspnam, pam_start, getpass and others, each with its manual) are read further: within one function, the registers and words of the stack that hold the password, its hash or the account's name are followed to the calls of strcmp and the like, and so are constant texts. " +
+			"One that is compared with such a value, has four printable characters or more and is none that programs compare with every day (same file) is stated by place, length and kind of letters, never by what it says: \"likely\" for a password or hash, \"possible\" for a name. In C, C++, PHP, Lua and Python sources the same variable must be handed to such a function and compared with a literal in one function; in a shell script, a variable that read -s fills. " +
 			"Where the lists of dpkg, opkg or apk say which files packages own, programs that are started, wait for callers and are in no list are named. The few ELF files of a root file system whose processor is not that of all others, and files younger than the build date that the release states, are named, too.",
 		FalsePositives: []string{
 			"a literal that stands in a program that only looks for it (a scanner, a filter, the fix), or in code that nothing reaches",
@@ -38,21 +40,25 @@ var check = wardein.Check{
 			"an address that a program compares with or blocks, or a version number that looks like one",
 			"a program that a package made when it was installed, or that the vendor adds to a distribution outside its packages",
 			"programs for a coprocessor outside the folders that are left out (firmware, modules, boot)",
+			"a fixed text that a password must not be, and an account's name that is kept out or only logged in another way: which of the two the comparison is, is for the reader of the code; a register or word of memory that gets another value on a way that is not in the order of addresses",
 		},
 		FalseNegatives: []string{
 			"what nobody published, texts that are put together or decoded at run time, and byte patterns that are no text",
-			"compares with constants in code that authenticates: not reported, for nothing in the bytes tells them from the thousands of others",
+			"comparisons with a fixed text where the password goes to another function of the program first, or through a structure that others fill; memcmp of a few bytes, which compilers do without a call; texts put together; functions that check passwords under names of a vendor's own; static programs, MIPS16, and what unsafecall does not read",
 			"addresses in numbers, in other notations, or from a name; those with three numbers under 32, which versions have",
 			"what a script runs by variables of several words, and what other languages do",
 			"programs that are started by other programs, and packages of rpm, whose lists are not read here",
 		},
 		Limits: []string{
-			"whether a text is compared, sent or only there is not looked at: no code is read",
+			"whether a literal of a published case is compared, sent or only there is not looked at: code is read for hiddenaccess.constant alone, and there only which values calls are given, not what follows from a comparison",
+			"a routine of more than 64 KiB, more than 64 of one program that check passwords, and texts in data that may be written are not followed; of a constant text 256 bytes are read, of a source 2 MiB",
 			"a case names equipment of somebody else, in the source that is quoted; that this release behaves as that did is for a test to show",
 			"of a program's constants 64 MiB are read, of a script 1 MiB, of a blob 100 addresses",
 		},
 		References: []string{
 			"CWE-912 hidden functionality, CWE-798, CWE-489, CWE-506; each case its source: data/cases.toml",
+			"comparisons with a fixed text in public: CVE-2015-7755 (a password with the looks of a format, in a firewall's login, 2015-12-17), CVE-2016-10401 (su, 2017-07-25), CVE-2013-6026 (a user agent, 2013-10-12), CVE-2021-28152 (a telnet server, 2021-05-06): data/cases.toml has each source",
+			"System V ABI and its processor supplements, AAPCS and AAPCS64 (which registers hold arguments); crypt(3), getspnam(3), pam_start(3), getpass(3)",
 			"RFC 5735 and RFC 6890 special addresses; RFC 5737 and RFC 3849 addresses for documentation",
 			"opkg and dpkg: info/*.list; apk-tools: lib/apk/db/installed; os-release(5) BUILD_ID",
 			"3GPP TS 33.117, SYS_FUN_USAGE, ACCOUNT_PROTECTION, NO_UNNECESSARY_SERVICE, NO_UNUSED_SOFTWARE",
@@ -68,6 +74,7 @@ var check = wardein.Check{
 		"hiddenaccess.connects-out":         {"TC_SYS_FUN_USAGE", "TC_NO_UNNECESSARY_SERVICE"},
 		"hiddenaccess.unowned-listener":     {"TC_NO_UNNECESSARY_SERVICE", "TC_NO_UNUSED_SOFTWARE"},
 		"hiddenaccess.foreign-architecture": {"TC_NO_UNUSED_SOFTWARE"},
+		"hiddenaccess.constant":             {"TC_SYS_FUN_USAGE", "TC_ACCOUNT_PROTECTION"},
 	},
 	Covers: covers,
 	Messages: map[string]string{
@@ -99,6 +106,11 @@ var check = wardein.Check{
 		"hiddenaccess.newer-fix":         "State the date of the last change, or say how the files came in after the build.",
 		"hiddenaccess.newer-until":       "Ask for the files as they were built, and compare.",
 		"hiddenaccess.nothing-to-do-yet": "Ask what they are for.",
+		"hiddenaccess.constant-word":     "A function of {files} compares the password that {by} takes also with a fixed text ({text}, which is not told), by {compare}: if that lets in, it does so for whoever knows the text, whatever password is set. What follows from the comparison was not looked at. {started}",
+		"hiddenaccess.constant-hash":     "A function of {files} compares what {by} gives back with a fixed text ({text}, which is not told), by {compare}: the hash of a password that stands in the program and not in the table of accounts. What follows from the comparison was not looked at. {started}",
+		"hiddenaccess.constant-account":  "A function of {files} compares the name of the account that {by} looks up also with a fixed text ({text}, which is not told), by {compare}: this account is treated in another way than others. What follows from the comparison was not looked at. {started}",
+		"hiddenaccess.constant-fix":      "Remove the comparison, or say what it is for; let what is set on the unit alone decide who gets in.",
+		"hiddenaccess.constant-until":    "Read the text at the place that is quoted, and try on a unit of your own what it does; until then let only a management network that you trust reach the unit.",
 	},
 }
 
@@ -117,12 +129,23 @@ const (
 	markHTML
 	markScript
 	markPHP
+	markCrypt
+	markCryptSpace
+	markCryptR
+	markShadow
+	markShadowSpace
+	markAsk
+	markAskSpace
+	markVerify
+	markCheck
 	markFirstCase
 )
 
 var marks = [markFirstCase]string{
 	markAgent: "User-Agent:", markAgentLower: "user-agent:", markReferer: "Referer:", markCookie: "Cookie:", markAuthorization: "Authorization:",
 	markTelnet: "telnet", markInit: "/etc/init.d/", markStart: "service ", markDropbear: "/dropbear", markSshd: "/sshd",
+	markCrypt: "crypt(", markCryptSpace: "crypt (", markCryptR: "crypt_r(", markShadow: "getspnam(", markShadowSpace: "getspnam (", markAsk: "getpass(", markAskSpace: "getpass (",
+	markVerify: "password_verify(", markCheck: "checkpasswd(",
 	markHTML: "<html", markScript: "document.", markPHP: "<?php",
 }
 
@@ -166,6 +189,9 @@ func wants(b wardein.Blob) (bool, string) {
 	if b.Class == "text" && b.Size <= maxList && listing(b) != "" {
 		return true, ""
 	}
+	if authenticates(b) {
+		return true, ""
+	}
 	if kind == "" {
 		return false, "no program, script or page, no list of files, no build date"
 	}
@@ -205,6 +231,13 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 			return err
 		}
 		script(s, out)
+		source(s, out)
+	case authenticates(b):
+		s, err := read(b)
+		if err != nil {
+			return err
+		}
+		source(s, out)
 	case b.Size <= maxList:
 		form := listing(b)
 		if form == "" {
@@ -217,6 +250,19 @@ func node(_ context.Context, b wardein.Blob, out func(wardein.Fact)) error {
 		list(s, form, out)
 	}
 	return nil
+}
+
+// authenticates tells a source that may check passwords.
+func authenticates(b wardein.Blob) bool {
+	if b.Class != "text" || b.Size > maxSource {
+		return false
+	}
+	for m := markCrypt; m <= markCheck; m++ {
+		if len(b.Hits(m)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func read(b wardein.Blob) (string, error) {

@@ -1,6 +1,7 @@
 package hiddenaccess
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pelletier/go-toml/v2"
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/check/service"
 	"github.com/wardein/wardein/internal/testkit"
@@ -307,4 +310,80 @@ func BenchmarkProgram(b *testing.B) {
 
 func BenchmarkOtherText(b *testing.B) {
 	checktest.Benchmark(b, Check(), []byte(strings.Repeat("a line of documentation: nothing\n", 8000)))
+}
+
+// What authentication.toml knows is complete: a source for each function, a
+// reason for each text that counts as usual.
+func TestAuthentication(t *testing.T) {
+	var file struct {
+		Primitive []primitive
+		Compare   []comparer
+		Usual     []struct {
+			Texts []string
+			Why   string
+		}
+		Form []struct{ Pattern, Why string }
+	}
+	if err := toml.Unmarshal(authenticationTOML, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range file.Primitive {
+		if p.Source == "" || p.Word > 3 || p.Account > 3 || p.Result != "" && p.Result != "word" && p.Result != "hash" {
+			t.Errorf("%+v", p)
+		}
+	}
+	for _, u := range file.Usual {
+		if len(u.Texts) == 0 || u.Why == "" {
+			t.Errorf("%+v", u)
+		}
+	}
+	for _, u := range file.Form {
+		if u.Why == "" {
+			t.Errorf("%+v", u)
+		}
+	}
+	if k := authentication(); len(k.primitives) != len(file.Primitive) || len(k.comparers) != len(file.Compare) || len(k.comparers) < 10 {
+		t.Error("a function twice, or too few")
+	}
+	for s, want := range map[string]bool{
+		"word": true, "w0rd-of-an2400": true, "root": false, "abc": false, "$1$": false, "$gy$": false, "$1$aabbccdd$0123456789abcdefghijk.": true, "{SSHA}": false,
+		"/etc/shadow": false, "%s: %d": false, "--help": false, "retry=": false, "::::": false, " word": false, "w\x01rd": false, "*LK*": false, "12345678": true, "a b c": true,
+	} {
+		if unusual(s) != want {
+			t.Errorf("%q: %v", s, !want)
+		}
+	}
+	for s, want := range map[string]string{"abc": "letters", "a1": "letters and digits", "12": "digits", "a-1": "letters, digits and marks", "-": "marks"} {
+		if got := letters(s); got != want {
+			t.Errorf("%q: %q", s, got)
+		}
+	}
+}
+
+// The report of a constant says where it stands and never what it says.
+func TestConstantUntold(t *testing.T) {
+	ar, err := txtar.ParseFile("testdata/constant.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := checktest.Load(t, ar)
+	found := fmt.Sprintf("%+v", tree.Judge(t, Check(), service.Check))
+	for _, secret := range []string{"of-an2400", "careofan2400", "anHashOfAn240", "fieldcare"} {
+		if strings.Contains(found, secret) {
+			t.Errorf("%q is told", secret)
+		}
+	}
+	for _, name := range []string{"aarch64", "arm", "mips", "mips64", "ppc", "ppc64", "thumb", "x86-64", "x86"} {
+		if n := strings.Count(found, "{Node:fw/usr/lib/"+name+".so "); n != 3 && (n != 6 || name != "aarch64") {
+			t.Errorf("%s: %d quotes, want those of 3 texts, and of the call of the first", name, n)
+		}
+	}
+}
+
+func BenchmarkConstant(b *testing.B) {
+	data, err := os.ReadFile("/bin/su")
+	if err != nil {
+		b.Skip(err)
+	}
+	checktest.Benchmark(b, Check(), data)
 }

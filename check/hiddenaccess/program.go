@@ -30,12 +30,23 @@ func program(b wardein.Blob, out func(wardein.Fact)) error {
 		return nil // objects and cores are for tools
 	}
 	out(wardein.Fact{Kind: "machine", Off: 0, Len: f.HeaderSize, Attrs: []wardein.Note{{Name: "arch", Value: f.Arch}}})
-	if f.Interpreter() == "" {
-		return nil // a library does what programs ask of it
-	}
 	symbols, err := f.DynamicSymbols()
 	if err != nil {
 		return err
+	}
+	k := authentication()
+	var checks, texts bool
+	for _, s := range symbols {
+		checks = checks || s.Section == 0 && k.primitives[s.Name] != nil
+		texts = texts || s.Section == 0 && k.comparers[s.Name] != nil
+	}
+	if checks && texts {
+		if err := fixed(f, out); err != nil {
+			return err
+		}
+	}
+	if f.Interpreter() == "" {
+		return nil // a library does what programs ask of it
 	}
 	var connects, listens, runs, compares bool
 	for _, s := range symbols {

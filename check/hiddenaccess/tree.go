@@ -76,6 +76,7 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 			out(f)
 		}
 	}
+	r.constants(byKind["constant"], out)
 	r.connections(byKind["connects"], out)
 	r.addresses(byKind["address"], out)
 	r.unowned(byKind["files"], out)
