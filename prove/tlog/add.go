@@ -20,8 +20,9 @@ import (
 	"github.com/wardein/wardein/prove/policy"
 )
 
-// batch is how many entries are written at once: what a bundle holds.
-const batch = layout.EntryBundleWidth
+// batch is how many entries are written at once, eight bundles full: each
+// batch is synced to disk, and small ones write the same tiles again and again.
+const batch = 8 * layout.EntryBundleWidth
 
 // patience is how long a lock or a checkpoint is waited for. A person may have
 // to touch the token that signs.
