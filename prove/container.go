@@ -31,7 +31,7 @@ const (
 )
 
 // Refused is the error of what does not verify. Part is what is wrong:
-// "container", "member NAME", "policy", "disclosure" or "input".
+// "container", "member NAME", "policy", "input", "log" or "disclosure".
 type Refused struct {
 	Part string
 	Why  error

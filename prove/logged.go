@@ -11,6 +11,7 @@ import (
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/prove/policy"
 	"github.com/wardein/wardein/prove/statement"
 )
@@ -20,6 +21,7 @@ type Logged struct {
 	Origin    string // of the log
 	Index     uint64 // of the entry
 	Size      uint64 // of the log
+	Root      wardein.Digest
 	Witnesses []string
 	// Time is the earliest that a cosigner gives, zero without any: the log
 	// had this size by then.
@@ -86,7 +88,7 @@ func VerifyLogged(content, envelope []byte, p *policy.Policy) (*Logged, error) {
 		}
 		return nil, err
 	}
-	l := &Logged{Origin: c.Origin, Index: t.Index, Size: c.Size}
+	l := &Logged{Origin: c.Origin, Index: t.Index, Size: c.Size, Root: c.Root}
 	for _, s := range c.Cosigned {
 		l.Witnesses = append(l.Witnesses, s.Witness.Label)
 		if l.Time.IsZero() || s.Time.Before(l.Time) {

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/term"
+	"github.com/wardein/wardein/prove"
 	"github.com/wardein/wardein/prove/policy"
 	"github.com/wardein/wardein/prove/statement"
 	"github.com/wardein/wardein/prove/tlog"
@@ -21,8 +23,9 @@ type logCopy struct {
 }
 
 // readLogCopy replays a copy of a log whose checkpoint a log of the policy
-// signed and whose witnesses are a quorum. What does not hold is refused.
-func readLogCopy(ctx context.Context, dir string, p *policy.Policy) (*logCopy, error) {
+// signed and whose witnesses are a quorum. What does not hold is refused, and so
+// is a copy without what a proof says that the log had.
+func readLogCopy(ctx context.Context, dir string, p *policy.Policy, proved *prove.Logged) (*logCopy, error) {
 	d, err := tlog.Open(dir)
 	if err != nil {
 		return nil, err
@@ -55,7 +58,11 @@ func readLogCopy(ctx context.Context, dir string, p *policy.Policy) (*logCopy, e
 	if c.Signed == nil {
 		return nil, no(fmt.Errorf("checkpoint: %s", why))
 	}
-	roots, err := d.Replay(ctx, c.Size, []uint64{c.Size}, func(index uint64, b []byte) error {
+	sizes := []uint64{c.Size}
+	if proved != nil && proved.Origin == c.Origin && proved.Size < c.Size {
+		sizes = []uint64{proved.Size, c.Size}
+	}
+	roots, err := d.Replay(ctx, c.Size, sizes, func(index uint64, b []byte) error {
 		e, err := statement.ParseEntry(b)
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", index, err)
@@ -71,6 +78,9 @@ func readLogCopy(ctx context.Context, dir string, p *policy.Policy) (*logCopy, e
 	}
 	if roots[c.Size] != c.Root {
 		return nil, no(fmt.Errorf("its entries have root %s, its checkpoint says %s", roots[c.Size], c.Root))
+	}
+	if root, ok := roots[sizes[0]]; ok && len(sizes) > 1 && root != proved.Root {
+		return nil, no(fmt.Errorf("at size %d its root is %s, the bundle's proof says %s", proved.Size, root, proved.Root))
 	}
 	return c, nil
 }
@@ -90,18 +100,24 @@ func (c *logCopy) String() string {
 	return s
 }
 
-// of are the entries in which a lab that signed a statement corrects or
+// about are the entries in which a lab that signed a statement corrects or
 // withdraws it.
-func (c *logCopy) of(envelope wardein.Digest, labs []string) (withdrawn, corrected int) {
+func (c *logCopy) about(envelope wardein.Digest, labs []string) (all []statement.Entry) {
 	for _, e := range c.answers["sha256:"+envelope.String()] {
-		for _, lab := range labs {
-			switch {
-			case e.Lab != lab:
-			case e.Type == statement.Withdrawal:
-				withdrawn++
-			default:
-				corrected++
-			}
+		if slices.Contains(labs, e.Lab) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// of counts them.
+func (c *logCopy) of(envelope wardein.Digest, labs []string) (withdrawn, corrected int) {
+	for _, e := range c.about(envelope, labs) {
+		if e.Type == statement.Withdrawal {
+			withdrawn++
+		} else {
+			corrected++
 		}
 	}
 	return withdrawn, corrected

@@ -371,7 +371,7 @@ func (c *profileCheck) lookUp(cmd *cobra.Command, p *policy.Policy, v *checkedPr
 		v.notes = append(v.notes, [2]string{"withdrawn", "no copy of a log was given: withdrawals and corrections are not visible"})
 		return nil
 	}
-	l, err := readLogCopy(cmd.Context(), c.log, p)
+	l, err := readLogCopy(cmd.Context(), c.log, p, nil)
 	if err != nil {
 		return err
 	}
