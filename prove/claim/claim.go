@@ -70,8 +70,12 @@ const (
 // None of them gives results yet.
 var Results = []string{"compare", "equiv", "place", "observe"}
 
-// Any stands for a release of any digest.
-const Any = "any"
+// Any stands for a release of any digest, Unknown for releases that nobody has
+// named by their digests: no report is about those.
+const (
+	Any     = "any"
+	Unknown = "unknown"
+)
 
 // Claim is one statement of somebody's.
 type Claim struct {
@@ -100,12 +104,16 @@ type Claim struct {
 type About struct {
 	Product string   `toml:"product"`
 	Release string   `toml:"release"` // in the vendor's words
-	Digests []string `toml:"digests"` // of releases (SHA-256), or "any"
+	Digests []string `toml:"digests"` // of releases (SHA-256), or "any", or "unknown"
 	Holds   Holds    `toml:"holds"`
 }
 
-// Any tells that the claim names no release by its digest.
+// Any tells that reports of all releases are about the claim, Unknown that none
+// is.
 func (a *About) Any() bool { return slices.Equal(a.Digests, []string{Any}) }
+
+// Unknown: see Any.
+func (a *About) Unknown() bool { return slices.Equal(a.Digests, []string{Unknown}) }
 
 // Test is what bears on a claim: rules of checks, or a result of another verb.
 type Test struct {
@@ -204,10 +212,10 @@ func (a *About) check(k *tomlfile.Keys) {
 	tomlfile.OneOf(k, "about.holds", a.Holds, Each, Some)
 	switch {
 	case len(a.Digests) == 0:
-		k.Bad("about.digests", "is missing: the releases' SHA-256, or %q", Any)
+		k.Bad("about.digests", "is missing: the releases' SHA-256, or %q, or %q", Any, Unknown)
 	case len(a.Digests) > maxListed:
 		k.Bad("about.digests", "%d, at most %d", len(a.Digests), maxListed)
-	case a.Any():
+	case a.Any() || a.Unknown():
 		return
 	}
 	for i, d := range a.Digests {

@@ -1,6 +1,8 @@
 package claim
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -145,4 +147,40 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%s without a report", v.Verdict)
 		}
 	})
+}
+
+// The claims that were made have sources, and none is an example.
+func TestData(t *testing.T) {
+	dirs, err := os.ReadDir("data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, d := range dirs {
+		if !d.IsDir() {
+			continue
+		}
+		all, err := Ledger(os.DirFS(filepath.Join("data", d.Name())))
+		if err != nil {
+			t.Errorf("%s: %v", d.Name(), err)
+		}
+		known := map[string]bool{}
+		for _, e := range all {
+			known[e.ID] = true
+		}
+		for _, e := range all {
+			n++
+			if e.Example || !strings.Contains(e.Source, "://") || !strings.Contains(e.Source, "(read 20") || e.File != e.ID+".toml" || e.About.Any() {
+				t.Errorf("%s: example %v, source %q", e.File, e.Example, e.Source)
+			}
+			for _, id := range e.Bears {
+				if !known[id] {
+					t.Errorf("%s: no claim %s", e.File, id)
+				}
+			}
+		}
+	}
+	if n < 6 {
+		t.Errorf("%d claims", n)
+	}
 }

@@ -50,7 +50,7 @@ func Judge(c *Claim, reports []Input, checks []wardein.Check) *Verdict {
 		}
 		reports = reports[n:]
 	}
-	if !c.About.Any() {
+	if !c.About.Any() && !c.About.Unknown() {
 		for _, d := range slices.Sorted(slices.Values(c.About.Digests)) {
 			if !slices.ContainsFunc(v.Releases, func(r Release) bool { return r.Digest == d }) {
 				v.Unreported = append(v.Unreported, d)
@@ -87,7 +87,14 @@ func (v *Verdict) conclude(c *Claim) {
 		}
 	}
 	all := len(v.Releases) + len(v.Unreported)
-	if all == 0 {
+	switch {
+	case c.Untested != "" && all == 0:
+		v.set(NotExamined, c.Untested)
+		return
+	case c.About.Unknown():
+		v.set(NotExamined, "the claim names no release by its digest: which bytes it is about is not known")
+		return
+	case all == 0:
 		v.set(NotExamined, "no report about a release of the claim was given")
 		return
 	}

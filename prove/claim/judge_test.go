@@ -144,6 +144,7 @@ func TestJudge(t *testing.T) {
 		"another release":           {denies, []scene{{release: "x", counts: ran, findings: [][2]string{hitA}}}, about("y"), NotExamined, "no report about it was given", false},
 		"one of two releases":       {denies, []scene{{release: "x", counts: ran}}, about("x", "y"), NotExamined, "1 of 2 releases not examined: no report about it was given", false},
 		"one of two contradicts":    {denies, []scene{{release: "x", counts: ran}, {release: "y", counts: ran, findings: [][2]string{hitA}}}, about("x", "y"), Contradicted, "1 of 2 releases contradicted: 1 finding contradicts it: F-0", false},
+		"releases not known":        {denies, []scene{{counts: ran, findings: [][2]string{hitA}}}, About{Digests: []string{Unknown}}, NotExamined, "the claim names no release by its digest", false},
 		"a second report looked":    {denies, []scene{{counts: without}, {counts: ran}}, about(), NotShown, "none had a hit", false},
 	} {
 		t.Run(name, func(t *testing.T) {

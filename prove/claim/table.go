@@ -116,6 +116,9 @@ func (q *Quoted) about() string {
 	if len(q.Digests) == 1 && q.Digests[0] == Any {
 		return s + " · " + which + "; the claim names no digest: that a release is of this product is the word of who gave the report"
 	}
+	if len(q.Digests) == 1 && q.Digests[0] == Unknown {
+		return s + " · " + which + ", none of which is named by its digest"
+	}
 	return fmt.Sprintf("%s · %s, %d by digest", s, which, len(q.Digests))
 }
 
