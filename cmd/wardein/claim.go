@@ -114,7 +114,7 @@ ID.claim.dsse.json, which wardein log add takes.`,
 	if err := cmd.RegisterFlagCompletionFunc("report", completeReports); err != nil {
 		panic(err) // no such flag
 	}
-	cmd.AddCommand(claimListCmd())
+	cmd.AddCommand(claimListCmd(), claimCheckCmd())
 	return cmd
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/prove/keys"
-	"github.com/wardein/wardein/prove/policy"
 	"github.com/wardein/wardein/prove/profile"
 	"github.com/wardein/wardein/prove/statement"
 	"github.com/wardein/wardein/report"
@@ -272,10 +271,9 @@ type profileCheck struct {
 
 // checkedProfile is a statement that holds, and what else was found of it.
 type checkedProfile struct {
-	*profile.Statement
-	envelope wardein.Digest
-	signers  []string
-	notes    [][2]string // label and text
+	*signedFile
+	said  *profile.Statement
+	notes []remark
 }
 
 func (c *profileCheck) run(cmd *cobra.Command, file string) error {
@@ -289,102 +287,64 @@ func (c *profileCheck) run(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	envelope, err := readSmall(file)
+	f, err := openSignedFile(file, statement.Profile, p)
 	if err != nil {
 		return err
 	}
-	no := func(format string, args ...any) error {
-		return &refused{fmt.Errorf("statement does not hold: %w: %s", fmt.Errorf(format, args...), term.Clean(file))}
+	v := checkedProfile{signedFile: f}
+	if v.said, err = profile.Read(f.Predicate); err != nil {
+		return f.no("predicate: %w", err)
 	}
-	s, e, err := statement.Open(envelope)
-	if err != nil {
-		return no("%w", err)
+	if v.said.Report.Release != f.Subject.String() {
+		return f.no("its subject is %s, its report is about %s", f.Subject, v.said.Report.Release)
 	}
-	by, err := e.Verify(policy.Verifiers(p.Labs))
-	if err != nil {
-		return no("%w", err)
-	}
-	if s.Type != statement.Profile {
-		return no("it is of the type %q, expected %q", s.Type, statement.Profile)
-	}
-	v := checkedProfile{envelope: statement.Digest(envelope)}
-	for _, k := range by {
-		v.signers = append(v.signers, k.Name())
-	}
-	if v.Statement, err = profile.Read(s.Predicate); err != nil {
-		return no("predicate: %w", err)
-	}
-	if v.Report.Release != s.Subject.String() {
-		return no("its subject is %s, its report is about %s", s.Subject, v.Report.Release)
-	}
-	if err := c.compare(&v, no); err != nil {
+	if err := c.compare(&v); err != nil {
 		return err
 	}
-	if err := c.lookUp(cmd, p, &v, no); err != nil {
+	notes, err := f.lookUp(cmd, c.log, p)
+	if err != nil {
 		return err
 	}
+	v.notes = append(v.notes, notes...)
 	if err := printed(cmd, func(out *bufio.Writer) error { return v.print(out, c) }); err != nil {
 		return err
 	}
-	if v.Result != profile.Met {
+	if v.said.Result != profile.Met {
 		return &exit{exitThreshold}
 	}
 	return nil
 }
 
 // compare holds the statement against day, report and profile.
-func (c *profileCheck) compare(v *checkedProfile, no func(string, ...any) error) (err error) {
+func (c *profileCheck) compare(v *checkedProfile) (err error) {
 	var s *report.Saved
 	var again *profile.Statement
-	note := "no report was given: its digest was not compared"
+	text := "no report was given: its digest was not compared"
 	if c.report != "" {
 		if s, err = openSaved(c.report); err != nil {
 			return err
 		}
-		note = "the report at hand is the one it is about"
+		text = "the report at hand is the one it is about"
 		p, err := c.profile.read()
 		if err != nil {
 			return err
 		}
 		switch {
-		case c.profile.profile == "" && p.Digest.String() != v.Statement.Profile.Digest:
-			note += "; it was not evaluated again: --profile names the profile"
-		case len(c.profile.records) < len(v.Records):
-			note += "; it was not evaluated again: --record names its records"
+		case c.profile.profile == "" && p.Digest.String() != v.said.Profile.Digest:
+			text += "; it was not evaluated again: --profile names the profile"
+		case len(c.profile.records) < len(v.said.Records):
+			text += "; it was not evaluated again: --record names its records"
 		default:
 			if again, err = c.profile.evaluate(p, s); err != nil {
 				return err
 			}
-			note += ", and evaluated again gives the same"
+			text += ", and evaluated again gives the same"
 		}
 	}
-	if why := v.Holds(c.at, s, again); why != "" {
-		return no("%s", why)
+	if why := v.said.Holds(c.at, s, again); why != "" {
+		return v.no("%s", why)
 	}
-	v.notes = append(v.notes, [2]string{"is about", note})
-	return nil
-}
-
-// lookUp looks for the statement, and for answers to it, in a copy of a log.
-func (c *profileCheck) lookUp(cmd *cobra.Command, p *policy.Policy, v *checkedProfile, no func(string, ...any) error) error {
-	if c.log == "" {
-		v.notes = append(v.notes, [2]string{"withdrawn", "no copy of a log was given: withdrawals and corrections are not visible"})
-		return nil
-	}
-	l, err := readLogCopy(cmd.Context(), c.log, p, nil)
-	if err != nil {
-		return err
-	}
-	withdrawn, corrected := l.of(v.envelope, v.signers)
-	switch {
-	case withdrawn > 0:
-		return no("its lab withdrew it, %s", l)
-	case l.has[v.envelope] == "":
-		return no("the log does not have it, %s", l)
-	case corrected > 0:
-		v.notes = append(v.notes, [2]string{"corrected", fmt.Sprintf("%s, %s: ask the lab what it corrects", plural(corrected, "correction"), l)})
-	}
-	v.notes = append(v.notes, [2]string{"withdrawn", fmt.Sprintf("not %s; anything later is not visible offline", l)})
+	v.notes = append(v.notes, [2]string{"is about", text})
 	return nil
 }
 
@@ -403,7 +363,7 @@ func (v *checkedProfile) print(out *bufio.Writer, c *profileCheck) error {
 					w.Text(s)
 				}
 			})
-			b, _ := v.JSON()
+			b, _ := v.said.JSON() // it was read from there
 			w.Field("statement").Raw(b)
 		})
 	}
@@ -416,7 +376,7 @@ func (v *checkedProfile) print(out *bufio.Writer, c *profileCheck) error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	return v.Table(out, 0)
+	return v.said.Table(out, 0)
 }
 
 func profileShowCmd() *cobra.Command {

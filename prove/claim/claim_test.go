@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/wardein/wardein/internal/testkit"
 	"github.com/wardein/wardein/internal/tomlfile"
 )
 
@@ -182,5 +184,28 @@ func TestData(t *testing.T) {
 	}
 	if n < 6 {
 		t.Errorf("%d claims", n)
+	}
+}
+
+// docs/claims.md has each verdict's sentence and each field.
+func TestHandbook(t *testing.T) {
+	b, err := os.ReadFile("../../docs/claims.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s, sentence := range Sentences {
+		if want := fmt.Sprintf("| `%s` | %s |\n", s, sentence); !strings.Contains(string(b), want) {
+			t.Errorf("docs/claims.md lacks %s", want)
+		}
+	}
+	for _, name := range testkit.Fields(reflect.TypeFor[Verdict](), "json") {
+		if !strings.Contains(string(b), "`"+name) {
+			t.Errorf("docs/claims.md lacks the field %s", name)
+		}
+	}
+	for _, name := range testkit.Fields(reflect.TypeFor[Claim](), "toml") {
+		if !strings.Contains(string(b), name) {
+			t.Errorf("docs/claims.md lacks the key %s", name)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package claim
 
 import (
+	"fmt"
+
 	"github.com/wardein/wardein/internal/canon"
 )
 
@@ -225,6 +227,12 @@ func Read(b []byte) (*Verdict, error) {
 	v := new(Verdict)
 	if err := canon.Into(b, v); err != nil {
 		return nil, err
+	}
+	if v.Version != Version {
+		return nil, fmt.Errorf("version %q, expected %q", v.Version, Version)
+	}
+	if s, ok := Sentences[v.Verdict]; !ok || s != v.Sentence {
+		return nil, fmt.Errorf("verdict %q with the sentence %.80q", v.Verdict, v.Sentence)
 	}
 	return v, nil
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/testkit"
 	"github.com/wardein/wardein/report"
 )
 
@@ -389,4 +392,21 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%s: %v", j, err)
 		}
 	})
+}
+
+// docs/profiles.md has each field and key.
+func TestHandbook(t *testing.T) {
+	b, err := os.ReadFile("../../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tag, types := range map[string][]reflect.Type{"json": {reflect.TypeFor[Statement]()}, "toml": {reflect.TypeFor[Profile](), reflect.TypeFor[Record]()}} {
+		for _, of := range types {
+			for _, name := range testkit.Fields(of, tag) {
+				if !strings.Contains(string(b), "`"+name) {
+					t.Errorf("docs/profiles.md lacks %s", name)
+				}
+			}
+		}
+	}
 }
