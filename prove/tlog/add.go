@@ -97,6 +97,10 @@ func add(ctx context.Context, path string, entries [][]byte, size uint, signers 
 		return nil, fmt.Errorf("another process adds to this log: %w: %s", err, path)
 	}
 	defer unlock()
+	// tessera would begin a new log where its state is missing, over this one
+	if _, err := d.root.Stat(stateName + "/treeState"); err != nil {
+		return nil, fmt.Errorf("a copy of a log without its state, which cannot be added to: %w", err)
+	}
 	before, err := d.sound(ctx, signers)
 	if err != nil {
 		return nil, err

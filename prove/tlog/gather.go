@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -54,6 +55,9 @@ const (
 // NewGather begins with the cosignatures that the log has. Nobody else may
 // gather for the same log until done is called.
 func NewGather(ctx context.Context, d *Dir) (g *Gather, done func(), err error) {
+	if err := os.MkdirAll(filepath.Join(d.path, stateName), 0o755); err != nil { // not in a copy
+		return nil, nil, err
+	}
 	done, err = lock(ctx, filepath.Join(d.path, stateName, "gather.lock"), 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("another process gathers cosignatures for this log: %s", d.path)

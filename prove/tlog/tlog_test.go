@@ -240,6 +240,7 @@ func TestUnsound(t *testing.T) {
 		{"old state", "the log has signed a tree of 5 entries and has 0: is this an old copy?", func(t *testing.T, dir string, _ *note.Signer) {
 			write(t, filepath.Join(dir, ".state/treeState"), []byte(`{"size":0,"root":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}`), nil)
 		}},
+		{"copy without state", "a copy of a log without its state", func(t *testing.T, dir string, _ *note.Signer) { os.Remove(filepath.Join(dir, ".state/treeState")) }},
 		{"changed tile", "root of the tiles is", func(t *testing.T, dir string, _ *note.Signer) {
 			name := filepath.Join(dir, "tile/0/000.p/5")
 			b, err := os.ReadFile(name)
@@ -257,6 +258,12 @@ func TestUnsound(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.harm(t, dir, &signer)
+		before, _ := os.ReadFile(filepath.Join(dir, checkpointName))
+		defer func() {
+			if after, _ := os.ReadFile(filepath.Join(dir, checkpointName)); !bytes.Equal(before, after) {
+				t.Errorf("%s: the checkpoint was changed to %q", c.what, after)
+			}
+		}()
 		if _, err := Add(t.Context(), dir, entries(5, 1), signer); err == nil || !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, expected %q", c.what, err, c.err)
 		}
