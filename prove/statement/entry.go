@@ -73,7 +73,7 @@ func ParseEntry(b []byte) (e Entry, err error) {
 		return e, fmt.Errorf("not an entry: %w", err)
 	}
 	kind, digest, _ := strings.Cut(e.Subject, ":")
-	if raw, err := hex.DecodeString(digest); err != nil || len(raw) != 32 || kind != "sha256" && kind != "salted" {
+	if raw, err := hex.DecodeString(digest); err != nil || len(raw) != 32 || kind != "sha256" && kind != "salted" || hex.EncodeToString(raw) != digest {
 		return e, fmt.Errorf("entry's subject %q is not sha256: or salted: and a digest", e.Subject)
 	}
 	return e, nil
