@@ -14,15 +14,46 @@ const (
 	briefReports  = 2
 	briefVoices   = 2
 	briefRow      = 200 // columns
+	roomyRow      = 600 // where there is room for it
 )
 
 // Limits stands at the end of a brief.
 const Limits = "This is about the bytes named here and the tests named here. It says nothing about other releases, about what was not looked at, or why anything is there."
 
-// brief is what was tested, found, and not looked at, and what others say.
-func (v *Verdict) brief() (rows []row) {
+// brief is what was tested, found, and not looked at, and what others say: in
+// rows that are as long as a page has room for, dense where that is little.
+func (v *Verdict) brief() (rows []row, dense bool) {
+	if rows = v.rows(roomyRow); lines(v, rows) <= pageLines {
+		return rows, false
+	}
+	return v.rows(briefRow), true
+}
+
+// A sheet of A4 has so many lines, of so many columns, in the larger type.
+const (
+	pageLines   = 40
+	pageColumns = 76
+)
+
+// lines is how many lines a brief takes, rather more than fewer.
+func lines(v *Verdict, rows []row) (n int) {
+	q := &v.Claim
+	texts := []string{q.Text, q.Text, q.said(), q.Source, q.Note, q.about(), v.Because} // the statement is larger
+	for i := range v.Bears {
+		texts = append(texts, v.Bears[i].String())
+	}
+	for _, r := range rows {
+		texts = append(texts, r.Text)
+	}
+	for _, s := range texts {
+		n += 1 + columns(s)/pageColumns
+	}
+	return n
+}
+
+func (v *Verdict) rows(width int) (rows []row) {
 	add := func(label, format string, args ...any) {
-		rows = append(rows, row{label, clip(fmt.Sprintf(format, args...))})
+		rows = append(rows, row{label, clipTo(fmt.Sprintf(format, args...), width)})
 	}
 	for i := range v.Claim.Tests {
 		q := &v.Claim.Tests[i]
@@ -35,8 +66,8 @@ func (v *Verdict) brief() (rows []row) {
 	if len(v.Claim.Tests) == 0 {
 		add("tested", "nothing")
 	}
-	rows = append(rows, v.found()...)
-	rows = append(rows, v.missed()...)
+	rows = append(rows, v.found(width)...)
+	rows = append(rows, v.missed(width)...)
 	for _, r := range v.voicesOf(briefVoices) {
 		add(r.Label, "%s", r.Text)
 	}
@@ -68,7 +99,7 @@ func (v *Verdict) looked(test int) string {
 }
 
 // found are the hits, those that decide first.
-func (v *Verdict) found() (rows []row) {
+func (v *Verdict) found(width int) (rows []row) {
 	seen, left := map[string]bool{}, 0
 	for _, hit := range []Meaning{Contradicts, Supports} {
 		for i := range v.Releases {
@@ -87,9 +118,9 @@ func (v *Verdict) found() (rows []row) {
 					}
 					s := f.ID + " " + string(hit) + ": " + f.line()
 					if len(f.Quotes) > 0 {
-						s = clipTo(s, briefRow*2/3) + " · " + f.Quotes[0].String()
+						s = clipTo(s, width*2/3) + " · " + f.Quotes[0].String()
 					}
-					rows = append(rows, row{"found", clip(s)})
+					rows = append(rows, row{"found", clipTo(s, width)})
 				}
 			}
 		}
@@ -104,7 +135,7 @@ func (v *Verdict) found() (rows []row) {
 }
 
 // missed is what could not be looked at.
-func (v *Verdict) missed() (rows []row) {
+func (v *Verdict) missed(width int) (rows []row) {
 	n := 0
 	for i := range v.Releases {
 		r := &v.Releases[i]
@@ -112,7 +143,7 @@ func (v *Verdict) missed() (rows []row) {
 			if n++; n > briefReports {
 				continue
 			}
-			rows = append(rows, row{"not covered", clip(fmt.Sprintf("release sha256:%s: %s", short(r.Digest), r.Reports[k].uncovered()))}, row{"", clip(r.losses(r.Reports[k].Digest))})
+			rows = append(rows, row{"not covered", clipTo(fmt.Sprintf("release sha256:%s: %s", short(r.Digest), r.Reports[k].uncovered()), width)}, row{"", clipTo(r.losses(r.Reports[k].Digest), width)})
 		}
 	}
 	if n > briefReports {
@@ -149,22 +180,33 @@ func (r *Release) losses(report string) string {
 
 func clip(s string) string { return clipTo(s, briefRow) }
 
-// clipTo cuts what is wider than most columns. Wide letters, and those beyond
-// Europe and the Near East, count as two.
+// clipTo cuts what is wider than most columns.
 func clipTo(s string, most int) string {
 	n := 0
 	cut := 0 // room for the mark
 	for i, r := range s {
-		w := 1
-		if r >= 0x1100 && r != '…' && r != '“' && r != '”' || strings.ContainsRune("mwMW@%", r) {
-			w = 2
-		}
-		if n+w <= most-1 {
+		if n+wide(r) <= most-1 {
 			cut = i + len(string(r))
 		}
-		if n += w; n > most {
+		if n += wide(r); n > most {
 			return s[:cut] + "…"
 		}
 	}
 	return s
+}
+
+// wide is how many columns a letter takes: two for wide ones, and for those
+// beyond Europe and the Near East.
+func wide(r rune) int {
+	if r >= 0x1100 && r != '…' && r != '“' && r != '”' || strings.ContainsRune("mwMW@%", r) {
+		return 2
+	}
+	return 1
+}
+
+func columns(s string) (n int) {
+	for _, r := range s {
+		n += wide(r)
+	}
+	return n
 }

@@ -38,7 +38,7 @@ type claimView struct {
 	Sentence, Because, Limits     string
 	Bears                         []string
 	Rows                          []row
-	Brief                         bool
+	Dense                         bool // a brief with little room
 	Releases                      []releaseView
 }
 
@@ -109,19 +109,21 @@ func sheet(list []string) string {
 func view(v *Verdict, brief bool) claimView {
 	q := &v.Claim
 	c := claimView{Kind: string(q.Kind), Version: fmt.Sprint(q.Number), Verdict: string(v.Verdict), Class: classes[v.Verdict], ID: term.Clean(q.ID), Text: term.Clean(q.Text), By: q.said(), Source: term.Clean(q.Source),
-		Note: term.Clean(q.Note), About: q.about(), Sentence: v.Sentence, Because: report.Plain(v.Because), Limits: Limits, Brief: brief, Rows: v.brief()}
+		Note: term.Clean(q.Note), About: q.about(), Sentence: v.Sentence, Because: report.Plain(v.Because), Limits: Limits}
+	c.Rows, c.Dense = v.brief()
+	c.Dense = c.Dense && brief
 	if q.Example {
 		c.Fiction = Fiction
 	}
-	if brief {
+	if c.Dense {
 		c.Because, c.Note, c.About = clip(c.Because), clip(c.Note), clip(c.About)
 	}
 	for i, b := range v.Bears {
-		if brief && i == briefTests {
+		if c.Dense && i == briefTests {
 			c.Bears = append(c.Bears, fmt.Sprintf("and %d more", len(v.Bears)-i))
 			break
 		}
-		if s := b.String(); brief {
+		if s := b.String(); c.Dense {
 			c.Bears = append(c.Bears, clip(s))
 		} else {
 			c.Bears = append(c.Bears, s)

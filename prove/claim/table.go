@@ -68,7 +68,8 @@ func (v *Verdict) Brief(out io.Writer, width int) error {
 	t := &table{v, bufio.NewWriter(out), width}
 	t.head()
 	fmt.Fprintln(t.w)
-	for _, row := range v.brief() {
+	rows, _ := v.brief()
+	for _, row := range rows {
 		t.line(row.Label, row.Text)
 	}
 	fmt.Fprintf(t.w, "\n%s\n", term.Wrap(Limits, 0, 0, t.width))
