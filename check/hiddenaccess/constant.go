@@ -3,6 +3,8 @@ package hiddenaccess
 import (
 	_ "embed"
 	"errors"
+	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -101,16 +103,21 @@ func fixed(f *exe.File, out func(wardein.Fact)) error {
 	}
 	a, err := f.Arguments(calls)
 	if errors.As(err, &un) {
+		out(unfollowed(un.Why))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	done := map[uint64]bool{}
+	done, long := map[uint64]bool{}, false
 	for _, c := range checks {
 		r, ok := a.Routine(c.Addr)
-		if !ok || done[r.Addr] || len(done) == maxRoutines {
+		if !ok || done[r.Addr] {
 			continue
+		}
+		if len(done) == maxRoutines {
+			out(unfollowed(fmt.Sprintf("more than %d routines check passwords or look up accounts", maxRoutines)))
+			break
 		}
 		done[r.Addr] = true
 		var asked []exe.Call
@@ -129,11 +136,42 @@ func fixed(f *exe.File, out func(wardein.Fact)) error {
 		}
 		sites, err := a.Of(r, asked)
 		if err != nil {
-			continue // longer than what is followed
+			long = true
+			continue
 		}
 		routine(a, calls, sites, out)
 	}
+	if long {
+		out(unfollowed("a routine is longer than 64 KiB, or not in the file"))
+	}
 	return nil
+}
+
+// unfollowed states that calls which check passwords were not followed.
+func unfollowed(why string) wardein.Fact {
+	return wardein.Fact{Kind: "unfollowed", Attrs: []wardein.Note{note("why", why)}}
+}
+
+// notFollowed is one Gap for each reason.
+func notFollowed(facts []wardein.Place) error {
+	by := map[string][]wardein.Place{}
+	for _, p := range facts {
+		why := p.Fact.Attr("why")
+		by[why] = append(by[why], p)
+	}
+	var all []error
+	for _, why := range slices.Sorted(maps.Keys(by)) {
+		names := []string{}
+		for _, p := range by[why][:min(len(by[why]), 3)] {
+			names = append(names, path.Base(p.Node))
+		}
+		if len(by[why]) > 3 {
+			names = append(names, "…")
+		}
+		all = append(all, &wardein.Gap{Node: by[why][0].Node, Kind: wardein.Unsupported,
+			Why: fmt.Sprintf("calls that check passwords not followed in %d files (%s): %s", len(by[why]), strings.Join(names, ", "), why)})
+	}
+	return errors.Join(all...)
 }
 
 // role says what a value is in a routine, by what takes or gives it.

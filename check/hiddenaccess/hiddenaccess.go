@@ -24,7 +24,7 @@ func Check() wardein.Check {
 
 var check = wardein.Check{
 	Name:    "hiddenaccess",
-	Version: 3,
+	Version: 4,
 	Doc: wardein.Doc{
 		About: "Indicators of ways into a unit, or out of it, that no manual names: texts that published cases of network equipment name, requests that start a login service, reverse connections and fixed addresses in what is started at boot, waiting programs that no package owns, programs for another processor, files newer than the build.",
 		How: "A list of published cases (data/cases.toml: the literal, where it counts, what it did, CVE or advisory with date) is looked for in programs, scripts and web pages, as whole words. A literal alone is \"possible\"; in a program that is started at boot and waits for callers, or a script that is started at boot, it is \"likely\". Passwords are never quoted. " +
@@ -52,7 +52,7 @@ var check = wardein.Check{
 		},
 		Limits: []string{
 			"whether a literal of a published case is compared, sent or only there is not looked at: code is read for hiddenaccess.constant alone, and there only which values calls are given, not what follows from a comparison",
-			"a routine of more than 64 KiB, more than 64 of one program that check passwords, and texts in data that may be written are not followed; of a constant text 256 bytes are read, of a source 2 MiB",
+			"a routine of more than 64 KiB, more than 64 of one program that check passwords, and texts in data that may be written are not followed, nor calls of MIPS16 code: the first two and the last are a gap; of a constant text 256 bytes are read, of a source 2 MiB",
 			"a case names equipment of somebody else, in the source that is quoted; that this release behaves as that did is for a test to show",
 			"of a program's constants 64 MiB are read, of a script 1 MiB, of a blob 100 addresses",
 		},

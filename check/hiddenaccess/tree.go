@@ -82,7 +82,7 @@ func tree(_ context.Context, t wardein.Tree, out func(wardein.Finding)) error {
 	r.unowned(byKind["files"], out)
 	foreign(t, byKind["machine"], out)
 	newer(t, byKind["built"], out)
-	return nil
+	return notFollowed(byKind["unfollowed"])
 }
 
 // many is how many cases one file names that is a list of such texts.
