@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -273,6 +274,10 @@ func heard(v *prove.Verified, s *report.Saved) (claim.Input, error) {
 			}
 		case *record.Rerun:
 			in.Reruns = append(in.Reruns, claim.Rerun{By: by, Date: r.Date, Agrees: r.Agrees, First: r.First})
+		case *record.Correction:
+			for _, f := range r.Corrections {
+				in.Corrections = append(in.Corrections, claim.Correction{By: by, Date: r.Date, Finding: f.Finding, Text: f.Text})
+			}
 		case *record.Withdrawal:
 			if len(r.Findings) == 0 {
 				return in, &refused{fmt.Errorf("its lab withdrew it on %s", r.Date)}
@@ -374,7 +379,18 @@ func writeStatement(cmd *cobra.Command, key *keys.Key, s *statement.Statement, f
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, envelope, 0o644); err != nil {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return &hinted{fmt.Errorf("there is a file already: %s", term.Clean(file)), "it may be a signed statement, and is not overwritten: move it away"}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(envelope); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "wardein: wrote %s, signed by %s; wardein log add LOG %s puts it on record\n", term.Clean(file), term.Clean(signer.Name()), report.Quote(file))

@@ -13,11 +13,12 @@ import (
 // Input is a report, with what came with it in a bundle that was verified.
 type Input struct {
 	*report.Saved
-	Signers   []string // names of the keys that signed it; none: a bare report
-	Asked     string   // when the vendor was asked, or that it was not; "": nobody says
-	Replies   []Reply
-	Reruns    []Rerun
-	Withdrawn []string // IDs of findings that the lab has withdrawn
+	Signers     []string // names of the keys that signed it; none: a bare report
+	Asked       string   // when the vendor was asked, or that it was not; "": nobody says
+	Replies     []Reply
+	Reruns      []Rerun
+	Corrections []Correction
+	Withdrawn   []string // IDs of findings that the lab has withdrawn
 }
 
 // Judge gives the verdict on a claim by reports, with the checks that its
@@ -130,6 +131,7 @@ func merge(sorted []Input) (all []Input) {
 		last.Signers = append(slices.Clone(last.Signers), in.Signers...)
 		last.Replies = append(slices.Clone(last.Replies), in.Replies...)
 		last.Reruns = append(slices.Clone(last.Reruns), in.Reruns...)
+		last.Corrections = append(slices.Clone(last.Corrections), in.Corrections...)
 		last.Withdrawn = append(slices.Clone(last.Withdrawn), in.Withdrawn...)
 		last.Asked = max(last.Asked, in.Asked)
 	}
@@ -324,6 +326,7 @@ func used(s *Input, shown map[string]bool) Report {
 	}
 	r.Signers = ordered(s.Signers, func(name string) string { return name })
 	r.Replies = slices.DeleteFunc(ordered(s.Replies, func(r Reply) string { return fmt.Sprintf("%q", []string{r.Date, r.Finding, r.By, r.Kind, r.Text}) }), func(r Reply) bool { return !shown[r.Finding] })
+	r.Corrections = slices.DeleteFunc(ordered(s.Corrections, func(c Correction) string { return fmt.Sprintf("%q", []string{c.Date, c.Finding, c.By, c.Text}) }), func(c Correction) bool { return !shown[c.Finding] })
 	r.Reruns = ordered(s.Reruns, func(r Rerun) string { return fmt.Sprintf("%s %q %q", r.Date, r.By, r.First) })
 	n := map[string]int64{}
 	for _, g := range s.Gaps {

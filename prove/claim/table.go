@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -270,13 +271,16 @@ type row struct{ Label, Text string }
 
 // voicesOf is what others say: the vendor, and who repeated it.
 func (v *Verdict) voicesOf(most int) (rows []row) {
-	var replies, reruns []row
+	var corrections, replies, reruns []row
 	asked := ""
 	for i := range v.Releases {
 		for _, r := range v.Releases[i].Reports {
 			asked = max(asked, r.Asked)
 			for _, p := range r.Replies {
 				replies = append(replies, row{"vendor says", fmt.Sprintf("%s, %s, to %s: %s", term.Clean(p.By), term.Clean(p.Date), term.Clean(p.Finding), term.Clean(cmp.Or(joined(p.Kind, p.Text), "nothing")))})
+			}
+			for _, p := range r.Corrections {
+				corrections = append(corrections, row{"lab corrects", fmt.Sprintf("%s, %s, %s: “%s”", term.Clean(p.By), term.Clean(p.Date), term.Clean(p.Finding), term.Clean(p.Text))})
 			}
 			for _, p := range r.Reruns {
 				s := "agrees to the byte"
@@ -300,7 +304,7 @@ func (v *Verdict) voicesOf(most int) (rows []row) {
 	if len(reruns) == 0 {
 		reruns = []row{{"repeated by", NoRerun}}
 	}
-	return append(first(replies, most), first(reruns, most)...)
+	return slices.Concat(first(corrections, most), first(replies, most), first(reruns, most))
 }
 
 func joined(kind, text string) string {

@@ -20,7 +20,7 @@ const (
 
 // Sentences say what each verdict means, and no more.
 var Sentences = map[State]string{
-	Supported:    "Findings in these bytes show what the statement says; what could have contradicted it was looked for and not found. Of other bytes this says nothing.",
+	Supported:    "Findings in these bytes show what the statement says, and no test of the claim contradicts it. Of other bytes this says nothing.",
 	Contradicted: "Findings in these bytes contradict the statement.",
 	NotShown:     "These tests looked for it in these bytes and did not find it; they do not show that it is absent.",
 	NotExamined:  "What could decide it was not looked at; nothing is said either way.",
@@ -124,6 +124,16 @@ type Report struct {
 	Asked   string   `json:"asked"`   // when the vendor was asked, or that it was not
 	Replies []Reply  `json:"replies"` // to findings that stand here
 	Reruns  []Rerun  `json:"reruns"`
+	// Corrections are the lab's own, to findings that stand here.
+	Corrections []Correction `json:"corrections"`
+}
+
+// Correction is what a lab corrects of a finding, unedited.
+type Correction struct {
+	By      string `json:"by"` // name of the key
+	Date    string `json:"date"`
+	Finding string `json:"finding"`
+	Text    string `json:"text"`
 }
 
 // Reply is a vendor's reply to a finding, unedited.
