@@ -13,11 +13,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/term"
+	"github.com/wardein/wardein/internal/tomlfile"
 	"github.com/wardein/wardein/prove"
 	"github.com/wardein/wardein/prove/dsse"
 	"github.com/wardein/wardein/prove/keys"
@@ -305,6 +305,9 @@ func (c *counter) repeated() (record.Record, error) {
 func (c *counter) replied() (record.Record, error) {
 	r := &record.Reply{Date: c.date}
 	if c.replyFile != "" {
+		if len(c.texts) > 0 {
+			return nil, errors.New("--replies has its texts in the file: no --text beside it")
+		}
 		if err := c.readReplies(r); err != nil {
 			return nil, err
 		}
@@ -341,20 +344,8 @@ func (c *counter) readReplies(r *record.Reply) error {
 	var file struct {
 		Reply []struct{ Finding, Kind, Version, Text string }
 	}
-	d := toml.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	err = d.Decode(&file)
-	var strict *toml.StrictMissingError
-	var bad *toml.DecodeError
-	switch {
-	case errors.As(err, &strict) && len(strict.Errors) > 0:
-		line, _ := strict.Errors[0].Position()
-		return &hinted{fmt.Errorf("unknown key %q: %s:%d", strings.Join(strict.Errors[0].Key(), "."), term.Clean(c.replyFile), line), "tables [[reply]] have finding, kind, version, text"}
-	case errors.As(err, &bad):
-		line, _ := bad.Position()
-		return fmt.Errorf("%s: %s:%d", strings.TrimPrefix(bad.Error(), "toml: "), term.Clean(c.replyFile), line)
-	case err != nil:
-		return fmt.Errorf("%w: %s", err, term.Clean(c.replyFile))
+	if err := tomlfile.Read(b, &file); err != nil {
+		return &hinted{fmt.Errorf("%w: %s", err, term.Clean(c.replyFile)), "tables [[reply]] have finding, kind, version, text"}
 	}
 	for _, x := range file.Reply {
 		f := record.FindingReply{Finding: x.Finding, Text: x.Text, Version: x.Version}
