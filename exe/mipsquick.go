@@ -248,8 +248,13 @@ func (f *flow) enter(s *search, i int, place uint32) {
 		switch at := f.table(i); {
 		case f.prologue(i):
 			s.found(unknown)
-		case at == 0: // an exception leads here
-			f.failed = true
+		case at == 0: // an exception leads here, from calls that agree
+			k := i
+			for k > 0 && f.mark[k]&markCall == 0 {
+				k--
+			}
+			f.left -= i - k
+			f.back(s, k, place)
 		default:
 			f.leave(s, at, place)
 		}
@@ -340,7 +345,7 @@ func (f *flow) before(s *search, i int, place uint32) (p uint32, ok bool) {
 	case sum && (rs == 0 || rt == 0):
 		p = rs | rt
 	case op == f.load && f.depth > 1: // of what is loaded nothing is computed
-	case op == f.load && rs == 28:
+	case op == f.load && (rs == 28 || f.becomesGP(i, rs)):
 		if of, slot := f.c.slots.at(f.c.width(f.gp + uint64(int64(int16(x))))); slot {
 			s.found(uint64(of) | mipsImport)
 			return 0, false
@@ -370,6 +375,30 @@ func (f *flow) before(s *search, i int, place uint32) (p uint32, ok bool) {
 		s.found(f.gp)
 	}
 	return p, p != 0 && p != 28
+}
+
+// becomesGP says whether what a register holds at word i is made gp for the
+// next call, as clang does before each: then it is a copy of gp, wherever it
+// came from.
+func (f *flow) becomesGP(i int, rs uint32) bool {
+	k := i
+	if f.mark[i] == 0 {
+		k-- // or is gp already
+	}
+	for ; k < min(f.n, i+quickWords); k++ {
+		f.left--
+		x := f.words[k]
+		if k > i && f.mark[k]&(markBegins|markCall) != 0 {
+			break
+		}
+		if y := x &^ (31 << 21); x>>21&31 == rs && (y == 0xe021 || y == 0xe025 || y == 0xe02d) { // addu, or, daddu gp,rs,zero
+			return true
+		}
+		if k >= i && destination(x) == rs {
+			break
+		}
+	}
+	return false
 }
 
 // destination is the register that an instruction writes, 0 for none.
