@@ -335,6 +335,37 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestAddTogether: of several processes that add to one log all get in what
+// they have.
+func TestAddTogether(t *testing.T) {
+	w := newWorkbench(t)
+	w.key(keys.Log, "log.example", false)
+	w.key(keys.Lab, "lab.example", false)
+	w.run(0, "log", "init", "log", "--key", "log.example.key", "--lab", "lab.example.key")
+	w.statements("lab.example", 40)
+	var all []*exec.Cmd
+	for i := range 4 {
+		args := []string{"log", "add", "log", "--key", "log.example.key"}
+		for k := range 13 { // three of each are another's, too
+			args = append(args, fmt.Sprintf("%d.dsse.json", (10*i+k)%40))
+		}
+		all = append(all, w.command(args...))
+	}
+	for _, c := range all {
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range all {
+		if err := c.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	if out := w.run(0, "log", "monitor", "log"); !strings.Contains(out, "log.example · 40 entries") {
+		t.Errorf("%s", out)
+	}
+}
+
 // TestListen: what listens is bounded, and an open request does not keep it
 // from stopping.
 func TestListen(t *testing.T) {

@@ -204,7 +204,11 @@ func awaitCosigned(ctx context.Context, d *tlog.Dir, index uint64, wait time.Dur
 
 // writeProofs puts proofs where they belong and says so.
 func writeProofs(ctx context.Context, out *bufio.Writer, d *tlog.Dir, all []logged) error {
-	waiting := false
+	p, err := d.Policy()
+	if err != nil {
+		return err
+	}
+	asked, waiting := len(p.Witnesses) > 0, false
 	for _, l := range all {
 		checkpoint, s, err := d.Covering(l.index)
 		if err != nil {
@@ -227,15 +231,16 @@ func writeProofs(ctx context.Context, out *bufio.Writer, d *tlog.Dir, all []logg
 		if err != nil {
 			return fmt.Errorf("entry %d is in the log; its proof was not written: %w", l.index, err)
 		}
-		by := "not cosigned yet"
-		if len(s.Cosigned) > 0 {
+		by := "no witnesses"
+		switch {
+		case len(s.Cosigned) > 0:
 			by = "cosigned by " + strings.Join(s.Labels(), ", ")
-		} else {
-			waiting = true
+		case asked:
+			by, waiting = "not cosigned yet", true
 		}
 		fmt.Fprintf(out, "%s · entry %d of %s, %d entries, %s · %s\n", term.Clean(filepath.Base(l.file)), l.index, term.Clean(s.Origin), s.Size, term.Clean(by), term.Clean(filepath.Base(to)))
 	}
-	if p, err := d.Policy(); err == nil && waiting && len(p.Witnesses) > 0 {
+	if waiting {
 		fmt.Fprintf(out, "next        the same command again when the witnesses have cosigned\n")
 	}
 	return nil

@@ -22,10 +22,10 @@ import (
 // number.
 const killRounds = 20
 
-// TestKill kills what adds, what serves and what witnesses a log, with kill -9
-// at any moment, again and again. Whatever log add said is in the log stays
-// there; the log is never damaged, nor is a bundle; and witnesses never see
-// another history than the log's.
+// TestKill kills what proves, what adds, what serves and what witnesses, with
+// kill -9 at any moment, again and again. Whatever log add said is in the log
+// stays there; the log is never damaged; a bundle is whole or not there; and
+// witnesses never see another history than the log's.
 func TestKill(t *testing.T) {
 	rounds := killRounds
 	if s := os.Getenv("WARDEIN_KILL_ROUNDS"); s != "" {
@@ -59,7 +59,8 @@ func TestKill(t *testing.T) {
 		}
 	}
 	killed := 0
-	for range rounds {
+	proved := 0
+	for round := range rounds {
 		witness := w.start("witness", "--key", "north.example.key", "--state", "north.db", "--listen", "127.0.0.1:0", "--log", logKey[0])
 		w.write("policy", []byte(rules(witness.url)))
 		if err := os.Rename(w.path("policy"), w.path("log/policy")); err != nil {
@@ -74,13 +75,15 @@ func TestKill(t *testing.T) {
 		var out bytes.Buffer
 		add.Stdout = &out
 		outbound := w.command("witness", "--once", "--key", "south.example.key", "--state", "south.db", "--log", logKey[0]+"="+serve.url)
-		for _, c := range []*exec.Cmd{add, outbound} {
+		bundle := fmt.Sprintf("p%d.wardein", round)
+		prover := w.command("prove", "r", "--tree", "r.jsonl", "--key", "lab.example.key", "-o", bundle)
+		for _, c := range []*exec.Cmd{add, outbound, prover} {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		victims := 1 + random.IntN(15)
-		for i, c := range []*exec.Cmd{add, serve.cmd, witness.cmd, outbound} {
+		victims := 1 + random.IntN(31)
+		for i, c := range []*exec.Cmd{prover, add, serve.cmd, witness.cmd, outbound} {
 			if victims&(1<<i) != 0 {
 				time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
 				c.Process.Kill()
@@ -89,11 +92,20 @@ func TestKill(t *testing.T) {
 		}
 		add.Wait()
 		outbound.Wait()
+		done := prover.Wait() == nil
 		serve.kill()
 		witness.kill()
 		hear(out.Bytes())
 		if _, err := w.verified("b.wardein", w.policy("lab "+labKey[0]+"\nquorum none\n")); err != nil && !strings.Contains(err.Error(), "the policy names no log") {
 			t.Fatalf("the bundle is damaged: %v", err)
+		}
+		if _, err := os.Stat(w.path(bundle)); err == nil {
+			proved++
+			if _, err := w.verified(bundle, w.policy("lab "+labKey[0]+"\nquorum none\n")); err != nil {
+				t.Fatalf("%s is damaged: %v", bundle, err)
+			}
+		} else if done {
+			t.Errorf("prove ended well, and %s is not there", bundle)
 		}
 	}
 
@@ -140,7 +152,7 @@ func TestKill(t *testing.T) {
 		once[e] = true
 	}
 	w.run(0, "log", "monitor", "log", "--policy", "log/policy")
-	t.Logf("%d rounds, %d processes killed, %d entries acknowledged of %d in the log", rounds, killed, len(acknowledged), s.Size)
+	t.Logf("%d rounds, %d processes killed, %d entries acknowledged of %d in the log, %d bundles", rounds, killed, len(acknowledged), s.Size, proved)
 	if rounds >= killRounds && len(acknowledged) < 3 {
 		t.Errorf("only %d entries were acknowledged: nothing was tested", len(acknowledged))
 	}

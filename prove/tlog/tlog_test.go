@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -250,6 +251,12 @@ func TestUnsound(t *testing.T) {
 		{"missing tile", "no such file", func(t *testing.T, dir string, _ *note.Signer) { os.Remove(filepath.Join(dir, "tile/0/000.p/5")) }},
 		{"short tile", "has 10 bytes, expected 160", func(t *testing.T, dir string, _ *note.Signer) {
 			write(t, filepath.Join(dir, "tile/0/000.p/5"), make([]byte, 10), nil)
+		}},
+		{"pipe", "is not a file", func(t *testing.T, dir string, _ *note.Signer) {
+			os.Remove(filepath.Join(dir, "tile/0/000.p/5"))
+			if err := syscall.Mkfifo(filepath.Join(dir, "tile/0/000.p/5"), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}},
 		{"no log", "not a log", func(t *testing.T, dir string, _ *note.Signer) { os.Remove(filepath.Join(dir, checkpointName)) }},
 	} {
