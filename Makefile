@@ -25,6 +25,7 @@ test:
 
 race:
 	CGO_ENABLED=1 go test -race -short $(CONCURRENT)
+	CGO_ENABLED=1 go test -race -short ./prove ./prove/tlog ./prove/witness
 	CGO_ENABLED=1 go test -race -short -run 'TestPartial|TestInterrupt|TestScripts/walk' ./cmd/wardein
 
 lint:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/prove/policy"
 	"github.com/wardein/wardein/prove/record"
 	"github.com/wardein/wardein/prove/statement"
 )
@@ -84,6 +85,17 @@ func (m *maker) good(s *sample, public, full []byte, allies string) {
 	m.add("good-answered", "ok", "A full bundle with a vendor's reply that was logged and another lab's re-run that was not.", allies, answers)
 	q := attach(m, s.public, ProofName, logProof(m, s.Envelope, 100, 99, quantumA, quantumB))
 	m.add("good-ml-dsa", "ok", "Cosigned with ML-DSA-44 keys.", policyText(quantum), q)
+	second := newTestKey(logNorth.name, 6)
+	proof := logProof(m, s.Envelope, 9, 3, nationA, nationB, operators)
+	_, note, _ := strings.Cut(string(proof), "\n\n")
+	text, _, _ := strings.Cut(note, "\n\n")
+	c, err := policy.ParseCheckpoint(text + "\n")
+	if err != nil {
+		m.Fatal(err)
+	}
+	twice := attach(m, s.public, ProofName, append(proof, second.cosign(&c, cosignedAt)...))
+	m.add("good-two-log-keys", "ok", "The log signs with an Ed25519 and an ML-DSA-44 key.", allies+"log "+second.VKey()+"\n", twice)
+	m.add("proof-second-log-key", "refused: member log.tlog-proof", "The log signs with two keys, of which the policy names one.", allies, twice)
 	m.add("good-not-logged", "ok", "A policy without a log asks for no proof.", policyText(keysOnly), s.full)
 	m.add("good-one-entry", "ok", "The only entry of a log: an audit path of no hashes.", allies, attach(m, s.public, ProofName, logProof(m, s.Envelope, 1, 0, nationA, nationB, operators)))
 	d := draft(m)
