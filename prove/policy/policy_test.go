@@ -365,3 +365,28 @@ func FuzzCheckpoint(f *testing.F) {
 		}
 	})
 }
+
+// Opening a checkpoint of a log with two cosignatures of one kind.
+func BenchmarkOpenCheckpoint(b *testing.B) {
+	for name, a := range map[string]Algorithm{"ed25519": CosignatureV1, "ml-dsa-44": MLDSA44} {
+		b.Run(name, func(b *testing.B) {
+			log, lkey := testKey(b, "log.example", Ed25519)
+			w1, key1 := testKey(b, "w1.example", a)
+			w2, key2 := testKey(b, "w2.example", a)
+			p, err := Parse([]byte("log " + lkey + "\nwitness w1 " + key1 + "\nwitness w2 " + key2 + "\ngroup g all w1 w2\nquorum g\n"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			cp, err := note.Sign(&note.Note{Text: (&Checkpoint{Origin: "log.example", Size: 1_000_000}).Text()}, log, w1, w2)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if s, err := p.OpenCheckpoint(cp); err != nil || len(s.Cosigned) != 2 {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -244,7 +244,7 @@ const absent = ^uint64(0)
 func leaf(entry []byte) [32]byte { return [32]byte(rfc6962.DefaultHasher.HashLeaf(entry)) }
 
 // find looks entries up by their leaf hashes. The tiles of level 0 are the
-// index: 32 bytes an entry, a tenth of a second for a million.
+// index: 32 bytes an entry, some 50 ms for a million.
 func (w *writer) find(ctx context.Context, size uint64, known map[[32]byte]uint64) error {
 	missing := len(known)
 	for index := uint64(0); index*layout.TileWidth < size && missing > 0; index++ {
