@@ -53,7 +53,7 @@ func TestBeside(t *testing.T) {
 	}
 	// nothing beside it: the report as ever
 	var plain, none bytes.Buffer
-	r, tree = specimen(t, 3)
+	r, _ = specimen(t, 3)
 	if err := Table(&plain, r, "olt", specimenMessages, Screen{Saved: "olt"}); err != nil {
 		t.Fatal(err)
 	}
