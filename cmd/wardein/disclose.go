@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -33,16 +32,12 @@ a node that is called like a finding.`,
   wardein verify olt-5.2.1.public.wardein --policy allies.policy --disclosed telnet.json`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := os.Open(args[0])
+			f, size, err := openRegular(args[0])
 			if err != nil {
 				return err
 			}
 			defer f.Close()
-			st, err := f.Stat()
-			if err != nil {
-				return err
-			}
-			b, err := prove.Open(f, st.Size())
+			b, err := prove.Open(f, size)
 			if err != nil {
 				return verdict(err, args[0])
 			}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -83,19 +84,15 @@ func (v *verification) run(cmd *cobra.Command, file string) error {
 	if v.trust, err = readPolicy(v.policy, v.labs, v.vendors); err != nil {
 		return err
 	}
-	f, err := os.Open(file)
+	f, size, err := openRegular(file)
 	if errors.Is(err, fs.ErrNotExist) && !strings.HasSuffix(file, bundleEnd) {
-		f, err = os.Open(file + bundleEnd)
+		f, size, err = openRegular(file + bundleEnd)
 	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if v.bundle, err = prove.Verify(f, st.Size(), v.trust); err != nil {
+	if v.bundle, err = prove.Verify(f, size, v.trust); err != nil {
 		return verdict(err, file)
 	}
 	if err := json.Unmarshal(v.bundle.Recipe, &v.rules); err != nil {
@@ -122,6 +119,23 @@ func (v *verification) run(cmd *cobra.Command, file string) error {
 		err = &exit{exitThreshold}
 	}
 	return err
+}
+
+// openRegular opens a file that can be read at any place.
+func openRegular(name string) (*os.File, int64, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO is not waited for
+	if err != nil {
+		return nil, 0, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("not a file: %s", term.Clean(name))
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, st.Size(), nil
 }
 
 // verdict makes an error about a bundle one of exit code 4.

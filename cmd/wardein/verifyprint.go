@@ -77,7 +77,11 @@ func (v *verification) repeated() (all []string) {
 		case r.First == "":
 			what = "differs in the recipe alone"
 		}
-		all = append(all, fmt.Sprintf("%s %s (%s%s)", strings.Join(c.Signers, " and "), what, r.Date, notLogged(v, &c)))
+		who := strings.Join(c.Signers, " and ")
+		if slices.ContainsFunc(c.Signers, func(s string) bool { return slices.Contains(v.bundle.Signers, s) }) {
+			who += " itself"
+		}
+		all = append(all, fmt.Sprintf("%s %s (%s%s)", who, what, r.Date, notLogged(v, &c)))
 	}
 	for i := range v.trust.Labs {
 		name := v.trust.Labs[i].Name()
@@ -107,6 +111,9 @@ func (v *verification) vendor() string {
 	s := "no contact record"
 	if v.bundle.Contact != nil {
 		s = askedWords(v.bundle.Contact.Record)
+		if c, ok := v.bundle.Contact.Record.(*record.Contact); ok && c.Embargo != "" {
+			s += " · details not public before " + c.Embargo
+		}
 	}
 	kinds := map[string][]string{}
 	n := 0
