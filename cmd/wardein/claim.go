@@ -115,7 +115,7 @@ ID.claim.dsse.json, which wardein log add takes.`,
 	if err := cmd.RegisterFlagCompletionFunc("report", completeReports); err != nil {
 		panic(err) // no such flag
 	}
-	cmd.AddCommand(claimListCmd(), claimCheckCmd())
+	cmd.AddCommand(claimListCmd(), claimCheckCmd(), withdrawCmd(statement.Claim, "signed verdict", claimEnd))
 	return cmd
 }
 

@@ -38,7 +38,7 @@ certificate.
 ` + profile.BaselineName + ` comes with wardein; wardein profile show prints it.`,
 		RunE: group("evaluate, issue, check, correct, withdraw or show"),
 	}
-	cmd.AddCommand(profileEvaluateCmd(), profileIssueCmd(), profileCheckCmd(), profileCorrectCmd(), profileWithdrawCmd(), profileShowCmd())
+	cmd.AddCommand(profileEvaluateCmd(), profileIssueCmd(), profileCheckCmd(), profileCorrectCmd(), withdrawCmd(statement.Profile, "profile statement", profileEnd), profileShowCmd())
 	return cmd
 }
 
