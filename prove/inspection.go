@@ -19,7 +19,8 @@ const Version = "1.0"
 
 // Inspection is the predicate of the type statement.Inspection: what a lab
 // says of a release, in figures, and the digests of what it rests on. It holds
-// nothing of the release beside the paths that gaps name.
+// nothing of the release beside the findings' IDs, which name members, and the
+// paths that gaps name.
 type Inspection struct {
 	Counts    json.RawMessage `json:"counts"`    // as in the report
 	Coverage  json.RawMessage `json:"coverage"`  // as in the report

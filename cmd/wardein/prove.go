@@ -42,8 +42,8 @@ without asking anybody.
 What is signed is a statement about the release: digests, figures, gaps, and
 salted roots over the nodes and findings, so that single ones can be disclosed
 later (wardein disclose). --public writes a second bundle, NAME.public.wardein,
-with the same statement and nothing of the release but the paths that gaps name;
-it needs a contact record (wardein contact).
+with the same statement and nothing of the release but figures, the findings' IDs
+and the paths that gaps name; it needs a contact record (wardein contact).
 
 The salts come from a random seed, which the full bundle holds. With --seed-file,
 the same report, key and run record give the same bundle, byte for byte. The run
