@@ -46,7 +46,7 @@ func TestReadme(t *testing.T) {
 			cmd := exec.Command("bash", "-c", command)
 			cmd.Dir = demo
 			cmd.Env = append(os.Environ(), "WARDEIN_TEST_RUN=1", "WARDEIN_STORE="+filepath.Join(root, "store"), "TMPDIR="+root,
-				"XDG_CONFIG_HOME="+root, "XDG_DATA_HOME="+root, "PATH="+bin+":"+os.Getenv("PATH"), "R=../../samples/an2400-1.1.0.bin")
+				"WARDEIN_PASSPHRASE=three words chosen here", "XDG_CONFIG_HOME="+root, "XDG_DATA_HOME="+root, "PATH="+bin+":"+os.Getenv("PATH"), "R=../../samples/an2400-1.1.0.bin")
 			var stderr strings.Builder
 			cmd.Stderr = &stderr
 			got, err := cmd.Output()
