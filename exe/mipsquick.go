@@ -3,8 +3,8 @@ package exe
 import "slices"
 
 // Bounds on how far back is looked for what a register holds: blocks and
-// computations for one jump, and words for a word of the function. Where they
-// are reached, registers are followed forward instead.
+// computations for one jump, and words for a word of the function. Where those
+// of blocks and words are reached, registers are followed forward instead.
 const (
 	quickWays  = 128
 	quickDepth = 8
@@ -113,8 +113,10 @@ func (f *flow) value(i int, place uint32) uint64 {
 	case 28:
 		return f.gp
 	}
+	if f.depth == quickDepth { // a loop that computes it from itself
+		return unknown
+	}
 	f.depth++
-	f.failed = f.failed || f.depth > quickDepth
 	s := search{from: len(f.ways)}
 	f.back(&s, i, place)
 	// What is unknown on one way is unknown.
