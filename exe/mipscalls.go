@@ -25,7 +25,8 @@ func (c *counter) mips() error {
 	}
 	inStub := map[uint64]bool{} // jumps that are parts of stubs
 	var stubs []part
-	if c.dyn[dynMIPSPltgot] != 0 {
+	compressed := c.f.Flags&flagM16 != 0
+	if compressed || c.dyn[dynMIPSPltgot] != 0 {
 		stubs = c.code
 	}
 	err := c.eachWordOf(stubs, big, func(w *window, words []uint32) (int, error) {
@@ -41,24 +42,18 @@ func (c *counter) mips() error {
 				inStub[w.addr+uint64(i)*4+8], inStub[w.addr+uint64(i)*4+12] = true, true
 			}
 		}
+		if compressed {
+			if err := c.mips16Stubs(w, words, big); err != nil {
+				return 0, err
+			}
+		}
 		return 0, c.full()
 	})
 	if err != nil {
 		return err
 	}
-	compressed := c.f.Flags&flagM16 != 0
-	if compressed {
-		if err := c.mips16Stubs(); err != nil {
-			return err
-		}
-	}
 	c.stubs.dense()
-	if compressed {
-		if err := c.mips16(); err != nil {
-			return err
-		}
-	}
-	fl := &flow{c: c, load: load, inStub: inStub, wide: word == 8}
+	fl := &flow{c: c, load: load, inStub: inStub, wide: word == 8, big: big, compressed: compressed}
 	fl.gp = fl.number(c.dyn[dynPltgot] + 0x7ff0)
 	return c.flows(fl)
 }
@@ -136,7 +131,11 @@ type flow struct {
 	load   uint32 // opcode that loads an address
 	gp     uint64
 	wide   bool
+	big    bool
 	inStub map[uint64]bool
+	// compressed says that some of the code is MIPS16e, which reads as jumps
+	// into delay slots.
+	compressed bool
 	// names are the imports that a relocation puts into a register at an
 	// address, in a relocatable object.
 	names map[uint64]int
@@ -178,7 +177,10 @@ func (f *flow) run(whole *window, words []uint32, from, to int) error {
 	w := &window{addr: whole.addr + uint64(from)*4, off: whole.off + int64(from)*4}
 	n := to - from
 	f.w, f.words, f.n = w, words[from:min(to+1, len(words))], n
-	if plain := f.edges(); plain && f.quick() {
+	if f.compressed {
+		f.mips16()
+	}
+	if plain := f.edges(); (plain || f.compressed) && f.quick() {
 		return nil
 	}
 	f.blocks()
