@@ -159,6 +159,7 @@ type flow struct {
 
 	ways   []way
 	solved []solved  // eight for each jump that leads to a block
+	copies uint32    // of gp
 	only   registers // that an instruction reads
 	recent [32]recent
 	left   int // words that may be looked at

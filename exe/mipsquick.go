@@ -19,7 +19,7 @@ func (f *flow) quick() bool {
 		return false
 	}
 	before := len(f.c.list)
-	f.left, f.failed, f.depth = quickWords*(f.n+64), false, 0
+	f.left, f.failed, f.depth, f.copies = quickWords*(f.n+64), false, 0, 0
 	f.ways, f.solved, f.recent = f.ways[:0], f.solved[:0], [32]recent{}
 	for _, at := range f.calls {
 		i := int(at)
@@ -347,7 +347,7 @@ func (f *flow) before(s *search, i int, place uint32) (p uint32, ok bool) {
 	case sum && (rs == 0 || rt == 0):
 		p = rs | rt
 	case op == f.load && f.depth > 1: // of what is loaded nothing is computed
-	case op == f.load && (rs == 28 || f.becomesGP(i, rs)):
+	case op == f.load && (rs == 28 || int16(x) < 0 && f.holdsGP(rs)):
 		if of, slot := f.c.slots.at(f.c.width(f.gp + uint64(int64(int16(x))))); slot {
 			s.found(uint64(of) | mipsImport)
 			return 0, false
@@ -379,28 +379,20 @@ func (f *flow) before(s *search, i int, place uint32) (p uint32, ok bool) {
 	return p, p != 0 && p != 28
 }
 
-// becomesGP says whether what a register holds at word i is made gp for the
-// next call, as clang does before each: then it is a copy of gp, wherever it
-// came from.
-func (f *flow) becomesGP(i int, rs uint32) bool {
-	k := i
-	if f.mark[i] == 0 {
-		k-- // or is gp already
-	}
-	for ; k < min(f.n, i+quickWords); k++ {
-		f.left--
-		x := f.words[k]
-		if k > i && f.mark[k]&(markBegins|markCall) != 0 {
-			break
-		}
-		if y := x &^ (31 << 21); x>>21&31 == rs && (y == 0xe021 || y == 0xe025 || y == 0xe02d) { // addu, or, daddu gp,rs,zero
-			return true
-		}
-		if k >= i && destination(x) == rs {
-			break
+// holdsGP says whether a register that calls leave as it is becomes gp again
+// anywhere in the function, as clang does before calls: then what is loaded
+// from below it comes from the GOT. Objects have nothing below them.
+func (f *flow) holdsGP(rs uint32) bool {
+	if f.copies == 0 {
+		f.copies = 1 // register 0 tells that this was done
+		for _, x := range f.words[:f.n] {
+			switch x &^ (31 << 21) {
+			case 0xe021, 0xe025, 0xe02d: // addu, or, daddu gp,rs,zero
+				f.copies |= 1 << (x >> 21 & 31)
+			}
 		}
 	}
-	return false
+	return f.copies&mipsSaved>>rs&1 != 0
 }
 
 // destination is the register that an instruction writes, 0 for none.
