@@ -7,9 +7,10 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/wardein/wardein/internal/durable"
 )
 
 func searchMembers(members []Member, name string) (int, bool) {
@@ -94,7 +95,7 @@ func Attach(in, out, name string, content []byte) error {
 	} else {
 		parts = slices.Insert(parts, i, partOf(name, content))
 	}
-	return replaceFile(out, st.Mode().Perm(), func(w io.Writer) error { return write(w, parts) })
+	return durable.Write(out, st.Mode().Perm(), func(w io.Writer) error { return write(w, parts) })
 }
 
 // counterName tells whether a name is that of a counter statement or of its
@@ -103,36 +104,4 @@ func counterName(name string) bool {
 	rest, ok := strings.CutPrefix(name, counterFolder)
 	id, end, _ := strings.Cut(rest, ".")
 	return ok && len(id) == 16 && strings.Trim(id, "0123456789abcdef") == "" && (end == "dsse.json" || end == "tlog-proof")
-}
-
-// replaceFile writes a file beside its final name, then renames it.
-func replaceFile(name string, perm os.FileMode, body func(io.Writer) error) error {
-	dir := filepath.Dir(name)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone when it was renamed
-	defer f.Close()
-	if err := body(f); err != nil {
-		return err
-	}
-	if err := f.Chmod(perm); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

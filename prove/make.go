@@ -14,6 +14,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/canon"
+	"github.com/wardein/wardein/internal/durable"
 	"github.com/wardein/wardein/prove/record"
 	"github.com/wardein/wardein/prove/statement"
 )
@@ -151,7 +152,7 @@ func (m *Made) Save(file string, public bool) error {
 			}
 		}
 	}
-	return replaceFile(file, os.FileMode(perm), func(w io.Writer) error { return write(w, parts) })
+	return durable.Write(file, os.FileMode(perm), func(w io.Writer) error { return write(w, parts) })
 }
 
 // findingsRoot is the salted root over the findings.

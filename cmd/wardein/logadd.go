@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wardein/wardein/internal/durable"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/prove"
 	"github.com/wardein/wardein/prove/dsse"
@@ -224,7 +225,7 @@ func writeProofs(ctx context.Context, out *bufio.Writer, d *tlog.Dir, all []logg
 		}
 		switch {
 		case l.member == "":
-			err = replaceFile(to, proof)
+			err = durable.Write(to, 0o644, durable.Bytes(proof))
 		case !bytes.Equal(proof, l.proof):
 			err = prove.Attach(l.file, l.file, l.member, proof)
 		}
@@ -244,18 +245,4 @@ func writeProofs(ctx context.Context, out *bufio.Writer, d *tlog.Dir, all []logg
 		fmt.Fprintf(out, "next        the same command again when the witnesses have cosigned\n")
 	}
 	return nil
-}
-
-// replaceFile writes a file beside its final name, then renames it.
-func replaceFile(name string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone when it was renamed
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

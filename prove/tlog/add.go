@@ -17,6 +17,7 @@ import (
 	"github.com/transparency-dev/tessera/storage/posix"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/wardein/wardein/internal/durable"
 	"github.com/wardein/wardein/prove/policy"
 )
 
@@ -50,7 +51,7 @@ func Create(ctx context.Context, path string, rules []byte, signers ...note.Sign
 	if err := os.Chmod(temp, 0o755); err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(temp, policyName), rules); err != nil {
+	if err := durable.Write(filepath.Join(temp, policyName), 0o644, durable.Bytes(rules)); err != nil {
 		return err
 	}
 	w, err := start(ctx, temp, signers, batch)
@@ -61,7 +62,7 @@ func Create(ctx context.Context, path string, rules []byte, signers ...note.Sign
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // owns tells whether a policy lists the keys of a log.
@@ -366,30 +367,4 @@ func lock(ctx context.Context, name string, wait time.Duration) (unlock func(), 
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// writeFile writes a file beside its final name, then renames it: it is there
-// at once, and on disk when writeFile returns.
-func writeFile(name string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone when it was renamed
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

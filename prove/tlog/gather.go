@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wardein/wardein/internal/durable"
 	"github.com/wardein/wardein/prove/policy"
 )
 
@@ -237,7 +238,7 @@ func (g *Gather) Take(ctx context.Context, checkpoint []byte) error {
 	if ok, _ := g.policy.Quorum(s.Labels()); !ok || s.Size < g.cosigned {
 		return nil
 	}
-	if err := writeFile(filepath.Join(g.dir.path, cosignedName), s.Bytes()); err != nil {
+	if err := durable.Write(filepath.Join(g.dir.path, cosignedName), 0o644, durable.Bytes(s.Bytes())); err != nil {
 		return err
 	}
 	g.cosigned = s.Size
