@@ -6,7 +6,7 @@ import "slices"
 // computations for one jump, and words for a word of the function. Where those
 // of blocks and words are reached, registers are followed forward instead.
 const (
-	quickWays  = 128
+	quickWays  = 512
 	quickDepth = 8
 	quickWords = 16
 )
@@ -216,7 +216,7 @@ func (f *flow) back(s *search, i int, place uint32) {
 		}
 		i, place, ok = f.over(s, i, place)
 	}
-	f.left -= from - i + 1
+	f.left -= from - i + 1 + (len(f.ways)-s.from)/16 // which are looked through below
 	f.failed = f.failed || f.left < 0
 	w := way{i, place}
 	if !ok || slices.Contains(f.ways[s.from:], w) {
