@@ -126,8 +126,8 @@ func main() {
 		if share < least || s.differ > 0 {
 			verdict, bad = "does not hold", true
 		}
-		fmt.Printf("all %-8s expected %d, found %d, agree %d = %.3f %% (at least %.1f %%); functions of the tables: %d calls, %d functions differ: %s\n",
-			class, s.expected, s.found, s.agree, share, least, s.table, s.differ, verdict)
+		fmt.Printf("all %-8s expected %d, found %d, agree %d = %.3f %% (at least %.1f %%); functions of the tables: %d calls, %d functions differ: %s; %.0f MB/s of %.0f MB\n",
+			class, s.expected, s.found, s.agree, share, least, s.table, s.differ, verdict, float64(s.code)/1e6/max(s.seconds, 1e-9), float64(s.code)/1e6)
 	}
 	if bad {
 		os.Exit(1)
@@ -149,12 +149,14 @@ func wanted(name string) bool {
 type sum struct {
 	expected, found, agree, table, differ int
 	code                                  int64
-	speed                                 float64
+	speed                                 float64 // of one file, MB of code by second
+	seconds                               float64 // for reading the code once
 }
 
 func (s *sum) add(o sum) {
 	s.expected, s.found, s.agree = s.expected+o.expected, s.found+o.found, s.agree+o.agree
 	s.table, s.differ = s.table+o.table, s.differ+o.differ
+	s.code, s.seconds = s.code+o.code, s.seconds+o.seconds
 }
 
 // startup are called by crt*.o only, which has no relocations on some
@@ -237,7 +239,8 @@ func compare(full string, each func(name string, expected, found, agree int)) (s
 			f.Calls()
 			n++
 		}
-		s.speed = float64(n) * float64(got.Code) / 1e6 / (cpu() - begin).Seconds()
+		s.seconds = (cpu() - begin).Seconds() / float64(n)
+		s.speed = float64(got.Code) / 1e6 / s.seconds
 	}
 	return s, nil
 }
