@@ -40,6 +40,9 @@ type Refused struct {
 func (r *Refused) Error() string { return fmt.Sprintf("bundle: %s: %v", r.Part, r.Why) }
 func (r *Refused) Unwrap() error { return r.Why }
 
+// ErrMissing is why a bundle is refused that lacks a member.
+var ErrMissing = errors.New("missing")
+
 func refuse(part, format string, args ...any) error {
 	return &Refused{part, fmt.Errorf(format, args...)}
 }
@@ -221,7 +224,7 @@ func (b *Bundle) Content(m *Member) *io.SectionReader {
 func (b *Bundle) Read(name string, limit int64) ([]byte, error) {
 	m := b.Find(name)
 	if m == nil {
-		return nil, refuseMember(name, "missing")
+		return nil, refuseMember(name, "%w", ErrMissing)
 	}
 	if m.Size > limit {
 		return nil, refuseMember(name, "%d bytes, at most %d are read", m.Size, limit)

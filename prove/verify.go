@@ -147,7 +147,7 @@ func (v *Verified) members(b *Bundle) error {
 	}
 	for _, m := range v.Inspection.Members {
 		if b.Find(m.Name) == nil && (m.Public || !v.Public) {
-			return refuseMember(m.Name, "missing")
+			return refuseMember(m.Name, "%w", ErrMissing)
 		}
 	}
 	if v.Public && v.Inspection.bound(ContactName) == nil {

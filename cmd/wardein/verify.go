@@ -141,8 +141,12 @@ func openRegular(name string) (*os.File, int64, error) {
 // verdict makes an error about a bundle one of exit code 4.
 func verdict(err error, file string) error {
 	var r *prove.Refused
-	if errors.As(err, &r) {
-		return &refused{fmt.Errorf("%w: %s", err, file)}
+	if !errors.As(err, &r) {
+		return err
+	}
+	err = &refused{fmt.Errorf("%w: %s", err, file)}
+	if errors.Is(err, prove.ErrMissing) && r.Part == "member "+prove.ProofName {
+		return &hinted{err, "it was not logged, or the proof was not attached: wardein log add DIR BUNDLE does both; a policy without log lines asks for the signature alone"}
 	}
 	return err
 }
