@@ -12,10 +12,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/exe"
 	"github.com/wardein/wardein/internal/stable"
+	"github.com/wardein/wardein/internal/table"
 )
 
 //go:embed data/authentication.toml
@@ -35,25 +35,25 @@ type comparer struct {
 	Length bool
 }
 
+var authenticationFile = table.TOML[struct {
+	Date      string
+	Primitive []primitive
+	Compare   []comparer
+	Usual     []struct {
+		Texts []string
+		Why   string
+	}
+	Form []struct{ Pattern, Why string }
+}]("data/authentication.toml", authenticationTOML)
+
+// authentication is that file, ready for looking things up.
 var authentication = sync.OnceValue(func() (k struct {
 	primitives map[string]*primitive
 	comparers  map[string]*comparer
 	usual      map[string]bool
 	form       *regexp.Regexp
 }) {
-	var file struct {
-		Date      string
-		Primitive []primitive
-		Compare   []comparer
-		Usual     []struct {
-			Texts []string
-			Why   string
-		}
-		Form []struct{ Pattern, Why string }
-	}
-	if err := toml.Unmarshal(authenticationTOML, &file); err != nil {
-		panic(err) // the file is part of the program; a test reads it
-	}
+	file := authenticationFile()
 	k.primitives, k.comparers, k.usual = map[string]*primitive{}, map[string]*comparer{}, map[string]bool{}
 	for i := range file.Primitive {
 		k.primitives[file.Primitive[i].Name] = &file.Primitive[i]

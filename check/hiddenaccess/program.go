@@ -9,6 +9,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/exe"
+	"github.com/wardein/wardein/internal/lazy"
 )
 
 const (
@@ -76,21 +77,21 @@ func program(b wardein.Blob, out func(wardein.Fact)) error {
 // Texts of requests that a server compares: a header with one value, or a page
 // whose name says telnet. A client's texts go on (\r\n) or are forms (%s).
 var (
-	header = regexp.MustCompile(`^(?i:user-agent|referer|cookie|authorization): ?[^ %*\r\n][^%*\r\n]{3,120}$`)
-	page   = regexp.MustCompile(`(?i)^/?(?:goform|boaform|boafrm|cgi-bin|cgi|userRpm)/[^%\s]*telnet[^%\s]*$|^/[^%\s]*telnet[^%\s]*\.(?:cgi|asp|htm|html|php|gch|lua)$`)
+	header = lazy.Regexp(`^(?i:user-agent|referer|cookie|authorization): ?[^ %*\r\n][^%*\r\n]{3,120}$`)
+	page   = lazy.Regexp(`(?i)^/?(?:goform|boaform|boafrm|cgi-bin|cgi|userRpm)/[^%\s]*telnet[^%\s]*$|^/[^%\s]*telnet[^%\s]*\.(?:cgi|asp|htm|html|php|gch|lua)$`)
 	// starts are commands that let somebody log in.
-	starts = regexp.MustCompile(`^(?:(?:/\S*/|busybox )?u?telnetd(?: [^%]*)?&?|/\S*/in\.telnetd[^%]*|/\S*/(?:dropbear|sshd)(?: [^%]*)?|/etc/(?:rc\.d/)?(?:init\.d/)?[\w.-]+ (?:re)?start\b.*|service [\w.-]+ (?:re)?start)$`)
+	starts = lazy.Regexp(`^(?:(?:/\S*/|busybox )?u?telnetd(?: [^%]*)?&?|/\S*/in\.telnetd[^%]*|/\S*/(?:dropbear|sshd)(?: [^%]*)?|/etc/(?:rc\.d/)?(?:init\.d/)?[\w.-]+ (?:re)?start\b.*|service [\w.-]+ (?:re)?start)$`)
 )
 
 // triggers states a text of a request and a command that starts something to
 // log in to, when one program has both.
 func triggers(b wardein.Blob, out func(wardein.Fact)) {
-	find := func(kind string, marks []int, form *regexp.Regexp) (found []wardein.Fact) {
+	find := func(kind string, marks []int, form func() *regexp.Regexp) (found []wardein.Fact) {
 		seen := map[string]bool{}
 		for _, m := range marks {
 			for _, off := range b.Hits(m) {
 				at, s := text(b, off)
-				if form.MatchString(s) && !seen[s] && len(found) < 10 {
+				if form().MatchString(s) && !seen[s] && len(found) < 10 {
 					seen[s] = true
 					found = append(found, wardein.Fact{Kind: kind, Off: at, Len: int64(len(s)), Attrs: []wardein.Note{{Name: "text", Value: s}}})
 				}
