@@ -276,24 +276,28 @@ func (c *counter) repeated() (record.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := report.Read(bytes.NewReader(b))
+	s, err := report.Parse(b, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, term.Clean(c.rerun))
 	}
-	if s.Release.Digest != c.about.release.String() {
-		return nil, fmt.Errorf("%s is about another release, sha256:%s; the bundle is about sha256:%s", term.Clean(c.rerun), term.Clean(s.Release.Digest), c.about.release)
+	if s.Release.Digest != c.about.release {
+		return nil, fmt.Errorf("%s is about another release, sha256:%s; the bundle is about sha256:%s", term.Clean(c.rerun), s.Release.Digest, c.about.release)
 	}
 	if s.Partial {
 		return nil, fmt.Errorf("the inspection was interrupted: a part of a report repeats nothing: %s", term.Clean(c.rerun))
 	}
-	r := &record.Rerun{Date: c.date, Recipe: s.Recipe.Digest, Release: c.about.release, Report: sha256.Sum256(b)}
+	r := &record.Rerun{Date: c.date, Recipe: report.RecipeDigest(&s.Report.Recipe), Release: c.about.release, Report: s.File}
 	if r.Agrees = r.Report == c.about.inspection.Report; r.Agrees {
 		return r, nil
 	}
 	if c.about.report == nil {
 		return nil, errors.New("the reports differ, and this bundle has none to say where: the full bundle does")
 	}
-	diff, err := compareReports(c.about.report, b)
+	was, err := report.Parse(c.about.report, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the bundle's report: %w", err)
+	}
+	diff, err := compareReports(was.Report, c.about.report, s.Report, b)
 	if err != nil {
 		return nil, err
 	}

@@ -57,20 +57,21 @@ Exit code: 0 the same bytes, 1 they differ, 2 bad usage or it cannot run.`,
 			if err != nil {
 				return err
 			}
-			var was saved
-			if err := json.Unmarshal(there, &was); err != nil {
-				return fmt.Errorf("not a report: %w: %s", err, args[0])
+			was, err := report.Parse(there, nil)
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, args[0])
 			}
 			if flags.keys, err = readKeySets(given.keys); err != nil {
 				return err
 			}
-			flags.asOf = was.Recipe.AsOf
+			recipe := &was.Report.Recipe
+			flags.asOf = recipe.AsOf
 			if err := checkDate(flags.asOf); err != nil {
 				return fmt.Errorf("the report's recipe: %w", err)
 			}
-			flags.noCage = flags.noCage || was.option("sandbox") == "off"
-			flags.published = was.option("published-defaults") != ""
-			given.db.no = given.db.db == "" && !was.data("vulnerabilities")
+			flags.noCage = flags.noCage || option(recipe, "sandbox") == "off"
+			flags.published = option(recipe, "published-defaults") != ""
+			given.db.no = given.db.db == "" && !hasData(recipe, "vulnerabilities")
 			temp, err := os.MkdirTemp("", "wardein-reproduce-*")
 			if err != nil {
 				return err
@@ -85,7 +86,7 @@ Exit code: 0 the same bytes, 1 they differ, 2 bad usage or it cannot run.`,
 			if res.report.Partial {
 				return &exit{exitInterrupted}
 			}
-			again, err := compareReports(there, report.JSON(res.report, report.Messages(checks.Checks())))
+			again, err := compareReports(was.Report, there, res.report, report.JSON(res.report, report.Messages(checks.Checks())))
 			if err != nil {
 				return fmt.Errorf("%w: %s", err, args[0])
 			}
@@ -127,17 +128,9 @@ func readReport(name string) ([]byte, error) {
 	return b, err
 }
 
-// saved is what reproduce needs to know of a report before it begins.
-type saved struct {
-	Recipe struct {
-		AsOf    string `json:"as_of"`
-		Data    []wardein.Source
-		Options []wardein.Note
-	}
-}
-
-func (s *saved) option(name string) string {
-	for _, o := range s.Recipe.Options {
+// option is the value of a recipe's option, "" for none.
+func option(r *wardein.Recipe, name string) string {
+	for _, o := range r.Options {
 		if o.Name == name {
 			return o.Value
 		}
@@ -145,8 +138,8 @@ func (s *saved) option(name string) string {
 	return ""
 }
 
-func (s *saved) data(name string) bool {
-	return slices.ContainsFunc(s.Recipe.Data, func(d wardein.Source) bool { return d.Name == name })
+func hasData(r *wardein.Recipe, name string) bool {
+	return slices.ContainsFunc(r.Data, func(d wardein.Source) bool { return d.Name == name })
 }
 
 // comparison is how two reports of one release stand to each other.
@@ -160,31 +153,24 @@ type comparison struct {
 	differs bool // there is such a place
 }
 
-// compareReports compares a report with one made again.
-func compareReports(there, here []byte) (*comparison, error) {
-	c := &comparison{same: bytes.Equal(there, here), digests: [2]wardein.Digest{sha256.Sum256(there), sha256.Sum256(here)}}
-	var parts [2]map[string]json.RawMessage
-	for i, b := range [2][]byte{there, here} {
-		if err := json.Unmarshal(b, &parts[i]); err != nil {
-			return nil, fmt.Errorf("not a report: %w", err)
-		}
-		var r struct{ Digest wardein.Digest }
-		if err := json.Unmarshal(parts[i]["release"], &r); err != nil {
-			return nil, fmt.Errorf("not a report: %w", err)
-		}
-		c.release[i] = r.Digest
-	}
+// compareReports compares a report with one made again; their bytes are those
+// of the two files.
+func compareReports(was *wardein.Report, there []byte, is *wardein.Report, here []byte) (*comparison, error) {
+	c := &comparison{same: bytes.Equal(there, here), release: [2]wardein.Digest{was.Release.Digest, is.Release.Digest},
+		digests: [2]wardein.Digest{sha256.Sum256(there), sha256.Sum256(here)}}
 	if c.same {
 		return c, nil
 	}
-	var err error
-	if c.reasons, err = recipeReasons(parts[0]["recipe"], parts[1]["recipe"]); err != nil {
-		return nil, err
-	}
-	var rest [2][]byte
-	for i := range parts {
-		delete(parts[i], "recipe")
-		if rest[i], err = json.Marshal(parts[i]); err != nil {
+	c.reasons = recipeReasons(&was.Recipe, &is.Recipe)
+	var rest [2][]byte // without the recipes
+	for i, b := range [2][]byte{there, here} {
+		var parts map[string]json.RawMessage
+		if err := json.Unmarshal(b, &parts); err != nil {
+			return nil, fmt.Errorf("not a report: %w", err)
+		}
+		delete(parts, "recipe")
+		var err error
+		if rest[i], err = json.Marshal(parts); err != nil {
 			return nil, err
 		}
 	}
@@ -205,21 +191,10 @@ func excerpt(v []byte) string {
 }
 
 // recipeReasons tells in what two recipes differ, a line each.
-func recipeReasons(there, here []byte) (reasons []string, err error) {
+func recipeReasons(there, here *wardein.Recipe) (reasons []string) {
 	var lists [2]map[string]string
-	for i, b := range [2][]byte{there, here} {
-		var r struct {
-			AsOf            string `json:"as_of"`
-			GoSum           string `json:"go_sum"`
-			Module, Go      string
-			Formats, Checks []wardein.Ingredient
-			Data            []wardein.Source
-			Options         []wardein.Note
-		}
-		if err := json.Unmarshal(b, &r); err != nil {
-			return nil, fmt.Errorf("not a recipe: %w", err)
-		}
-		l := map[string]string{"evaluation date": r.AsOf, "wardein": r.Module, "compiler": r.Go, "go.sum": r.GoSum}
+	for i, r := range [2]*wardein.Recipe{there, here} {
+		l := map[string]string{"evaluation date": r.AsOf, "wardein": r.Module, "compiler": r.Go, "go.sum": r.GoSum.String()}
 		for _, x := range r.Formats {
 			l["format "+x.Name] = fmt.Sprint("version ", x.Version)
 		}
@@ -247,7 +222,7 @@ func recipeReasons(there, here []byte) (reasons []string, err error) {
 		}
 	}
 	slices.Sort(reasons)
-	return reasons, nil
+	return reasons
 }
 
 func (c *comparison) print(out *bufio.Writer, name string) {
