@@ -50,8 +50,8 @@ func dial(socket string) (agent.ExtendedAgent, net.Conn, error) {
 	return agent.NewClient(c), c, nil
 }
 
-// AgentKeys lists the keys of an agent that can sign here.
-func AgentKeys(socket string) (list []AgentKey, err error) {
+// offered are all keys of an agent.
+func offered(socket string) ([]*agent.Key, error) {
 	a, c, err := dial(socket)
 	if err != nil {
 		return nil, err
@@ -60,6 +60,15 @@ func AgentKeys(socket string) (list []AgentKey, err error) {
 	all, err := a.List()
 	if err != nil {
 		return nil, fmt.Errorf("ssh-agent: %w", err)
+	}
+	return all, nil
+}
+
+// AgentKeys lists the keys of an agent that can sign here.
+func AgentKeys(socket string) (list []AgentKey, err error) {
+	all, err := offered(socket)
+	if err != nil {
+		return nil, err
 	}
 	for _, k := range all {
 		if k.Format == ssh.KeyAlgoED25519 {
@@ -79,14 +88,9 @@ func Agent(socket string, kind Kind, name, fingerprint string) (*Key, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	a, c, err := dial(socket)
+	all, err := offered(socket)
 	if err != nil {
 		return nil, err
-	}
-	defer c.Close()
-	all, err := a.List()
-	if err != nil {
-		return nil, fmt.Errorf("ssh-agent: %w", err)
 	}
 	for _, k := range all {
 		if ssh.FingerprintSHA256(k) != fingerprint {
