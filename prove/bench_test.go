@@ -33,7 +33,7 @@ func BenchmarkLogged(b *testing.B) {
 			proof := logProof(b, s.Envelope, logSize, 7, kind.by...)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := openSigned(s.Envelope, p.Labs); err != nil {
+				if _, _, err := OpenSigned(s.Envelope, p.Labs); err != nil {
 					b.Fatal(err)
 				}
 				if _, err := VerifyLogged(proof, s.Envelope, p); err != nil {

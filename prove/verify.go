@@ -85,7 +85,7 @@ func (v *Verified) statement(b *Bundle, p *policy.Policy) (envelope []byte, err 
 	if envelope, err = b.Read(StatementName, dsse.MaxSize); err != nil {
 		return nil, err
 	}
-	s, signers, err := openSigned(envelope, p.Labs)
+	s, signers, err := OpenSigned(envelope, p.Labs)
 	if err != nil {
 		return nil, refuseMember(StatementName, "%w", err)
 	}
@@ -102,8 +102,9 @@ func (v *Verified) statement(b *Bundle, p *policy.Policy) (envelope []byte, err 
 	return envelope, nil
 }
 
-// openSigned opens a statement whose signers must all be of the keys.
-func openSigned(envelope []byte, keys []policy.Key) (*statement.Statement, []string, error) {
+// OpenSigned opens a statement whose signers must all be of the keys, and names
+// them.
+func OpenSigned(envelope []byte, keys []policy.Key) (*statement.Statement, []string, error) {
 	return openSignedBy(envelope, func(*statement.Statement) ([]policy.Key, error) { return keys, nil })
 }
 
@@ -350,7 +351,7 @@ func (v *Verified) contents(b *Bundle, p *policy.Policy) (err error) {
 		return err
 	}
 	v.Contact = &Signed{Member: ContactName, Envelope: statement.Digest(envelope)}
-	if v.Contact.Statement, v.Contact.Signers, err = openSigned(envelope, p.Labs); err == nil {
+	if v.Contact.Statement, v.Contact.Signers, err = OpenSigned(envelope, p.Labs); err == nil {
 		v.Contact.Record, err = contactOf(v.Contact.Statement, v.Subject)
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
 	"github.com/wardein/wardein/internal/term"
+	"github.com/wardein/wardein/prove"
 	"github.com/wardein/wardein/prove/claim"
 	"github.com/wardein/wardein/prove/policy"
 	"github.com/wardein/wardein/prove/statement"
@@ -32,21 +33,12 @@ func openSignedFile(name, predicate string, p *policy.Policy) (*signedFile, erro
 		return nil, err
 	}
 	f := &signedFile{name: name, envelope: statement.Digest(envelope)}
-	s, e, err := statement.Open(envelope)
-	if err != nil {
+	if f.Statement, f.signers, err = prove.OpenSigned(envelope, p.Labs); err != nil {
 		return nil, f.no("%w", err)
 	}
-	by, err := e.Verify(policy.Verifiers(p.Labs))
-	if err != nil {
-		return nil, f.no("%w", err)
+	if f.Type != predicate {
+		return nil, f.no("it is of the type %q, expected %q", f.Type, predicate)
 	}
-	if s.Type != predicate {
-		return nil, f.no("it is of the type %q, expected %q", s.Type, predicate)
-	}
-	for _, k := range by {
-		f.signers = append(f.signers, k.Name())
-	}
-	f.Statement = s
 	return f, nil
 }
 
