@@ -1,0 +1,86 @@
+// Package insn decodes machine instructions as far as comparing code needs
+// them: how long each is, what it does in a form in which two instructions can
+// be compared, where it leads, and which address it forms or reads. It knows no
+// file and prints no assembly.
+//
+// Code that was built twice differs in its addresses, and instructions hold
+// them in many ways: relative to the next instruction, in two halves, as a
+// distance from a register that holds a table's address. The decoders resolve
+// all of these within a function, so that what is left to compare is Inst.Word,
+// and what Inst.To and Inst.Ref point at.
+package insn
+
+import "encoding/binary"
+
+// Set is an instruction set.
+type Set uint8
+
+// The sets that are decoded.
+const (
+	None Set = iota
+	X86
+	X8664
+	ARM // A32
+	Thumb
+	AArch64
+	MIPS
+	MIPS64
+	MIPS16
+	PPC
+	PPC64
+)
+
+// Flow says where an instruction leads.
+type Flow uint8
+
+// The ways on. A conditional return is a Branch without a target.
+const (
+	Next         Flow = iota
+	Jump              // always
+	Branch            // perhaps
+	Call              // and comes back
+	Return            //
+	IndirectJump      // to what a register or a word of memory holds
+	IndirectCall      //
+	Stop              // nothing follows: a trap, undefined on purpose
+	Data              // no instruction: a literal, a table, alignment between them
+	Bad               // bytes that are no instruction of the set
+)
+
+// Inst is one instruction, or a run of bytes in code that is none.
+type Inst struct {
+	Addr uint64
+	Len  uint32
+	Flow Flow
+	// Op is the operation without operands, see Code.Name. Instructions of one
+	// mnemonic and form have one Op, whatever registers and constants they have.
+	Op uint16
+	// Word is the operation with its registers and constants, without the parts
+	// that hold To or Ref, which are zero in it. Two instructions of one Set do
+	// the same if Word is equal, and To and Ref point at the same things.
+	Word uint64
+	// To is where a Jump, Branch or Call leads, also where a register holds
+	// it and the instructions before tell what that is; 0 where it is not known.
+	To uint64
+	// Ref is the address that the instruction forms or reads, alone or with
+	// those before it; 0 for none.
+	Ref uint64
+}
+
+// Code is what decoders must know of the program that instructions are of.
+type Code struct {
+	Set Set
+	// Order is the byte order of data, and of instructions but for ARM, whose
+	// instructions are in little-endian order unless Swapped (BE-32).
+	Order   binary.ByteOrder
+	Swapped bool
+	// Base is what position-independent code counts from, by the rules of the
+	// processor: the address that a register holds when a function begins (gp
+	// of MIPS, r2 of 64-bit PowerPC), or that functions load into it (EBX of
+	// i386, r30 of 32-bit PowerPC). 0 where it is not known.
+	Base uint64
+	// Read returns the number of n bytes (1, 2, 4, 8) that the file has at an address:
+	// literals, jump tables, slots of the global offset table. ok is false
+	// where the file has none. It may be nil.
+	Read func(addr uint64, n int) (v uint64, ok bool)
+}
