@@ -84,3 +84,57 @@ type Code struct {
 	// where the file has none. It may be nil.
 	Read func(addr uint64, n int) (v uint64, ok bool)
 }
+
+// Decode appends the instructions of one function to list. The first byte of
+// code is at addr; what registers hold is followed from there to its end.
+// Every byte of code is in exactly one Inst, in order.
+func (c *Code) Decode(code []byte, addr uint64, list []Inst) []Inst {
+	if len(code) == 0 {
+		return list
+	}
+	switch c.Set {
+	case X86, X8664:
+		return c.decodeX86(code, addr, list)
+	case PPC, PPC64:
+		return c.decodePPC(code, addr, list)
+	case AArch64:
+		// aarch64.go
+	case ARM:
+		// arm.go
+	case Thumb:
+		// thumb.go
+	case MIPS, MIPS64:
+		// mips.go
+	case MIPS16:
+		// mips16.go
+	}
+	return appendData(list, addr, len(code))
+}
+
+// Name returns the mnemonic of an Inst.Op, "" for a number that no instruction
+// of the set has. Runs of Data and Bad bytes have the number 0.
+func (c *Code) Name(op uint16) string {
+	switch c.Set {
+	case X86, X8664:
+		return nameX86(op)
+	case PPC, PPC64:
+		return namePPC(op)
+	case AArch64:
+	case ARM:
+	case Thumb:
+	case MIPS, MIPS64:
+	case MIPS16:
+	}
+	return ""
+}
+
+// appendData appends n bytes that are no instructions, as one Inst, or as
+// several where its length holds no more.
+func appendData(list []Inst, addr uint64, n int) []Inst {
+	const most = 1 << 31
+	for ; n > most; n -= most {
+		list = append(list, Inst{Addr: addr, Len: most, Flow: Data})
+		addr += most
+	}
+	return append(list, Inst{Addr: addr, Len: uint32(n), Flow: Data})
+}
