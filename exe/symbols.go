@@ -20,6 +20,7 @@ type Symbol struct {
 	Value, Size uint64
 	Section     uint16 // index, 0: not defined in this file
 	Info        uint8  // binding and type
+	Other       uint8  // visibility, and what the processor's ABI puts there
 }
 
 // Defined says whether the file itself holds the symbol and offers it to
@@ -57,9 +58,9 @@ func (f *File) symbols(table, names Place) ([]Symbol, error) {
 	for ; int64(len(b)) >= entry; b = b[entry:] {
 		s := Symbol{}
 		if f.Is64() {
-			s.Info, s.Section, s.Value, s.Size = b[4], f.Order.Uint16(b[6:]), f.Order.Uint64(b[8:]), f.Order.Uint64(b[16:])
+			s.Info, s.Other, s.Section, s.Value, s.Size = b[4], b[5], f.Order.Uint16(b[6:]), f.Order.Uint64(b[8:]), f.Order.Uint64(b[16:])
 		} else {
-			s.Value, s.Size, s.Info, s.Section = uint64(f.Order.Uint32(b[4:])), uint64(f.Order.Uint32(b[8:])), b[12], f.Order.Uint16(b[14:])
+			s.Value, s.Size, s.Info, s.Other, s.Section = uint64(f.Order.Uint32(b[4:])), uint64(f.Order.Uint32(b[8:])), b[12], b[13], f.Order.Uint16(b[14:])
 		}
 		if at := int64(f.Order.Uint32(b)); at < int64(len(text)) {
 			name := text[at:min(int64(len(text)), at+maxSymbolName)]
