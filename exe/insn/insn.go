@@ -98,7 +98,7 @@ func (c *Code) Decode(code []byte, addr uint64, list []Inst) []Inst {
 	case PPC, PPC64:
 		return c.decodePPC(code, addr, list)
 	case AArch64:
-		// aarch64.go
+		return c.decodeAArch64(code, addr, list)
 	case ARM:
 		// arm.go
 	case Thumb:
@@ -120,6 +120,7 @@ func (c *Code) Name(op uint16) string {
 	case PPC, PPC64:
 		return namePPC(op)
 	case AArch64:
+		return aarch64Table().name(op)
 	case ARM:
 	case Thumb:
 	case MIPS, MIPS64:

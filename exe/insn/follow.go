@@ -1,0 +1,258 @@
+package insn
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"sync"
+)
+
+// value is what a register holds.
+type value struct {
+	n uint64
+	// by are the instructions that hold parts of n, as 1 + index in the list.
+	// Their constants mean nothing once an address is whole.
+	by [2]int32
+	// address says that n is one, or the upper part of one.
+	address bool
+}
+
+// registers are those whose content is known, a bit each.
+type registers struct {
+	known uint32
+	v     [32]value
+}
+
+func (r *registers) kill(i uint32) { r.known &^= 1 << (i & 31) }
+
+func (r *registers) set(i uint32, v value) {
+	r.known |= 1 << (i & 31)
+	r.v[i&31] = v
+}
+
+func (r *registers) get(i uint32) (value, bool) { return r.v[i&31], r.known>>(i&31)&1 != 0 }
+
+// move copies a register.
+func (r *registers) move(to, from uint32) {
+	if v, ok := r.get(from); ok {
+		r.set(to, v)
+	} else {
+		r.kill(to)
+	}
+}
+
+// copyFrom takes over what other knows.
+func (r *registers) copyFrom(other *registers) {
+	r.known = other.known
+	for k := r.known; k != 0; k &= k - 1 {
+		i := bits.TrailingZeros32(k)
+		r.v[i] = other.v[i]
+	}
+}
+
+// meet forgets what other does not know, or knows differently.
+func (r *registers) meet(other *registers) {
+	r.known &= other.known
+	for k := r.known; k != 0; k &= k - 1 {
+		if i := bits.TrailingZeros32(k); r.v[i].n != other.v[i].n {
+			r.known &^= 1 << i
+		}
+	}
+}
+
+// follower reads a function from its first to its last byte, and knows what
+// registers hold. Code is followed in a line; what a jump ahead knows is kept
+// until the line comes to where it leads.
+type follower struct {
+	registers
+	c    *Code
+	code []byte
+	addr uint64 // of code
+	// unit is the distance of instructions as a power of two.
+	unit  uint8
+	list  []Inst
+	first int     // index in list of the function's first instruction
+	marks []uint8 // of each unit of code
+	// dead says that the instruction before does not go on to this one.
+	dead bool
+	// absolute says that numbers in code may be addresses: the file does not
+	// begin at 0, as those do that are loaded anywhere.
+	absolute bool
+	ahead    [maxAhead]ahead
+	waiting  int // of ahead
+}
+
+// Marks of a unit.
+const (
+	markLabel uint8 = 1 << iota // a jump ahead leads here, which is in follower.ahead
+	markData                    // an instruction reads a literal here
+)
+
+// maxAhead is the number of places ahead for which what is known is kept.
+// Of those above it what the line knows is taken.
+const maxAhead = 32
+
+// ahead is what is known at a place that jumps lead to.
+type ahead struct {
+	to uint64
+	registers
+}
+
+var followers = sync.Pool{New: func() any { return new(follower) }}
+
+// follow begins a function. Its end is done.
+func (c *Code) follow(code []byte, addr uint64, list []Inst, unit uint8) *follower {
+	f := followers.Get().(*follower)
+	f.c, f.code, f.addr, f.unit = c, code, addr, unit
+	n := len(code) >> unit
+	f.list, f.first = slices.Grow(list, n+1), len(list)
+	f.marks = slices.Grow(f.marks[:0], n)[:n]
+	clear(f.marks)
+	f.known, f.dead, f.waiting = 0, false, 0
+	_, zero := c.read(0, 1)
+	f.absolute = !zero
+	return f
+}
+
+// done returns the list.
+func (f *follower) done() []Inst {
+	list := f.list
+	f.c, f.code, f.list = nil, nil, nil
+	followers.Put(f)
+	return list
+}
+
+// order is the byte order of data.
+func (c *Code) order() binary.ByteOrder {
+	if c.Order == nil {
+		return binary.LittleEndian
+	}
+	return c.Order
+}
+
+// read is Code.Read where there is one.
+func (c *Code) read(addr uint64, n int) (uint64, bool) {
+	if c.Read == nil {
+		return 0, false
+	}
+	return c.Read(addr, n)
+}
+
+// begin is called with the number of each unit at which an instruction begins. It
+// says whether that is a literal.
+func (f *follower) begin(unit int) (data bool) {
+	if m := f.marks[unit]; m != 0 {
+		if m&markData != 0 {
+			return true
+		}
+		f.arrive(f.addr + uint64(unit)<<f.unit)
+	}
+	f.dead = false
+	return false
+}
+
+// arrive joins what is known with what those know that jump here.
+func (f *follower) arrive(addr uint64) {
+	for i := range f.ahead[:f.waiting] {
+		a := &f.ahead[i]
+		if a.to != addr {
+			continue
+		}
+		if f.dead {
+			f.copyFrom(&a.registers)
+		} else {
+			f.meet(&a.registers)
+		}
+		if f.waiting--; i != f.waiting {
+			last := &f.ahead[f.waiting]
+			a.to = last.to
+			a.copyFrom(&last.registers)
+		}
+		return
+	}
+}
+
+// leads keeps what is known for where a jump leads.
+func (f *follower) leads(from, to uint64) {
+	if to <= from || to-f.addr >= uint64(len(f.code)) {
+		return
+	}
+	unit := int(to-f.addr) >> f.unit
+	if unit >= len(f.marks) {
+		return
+	}
+	if f.marks[unit]&markLabel != 0 {
+		for i := range f.ahead[:f.waiting] {
+			if a := &f.ahead[i]; a.to == to {
+				a.meet(&f.registers)
+				return
+			}
+		}
+	}
+	if f.waiting == maxAhead {
+		return
+	}
+	f.marks[unit] |= markLabel
+	a := &f.ahead[f.waiting]
+	a.to = to
+	a.copyFrom(&f.registers)
+	f.waiting++
+}
+
+// inFile says whether a number may be an address: that of something in the file, or
+// behind its end.
+func (f *follower) inFile(n uint64) bool {
+	if !f.absolute {
+		return false
+	}
+	_, ok := f.c.read(n, 1)
+	if !ok {
+		_, ok = f.c.read(n-1, 1)
+	}
+	return ok
+}
+
+// literal is a number of up to eight bytes that an instruction reads, of which
+// those in the function are data.
+func (f *follower) literal(addr uint64, size int) (n uint64, ok bool) {
+	at := addr - f.addr
+	if at >= uint64(len(f.code)) || uint64(len(f.code))-at < uint64(size) {
+		return f.c.read(addr, min(size, 8))
+	}
+	for unit := at >> f.unit; unit < (at+uint64(size)+1<<f.unit-1)>>f.unit && unit < uint64(len(f.marks)); unit++ {
+		f.marks[unit] |= markData
+	}
+	b := f.code[at:]
+	order := f.c.order()
+	switch size {
+	case 1:
+		return uint64(b[0]), true
+	case 2:
+		return uint64(order.Uint16(b)), true
+	case 4:
+		return uint64(order.Uint32(b)), true
+	}
+	return order.Uint64(b), true
+}
+
+// data appends a piece of the function that is no instruction.
+func (f *follower) data(addr uint64, n int) {
+	f.list = append(f.list, Inst{Addr: addr, Len: uint32(n), Flow: Data})
+}
+
+// rest appends bytes at the end of a function that are too few for an instruction.
+func (f *follower) rest(from int) {
+	if from < len(f.code) {
+		var word uint64
+		for _, b := range f.code[from:] {
+			word = word<<8 | uint64(b)
+		}
+		f.list = append(f.list, Inst{Addr: f.addr + uint64(from), Len: uint32(len(f.code) - from), Flow: Bad, Word: word})
+	}
+}
+
+// fold takes a constant into a word of which the lower half is an instruction:
+// two constants of 32 bits give two words, as do two that differ in few bits.
+func fold(word, constant uint64) uint64 {
+	return word + constant<<32 + constant>>32*0x9e3779b97f4a7c15
+}
