@@ -1,0 +1,224 @@
+package graph
+
+import "math"
+
+// Split says how traffic spreads over shortest paths of equal cost.
+type Split uint8
+
+// By path every path has the same share. By hop every node hands equal shares
+// to its next hops, as routers do (RFC 2992).
+const (
+	ByHop Split = iota
+	ByPath
+)
+
+// Far is the distance of a node that no path leads to.
+const Far = math.MaxUint64
+
+// Search finds shortest paths and what they pass. It keeps its tables from one
+// source to the next; one goroutine at a time uses it.
+type Search struct {
+	g *Graph
+	// Dist is the cost of the shortest path from the sources, Far for none.
+	Dist []uint64
+	// Order holds the nodes that were reached, the nearest first.
+	Order []int32
+
+	heap  []item
+	paths []float64
+	avoid []float64 // [node][tunnel behind][set]
+}
+
+type item struct {
+	dist uint64
+	node int32
+}
+
+// NewSearch makes the tables of a search.
+func (g *Graph) NewSearch() *Search {
+	return &Search{g: g, Dist: make([]uint64, g.Len()), Order: make([]int32, 0, g.Len())}
+}
+
+// From finds the distances from the nearest of the sources.
+func (s *Search) From(sources ...int32) {
+	for i := range s.Dist {
+		s.Dist[i] = Far
+	}
+	s.heap, s.Order = s.heap[:0], s.Order[:0]
+	for _, v := range sources {
+		if s.Dist[v] != 0 {
+			s.Dist[v] = 0
+			s.push(item{0, v})
+		}
+	}
+	for len(s.heap) > 0 {
+		at := s.pop()
+		if at.dist != s.Dist[at.node] {
+			continue // a shorter way was found since
+		}
+		s.Order = append(s.Order, at.node)
+		for _, a := range s.g.out(at.node) {
+			if d := at.dist + uint64(a.cost); d < s.Dist[a.to] {
+				s.Dist[a.to] = d
+				s.push(item{d, a.to})
+			}
+		}
+	}
+}
+
+func (s *Search) push(it item) {
+	s.heap = append(s.heap, it)
+	h, i := s.heap, len(s.heap)-1
+	for i > 0 {
+		up := (i - 1) / 4
+		if h[up].dist <= it.dist {
+			break
+		}
+		h[i] = h[up]
+		i = up
+	}
+	h[i] = it
+}
+
+func (s *Search) pop() item {
+	h := s.heap
+	top, last := h[0], h[len(h)-1]
+	h = h[:len(h)-1]
+	s.heap = h
+	i := 0
+	for {
+		child := 4*i + 1
+		if child >= len(h) {
+			break
+		}
+		least := child
+		for k := child + 1; k < min(child+4, len(h)); k++ {
+			if h[k].dist < h[least].dist {
+				least = k
+			}
+		}
+		if last.dist <= h[least].dist {
+			break
+		}
+		h[i] = h[least]
+		i = least
+	}
+	if len(h) > 0 {
+		h[i] = last
+	}
+	return top
+}
+
+// Avoid computes, after From, which share of a node's traffic to the sources
+// passes no node of each of the sets 0 to sets−1, that is 1 − expected. member
+// holds the sets of each node. With content, passages between tunnels do not
+// count. The result of a node is given by Share.
+func (s *Search) Avoid(member []uint64, sets int, split Split, content bool) {
+	g := s.g
+	if need := 2 * sets * g.Len(); len(s.avoid) < need {
+		s.avoid = make([]float64, need)
+		s.paths = make([]float64, g.Len())
+	}
+	content = content && g.tunnels
+	for _, v := range s.Order {
+		row := s.avoid[2*sets*int(v):][:2*sets]
+		clear(row)
+		d := s.Dist[v]
+		if d == 0 {
+			s.paths[v] = 1
+			for k := range sets {
+				row[k] = float64(^member[v] >> k & 1)
+			}
+			continue
+		}
+		var paths, hops float64
+		for _, a := range g.out(v) {
+			if s.before(a, d) {
+				paths += s.paths[a.to]
+				hops++
+			}
+		}
+		// More paths than a float64 can hold are shared out by hop.
+		byPath := split == ByPath && paths < math.MaxFloat64/4
+		s.paths[v] = min(paths, math.MaxFloat64/8)
+		for _, a := range g.out(v) {
+			if !s.before(a, d) {
+				continue
+			}
+			w := 1 / hops
+			if byPath {
+				w = s.paths[a.to] / paths
+			}
+			from := s.avoid[2*sets*int(a.to):][:2*sets]
+			if !content {
+				for k := range sets {
+					row[k] += float64(w * from[k]) // not fused: the same on every processor
+				}
+				continue
+			}
+			in := row[sets*a.tunnel():][:sets]
+			// The node before sees what does not go on in a tunnel.
+			seen := member[a.to]
+			if s.Dist[a.to] == 0 {
+				seen = 0 // an end: counted already
+			}
+			for k := range sets {
+				pass := float64(^seen >> k & 1)
+				clear := float64(pass * from[k])
+				hidden := from[sets+k]
+				if a.tunnel() == 0 {
+					hidden = float64(pass * hidden)
+				}
+				in[k] += float64(w * (clear + hidden))
+			}
+		}
+		if !content {
+			for k := range sets {
+				row[k] *= float64(^member[v] >> k & 1)
+			}
+		}
+	}
+}
+
+// before tells whether a shortest path to a node at distance d comes over an
+// arc that leaves the node.
+func (s *Search) before(a arc, d uint64) bool {
+	return s.Dist[a.to] < d && s.Dist[a.to]+uint64(a.cost) == d
+}
+
+// Share is, after Avoid, the share of the traffic between v and the sources that
+// passes no node of a set. It is 1 for a node that no path leads to: it has no
+// traffic.
+func (s *Search) Share(v int32, member []uint64, sets, set int) float64 {
+	if s.Dist[v] == Far {
+		return 1
+	}
+	row := s.avoid[2*sets*int(v):]
+	return (row[set] + row[sets+set]) * float64(^member[v]>>set&1)
+}
+
+// Load adds, after From, traffic of each node to the sources to the edges that
+// it takes, by hop. load has an entry for each edge, traffic one for each node.
+func (s *Search) Load(traffic, load []float64) {
+	flow := make([]float64, s.g.Len())
+	for i := len(s.Order) - 1; i >= 0; i-- {
+		v := s.Order[i]
+		d := s.Dist[v]
+		if d == 0 {
+			continue
+		}
+		all := flow[v] + traffic[v]
+		hops := 0
+		for _, a := range s.g.out(v) {
+			if s.before(a, d) {
+				hops++
+			}
+		}
+		for _, a := range s.g.out(v) {
+			if s.before(a, d) {
+				flow[a.to] += all / float64(hops)
+				load[a.edge>>1] += all / float64(hops)
+			}
+		}
+	}
+}
