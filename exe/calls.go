@@ -155,7 +155,7 @@ func (f *File) Calls() (*Calls, error) {
 	if err := f.countable(); err != nil {
 		return nil, err
 	}
-	c := &counter{f: f, index: map[string]int{}, slots: newPlaces(), early: map[uint64]bool{}, stubs: newPlaces()}
+	c := f.newCounter()
 	if f.Type == TypeRel {
 		if err := c.object(); err != nil {
 			return nil, err
@@ -171,13 +171,21 @@ func (f *File) Calls() (*Calls, error) {
 	if err := c.imports(); err != nil {
 		return nil, err
 	}
-	find := map[string]func() error{
-		"x86": c.x86, "x86-64": c.x86, "arm": c.arm, "aarch64": c.aarch64, "ppc": c.ppc, "ppc64": c.ppc64, "mips": c.mips, "mips64": c.mips,
-	}[f.Arch]
-	if err := find(); err != nil {
+	if err := c.find(); err != nil {
 		return nil, err
 	}
 	return c.result(), nil
+}
+
+func (f *File) newCounter() *counter {
+	return &counter{f: f, index: map[string]int{}, slots: newPlaces(), early: map[uint64]bool{}, stubs: newPlaces()}
+}
+
+// find finds stubs and calls in code of the file's processor.
+func (c *counter) find() error {
+	return map[string]func() error{
+		"x86": c.x86, "x86-64": c.x86, "arm": c.arm, "aarch64": c.aarch64, "ppc": c.ppc, "ppc64": c.ppc64, "mips": c.mips, "mips64": c.mips,
+	}[c.f.Arch]()
 }
 
 // countable says why not, if it can be told from the headers.

@@ -172,6 +172,11 @@ func (c *counter) relocs(addr, size uint64, addend bool, seen *int, each func(of
 
 // relocTable reads relocations at a place in the file.
 func (f *File) relocTable(at, size uint64, addend bool, seen *int, each func(off uint64, symbol, typ uint32)) error {
+	return f.relocEntries(at, size, addend, seen, func(off uint64, symbol, typ uint32, _ uint64) { each(off, symbol, typ) })
+}
+
+// relocEntries reads relocations with their addends, 0 in tables without.
+func (f *File) relocEntries(at, size uint64, addend bool, seen *int, each func(off uint64, symbol, typ uint32, addend uint64)) error {
 	entry := uint64(f.Class / 4)
 	if addend {
 		entry += uint64(f.Class / 8)
@@ -187,18 +192,25 @@ func (f *File) relocTable(at, size uint64, addend bool, seen *int, each func(off
 			return &Uncounted{Limit: true, Why: fmt.Sprintf("more than %d relocations", maxRelocs)}
 		}
 		for ; len(b) > 0; b = b[entry:] {
+			plus := uint64(0)
 			if f.Class == 32 {
 				info := f.Order.Uint32(b[4:])
-				each(uint64(f.Order.Uint32(b)), info>>8, info&0xff)
+				if addend {
+					plus = uint64(int64(int32(f.Order.Uint32(b[8:]))))
+				}
+				each(uint64(f.Order.Uint32(b)), info>>8, info&0xff, plus)
 				continue
 			}
 			off, info := f.Order.Uint64(b), f.Order.Uint64(b[8:])
+			if addend {
+				plus = f.Order.Uint64(b[16:])
+			}
 			if f.Machine == machineMIPS {
 				// A symbol, a second one, and up to three types in a row.
-				each(off, f.Order.Uint32(b[8:]), uint32(b[15]))
+				each(off, f.Order.Uint32(b[8:]), uint32(b[15]), plus)
 				continue
 			}
-			each(off, uint32(info>>32), uint32(info))
+			each(off, uint32(info>>32), uint32(info), plus)
 		}
 	}
 	return nil

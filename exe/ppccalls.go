@@ -107,6 +107,11 @@ func (c *counter) ppc() error {
 	if err != nil {
 		return err
 	}
+	for at, k := range relative.of {
+		if votes[k].n > 0 {
+			c.stubs.add(at, votes[k].of)
+		}
+	}
 	lost := 0
 	for _, x := range waiting {
 		if v := votes[x.stub]; v.n > 0 {
