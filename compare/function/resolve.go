@@ -1,0 +1,179 @@
+package function
+
+import (
+	"hash/maphash"
+
+	"github.com/wardein/wardein/exe"
+)
+
+// resolve finds out what all operands point at, and takes what does not depend
+// on other functions into the functions' hashes.
+func (r *reader) resolve() {
+	for i := range r.Functions {
+		f := &r.Functions[i]
+		h := f.skeleton
+		for j := f.from; j < f.to; j++ {
+			o := &r.operands[j]
+			r.operand(int32(i), o)
+			h = mix(h, r.token(o))
+			if o.through {
+				h++
+			}
+		}
+		f.color = h
+	}
+}
+
+// token is what an operand points at, as far as that does not depend on which
+// function of the other program is which of this.
+func (r *Program) token(o *operand) uint64 {
+	t := uint64(o.kind) << 56
+	switch o.kind {
+	case kindNumber, kindImport, kindText:
+		t ^= o.n >> 1
+	case kindData:
+		t ^= r.objects[o.n].hash >> 1
+	case kindTable:
+		t ^= r.tables[o.n].hash >> 1
+	}
+	return t
+}
+
+// operand finds out what one operand of a function points at.
+func (r *reader) operand(i int32, o *operand) {
+	addr := o.addr
+	if o.through { // a word of data in the code
+		p, ok := r.image.Pointer(addr)
+		if !ok {
+			p.To, _ = r.image.Read(addr, r.file.Class/8)
+		}
+		r.pointer(o, p)
+		return
+	}
+	if !o.to {
+		// A word that the dynamic linker fills in, of a table of such words.
+		if p, ok := r.image.Pointer(addr); ok && (p.Name != "" || r.slot(addr)) {
+			if r.page(addr, p) {
+				return
+			}
+			o.through = true
+			r.pointer(o, p)
+			return
+		}
+	}
+	if name := r.image.Import(addr); name != "" {
+		o.kind, o.n = kindImport, maphash.String(seed, name)
+		return
+	}
+	if o.table && r.jumps(i, o) {
+		return
+	}
+	r.place(o, addr)
+}
+
+// page tells the words of MIPS's global offset table that hold the upper part
+// of an address; the instruction that adds the lower part has it whole.
+func (r *reader) page(addr uint64, p exe.Pointer) bool {
+	return r.file.Machine == 8 && p.Name == "" && p.To&0xffff == 0 && r.at(p.To) < 0
+}
+
+// pointer resolves what a word holds.
+func (r *reader) pointer(o *operand, p exe.Pointer) {
+	if p.Name != "" {
+		o.kind, o.n = kindImport, maphash.String(seed, p.Name)+p.To
+		return
+	}
+	r.place(o, p.To)
+}
+
+// slot says whether an address is in a table of words that the linker made.
+func (r *reader) slot(addr uint64) bool {
+	if r.isSlot == nil {
+		r.isSlot = r.slots()
+	}
+	return r.isSlot(addr)
+}
+
+// place resolves an address.
+func (r *reader) place(o *operand, addr uint64) {
+	addr = r.code1(addr)
+	if i := r.before(addr); i >= 0 && addr-r.Functions[i].Addr < r.Functions[i].Size {
+		f := &r.Functions[i]
+		if o.kind, o.n = kindInside, uint64(i); addr == f.Addr {
+			o.kind = kindFunction
+		} else {
+			o.more = uint32(addr - f.Addr)
+		}
+		return
+	}
+	k, ok := r.objectAt(addr)
+	if !ok {
+		o.kind, o.n = kindNumber, addr
+		return
+	}
+	b := &r.objects[k]
+	r.describe(b)
+	if o.kind, o.n = b.kind, uint64(k); b.kind == kindText {
+		o.n = b.hash
+		o.addr = b.addr
+	}
+}
+
+// maxTable bounds the entries of a table of jumps.
+const maxTable = 1 << 14
+
+// jumps finds out whether an operand is a table of jumps into its function:
+// addresses, or distances from the table or from where the processor's code
+// counts from. Entries that lead elsewhere end it.
+func (r *reader) jumps(i int32, o *operand) bool {
+	f := &r.Functions[i]
+	k, ok := r.objectAt(o.addr)
+	if !ok || r.image.Written(o.addr) {
+		return false
+	}
+	b := r.content(&r.objects[k])
+	if len(b) < 8 {
+		return false
+	}
+	size := 4
+	first := uint64(int64(int32(r.file.Order.Uint32(b))))
+	base := uint64(0)
+	in := func(v uint64) bool {
+		if r.file.Class == 32 {
+			v = uint64(uint32(v))
+		}
+		if r.compact {
+			v &^= 1
+		}
+		return v-f.Addr < f.Size
+	}
+	switch {
+	case r.file.Class == 64 && in(r.file.Order.Uint64(b)):
+		size = 8
+	case in(first):
+	case in(first + o.addr):
+		base = o.addr
+	case r.code(f.Set).Base != 0 && in(first+r.code(f.Set).Base):
+		base = r.code(f.Set).Base
+	default:
+		return false
+	}
+	n, h := 0, salt
+	for ; n < maxTable && len(b) >= size; n++ {
+		v := uint64(int64(int32(r.file.Order.Uint32(b))))
+		if size == 8 {
+			v = r.file.Order.Uint64(b)
+		}
+		if v += base; !in(v) {
+			break
+		}
+		h = mix(h, (v-f.Addr)&0xffffffff)
+		b = b[size:]
+	}
+	if n < 2 {
+		return false
+	}
+	o.kind, o.n = kindTable, uint64(len(r.tables))
+	r.tables = append(r.tables, table{addr: o.addr, size: uint64(n * size), function: i, hash: h})
+	return true
+}
