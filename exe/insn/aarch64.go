@@ -79,8 +79,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 			}
 			f.reads64(&in, n, uint64(int64(int32(x<<10)>>25))<<scale, 0x3f8000)
 			if p.kind == a64LoadPair {
-				f.kill(d)
-				f.kill(x >> 10 & 31)
+				f.killPair(d, x>>10&31, n)
 			}
 		case a64LoadBack:
 			f.kill(d)
@@ -88,8 +87,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 		case a64StoreBack:
 			f.kill(n)
 		case a64PairLoadBack:
-			f.kill(d)
-			f.kill(x >> 10 & 31)
+			f.killPair(d, x>>10&31, n)
 			f.kill(n)
 		case a64Literal, a64LiteralPlain:
 			f.literal64(&in, x, at+uint64(int64(int32(x<<8)>>13)<<2))
@@ -143,6 +141,17 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 func (f *follower) put64(d uint32, v value) {
 	if d != 31 {
 		f.set(d, v)
+	}
+}
+
+// killPair forgets what LDP loads. Those that a function gives back to its
+// caller come in pairs from the stack; behind the return that follows is code
+// which is led to from before, where they are what they were.
+func (f *follower) killPair(d, e, base uint32) {
+	const kept = 0x1ff80000
+	if base != 31 || 1<<d&kept == 0 || 1<<e&kept == 0 {
+		f.kill(d)
+		f.kill(e)
 	}
 }
 

@@ -26,6 +26,8 @@ func aarch64Vector() []row {
 	add(a64Plain, "00011110..1.........11", "fcsel")
 	add(a64Plain, "00011111..*.....*", "fmadd fmsub fnmadd fnmsub")
 
+	add(a64Plain, "01011110..110001101110", "addp")
+
 	// Vectors, and the forms of the same for one element.
 	for _, first := range []struct{ bits, rest string }{{"0.", "01110"}, {"01", "11110"}} {
 		both := func(u, bits, names string) { add(a64Plain, first.bits+u+first.rest+bits, names) }
@@ -81,6 +83,10 @@ func aarch64Vector() []row {
 	add(a64Plain, "01001110001010000***10", "- - - - aese aesd aesmc aesimc")
 	add(a64Plain, "01011110000.....0***00", "sha1c sha1p sha1m sha1su0 sha256h sha256h2 sha256su1")
 	add(a64Plain, "01011110001010000***10", "sha1h sha1su1 sha256su0")
+	add(a64Plain, "0.00110101*000001100", "ld1r ld2r")
+	add(a64Plain, "0.00110101*000001110", "ld3r ld4r")
+	add(a64StoreBack, "0.00110111*.....1100", "ld1r ld2r")
+	add(a64StoreBack, "0.00110111*.....1110", "ld3r ld4r")
 	// Loads and stores of structures: how many registers.
 	for i, name := range []string{"st", "ld"} {
 		l := string(rune('0' + i))
