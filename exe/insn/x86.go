@@ -1,7 +1,542 @@
 package insn
 
-func (c *Code) decodeX86(code []byte, addr uint64, list []Inst) []Inst {
-	return appendData(list, addr, len(code))
+import "encoding/binary"
+
+// x86 decodes code of both widths, by Intel SDM volume 2, chapter 2 (formats)
+// and appendix A (maps).
+type x86 struct {
+	c      *Code
+	maps   *x86Maps
+	first  *[256]uint32
+	long   bool
+	fixed  bool // the program is loaded where it says, so that constants may be addresses
+	mask   uint64
+	track  x86Track
+	window [2 * x86Window]byte // of the last bytes of the code, with zeros behind
 }
 
-func nameX86(uint16) string { return "" }
+// x86Window is how many bytes are looked at for one instruction: more than an
+// instruction of 14 prefixes could have.
+const x86Window = 48
+
+const x86Longest = 15
+
+// x86Inst is an instruction taken apart.
+type x86Inst struct {
+	entry   uint32
+	m       uint8 // map: 0 for one byte, as in x86Maps.rest else
+	op      byte
+	memory  bool
+	rip     bool
+	based   bool // of a memory operand: has a base register, which is rm
+	indexed bool
+	scaled  bool
+	index   uint8
+	reg, rm uint8
+	other   uint8  // the register that VEX names
+	prefix  uint64 // x86Lock…
+	head    uint64
+	disp    uint64 // sign-extended
+	imm     uint64
+	wide    bool // the immediate has eight bytes
+	rel     bool // the immediate is a distance
+}
+
+// Parts of an x86Inst.head, which has all of an instruction but for its
+// displacement and immediate.
+const (
+	x86HeadMap     = 8
+	x86HeadKind    = 11 // 0 legacy, 1 VEX, 2 EVEX, 3 XOP
+	x86HeadPrefix  = 13
+	x86HeadReg     = 26
+	x86HeadRM      = 31
+	x86HeadNoBase  = 1 << 36
+	x86HeadRIP     = 1 << 37
+	x86HeadIndex   = 38
+	x86HeadIndexed = 1 << 43
+	x86HeadScale   = 44
+	x86HeadMemory  = 1 << 46
+	x86HeadOther   = 47
+	x86HeadL       = 52
+	x86HeadMask    = 54
+	x86HeadZ       = 57
+	x86HeadB       = 58
+	x86HeadDisp8   = 1 << 59 // behind EVEX, where it is scaled
+	x86Head16      = 1 << 60 // addresses of two bytes
+	x86HeadMapLow  = 61      // which of the maps that are rare
+)
+
+func (c *Code) decodeX86(code []byte, addr uint64, list []Inst) []Inst {
+	d := x86{c: c, maps: x86Tables(), long: c.Set == X8664, mask: 1<<64 - 1}
+	d.first = &d.maps.first[1]
+	if !d.long {
+		d.first, d.mask = &d.maps.first[0], 1<<32-1
+	}
+	if c.Read != nil {
+		// What is loaded at any address begins at 0.
+		_, relative := c.Read(0, 1)
+		d.fixed = !relative
+	}
+	d.track.begin(c, d.long)
+	var x x86Inst
+	tail := -1
+	for p := 0; p < len(code); {
+		var b *[x86Window]byte
+		if len(code)-p >= x86Window {
+			b = (*[x86Window]byte)(code[p:])
+		} else {
+			if tail < 0 {
+				tail = p
+				copy(d.window[:], code[p:])
+			}
+			b = (*[x86Window]byte)(d.window[p-tail:])
+		}
+		at := addr + uint64(p)
+		n := d.take(&x, b)
+		if n <= 0 || n > x86Longest || n > len(code)-p {
+			list = append(list, Inst{Addr: at, Len: 1, Flow: Bad, Word: uint64(b[0])})
+			d.track.end()
+			p++
+			continue
+		}
+		list = append(list, Inst{Addr: at, Len: uint32(n)})
+		d.finish(&x, &list[len(list)-1])
+		p += n
+	}
+	return list
+}
+
+// finish says what an instruction does.
+func (d *x86) finish(x *x86Inst, in *Inst) {
+	next := in.Addr + uint64(in.Len)
+	e := x.entry
+	in.Flow = Flow(e >> x86FlowShift & 15)
+	form := uint32(0)
+	if x.memory {
+		form = 1 | e/(x86Store/2)&2
+	}
+	if !x.rel && e>>x86ImmShift&15 != 0 {
+		form |= 4
+	}
+	in.Op = uint16(e&x86Mnemonic<<3 | form)
+	t := &d.track
+	if t.labels != 0 {
+		t.label(in.Addr)
+	}
+	if x.rel {
+		in.To = (next + x.imm) & d.mask
+		x.imm = 0
+		if x.prefix&x8666 != 0 && !d.long {
+			in.To &= 0xffff
+		}
+		if in.To == 0 { // no target by the contract, so that it stays in Word
+			x.imm = next
+		}
+		if in.Flow != Call {
+			t.branch(in.To)
+		}
+	}
+	disp := x.disp
+	switch {
+	case !x.memory:
+	case x.rip:
+		in.Ref, disp = (next+disp)&d.mask, 0
+	case x.prefix&(x86FS|x86GS) != 0:
+	case x.based && t.places>>x.rm&1 != 0:
+		in.Ref, disp = (t.value[x.rm]+disp)&d.mask, 0
+	case x.indexed && !x.scaled && t.places>>x.index&1 != 0:
+		in.Ref, disp = (t.value[x.index]+disp)&d.mask, 0
+	case disp+0x1000 < 0x2000: // too small
+	case !x.based && !x.indexed:
+		if e&x86Mnemonic != d.maps.lea || d.loaded(disp) {
+			in.Ref, disp = disp&d.mask, 0
+		}
+	case d.loaded(disp):
+		in.Ref, disp = disp&d.mask, 0
+	}
+	switch {
+	case e&x86Address != 0 && !x.memory && t.places>>x.rm&1 != 0 && x.adds():
+		t.value[x.rm] = (t.value[x.rm] + x.imm) & d.mask
+		t.kept |= 1 << x.rm
+		in.Ref, x.imm = t.value[x.rm], 0
+	case e&x86Address != 0 && x.imm+0x1000 >= 0x2000 && x.prefix&x8666 == 0 && d.loaded(x.imm):
+		if in.Ref == 0 {
+			in.Ref = x.imm & d.mask
+		} else {
+			in.To = x.imm & d.mask
+		}
+		x.imm = 0
+	}
+	if t.live() || e&x86Mnemonic == d.maps.pop || in.Ref != 0 || in.Flow != Next {
+		t.step(d, x, in, next)
+	}
+	operand := uint64(uint32(disp)) | x.imm<<32
+	if x.wide {
+		operand = x.imm
+	}
+	in.Word = x86Hash(x.head, operand)
+}
+
+// loaded says whether a constant may be an address of the program.
+func (d *x86) loaded(v uint64) bool {
+	if !d.fixed {
+		return false
+	}
+	_, ok := d.c.Read(v&d.mask, 1)
+	return ok
+}
+
+// adds tells ADD of an immediate.
+func (x *x86Inst) adds() bool {
+	return x.m == 0 && (x.op == 0x81 && x.reg&7 == 0 || x.op == 0x05)
+}
+
+// x86Hash makes one number of two. Of one head it is another for each operand,
+// and of one operand for each head.
+func x86Hash(head, operand uint64) uint64 {
+	h := head * 0x9e3779b97f4a7c15
+	h ^= h >> 32
+	h += operand * 0xd6e8feb86659fd93
+	h ^= h >> 29
+	h *= 0xbf58476d1ce4e5b9
+	return h ^ h>>32
+}
+
+// take takes the instruction at b apart and returns its length, 0 for none.
+func (d *x86) take(x *x86Inst, b *[x86Window]byte) int {
+	*x = x86Inst{}
+	q := 0
+	var rex byte
+	var prefix uint64
+	op := b[0]
+	e := d.first[op]
+	for e>>x86KindShift-x86KindPrefix <= x86KindREX-x86KindPrefix {
+		if rex = 0; e>>x86KindShift == x86KindREX {
+			rex = op
+		} else {
+			if e&(x86F2|x86F3) != 0 {
+				prefix &^= x86F2 | x86F3
+			}
+			prefix |= uint64(e & x86PrefixMask)
+		}
+		if q++; q == x86Longest {
+			return 0
+		}
+		op = b[q]
+		e = d.first[op]
+	}
+	if rex != 0 {
+		prefix |= x86REX | uint64(rex&8)<<9
+	}
+	q++
+	head := uint64(0)
+	if kind := e >> x86KindShift; kind != 0 {
+		pp := 0
+		switch {
+		case prefix&x86F2 != 0:
+			pp = 3
+		case prefix&x86F3 != 0:
+			pp = 2
+		case prefix&x8666 != 0:
+			pp = 1
+		}
+		switch {
+		case kind == x86Kind0F:
+			x.m = 1
+			op = b[q]
+			q++
+			if e = d.maps.rest[1][pp][op]; e>>x86KindShift != 0 {
+				if x.m = 2; op == 0x3a {
+					x.m = 3
+				}
+				op = b[q]
+				q++
+				e = d.maps.rest[x.m][pp][op]
+			}
+		case kind == x86KindXOP && b[q]&0x18 == 0, // POP
+			kind != x86KindXOP && !d.long && b[q] < 0xc0: // LES, LDS, BOUND
+			e &^= 15 << x86KindShift
+		default:
+			if q, rex, prefix, head = d.vector(x, b, q, kind, prefix); q == 0 {
+				return 0
+			}
+			op = b[q-1]
+			e = x.entry
+		}
+	}
+	if e == 0 {
+		return 0
+	}
+	if e&x86ModRM != 0 {
+		m := b[q]
+		q++
+		reg, rm := m>>3&7, m&7
+		if e&x86Group != 0 {
+			if e = d.groupOf(x, e, op, m, prefix); e == 0 {
+				return 0
+			}
+		}
+		x.reg |= reg | rex&4<<1
+		if m >= 0xc0 || e&x86Direct != 0 {
+			x.rm |= rm | rex&1<<3
+			head |= uint64(x.rm) << x86HeadRM
+		} else {
+			x.memory = true
+			head |= x86HeadMemory
+			if !d.long && prefix&x8667 != 0 {
+				q = x.short(b, q, m)
+				head |= x86Head16 | uint64(x.rm)<<x86HeadRM
+			} else {
+				q, head = d.memory(x, b, q, m, rex, head)
+			}
+		}
+		head |= uint64(x.reg) << x86HeadReg
+	} else {
+		x.rm = op&7 | rex&1<<3
+		x.reg = rex & 1 << 3
+		head |= uint64(x.reg) << x86HeadReg
+	}
+	switch imm := b[q:]; e >> x86ImmShift & 15 {
+	case x86ImmB:
+		x.imm = uint64(int8(imm[0]))
+		q++
+	case x86ImmW:
+		x.imm = uint64(binary.LittleEndian.Uint16(imm))
+		q += 2
+	case x86ImmE:
+		x.imm = uint64(binary.LittleEndian.Uint32(imm)) & 0xffffff
+		q += 3
+	case x86ImmV:
+		if rex&8 != 0 {
+			x.imm, x.wide = binary.LittleEndian.Uint64(imm), true
+			q += 8
+			break
+		}
+		fallthrough
+	case x86ImmZ:
+		if prefix&x8666 != 0 && rex&8 == 0 {
+			x.imm = uint64(binary.LittleEndian.Uint16(imm))
+			q += 2
+			break
+		}
+		x.imm = uint64(int32(binary.LittleEndian.Uint32(imm)))
+		q += 4
+	case x86ImmQ:
+		q = d.offset(x, b, q, prefix)
+	case x86ImmP:
+		x.imm, x.wide = uint64(binary.LittleEndian.Uint32(imm))|uint64(binary.LittleEndian.Uint16(imm[4:]))<<32, true
+		if q += 6; prefix&x8666 != 0 {
+			x.imm &= 1<<32 - 1
+			q -= 2
+		}
+	case x86Rel8:
+		x.imm, x.rel = uint64(int8(imm[0])), true
+		if q++; op == 0xeb { // one jump, however far
+			op = 0xe9
+		}
+	case x86RelZ:
+		x.rel = true
+		if prefix&x8666 != 0 && !d.long {
+			x.imm = uint64(int16(binary.LittleEndian.Uint16(imm)))
+			q += 2
+		} else {
+			x.imm = uint64(int32(binary.LittleEndian.Uint32(imm)))
+			q += 4
+		}
+		if x.m == 1 {
+			op, x.m = op-0x10, 0
+		}
+	}
+	if x.m < 2 && e&x86Address == 0 {
+		e, op = d.special(x, e, op, prefix)
+	}
+	x.entry, x.op, x.prefix = e, op, prefix
+	x.head = head | uint64(op) | uint64(x.m)<<x86HeadMap | prefix<<x86HeadPrefix
+	return q
+}
+
+// offset reads the address of MOV between it and the accumulator.
+func (d *x86) offset(x *x86Inst, b *[x86Window]byte, q int, prefix uint64) int {
+	x.memory = true
+	switch {
+	case d.long && prefix&x8667 == 0:
+		x.imm, x.wide = binary.LittleEndian.Uint64(b[q:]), true
+		return q + 8
+	case !d.long && prefix&x8667 != 0:
+		x.disp = uint64(binary.LittleEndian.Uint16(b[q:]))
+		return q + 2
+	}
+	x.disp = uint64(binary.LittleEndian.Uint32(b[q:]))
+	return q + 4
+}
+
+// special gives the few instructions their names that the maps cannot tell.
+func (d *x86) special(x *x86Inst, e uint32, op byte, prefix uint64) (uint32, byte) {
+	switch {
+	case x.m == 0:
+		switch {
+		case op == 0x90 && prefix&x86F3 != 0:
+			e = e&^x86Mnemonic | d.maps.pause
+		case op == 0x90 && x.rm == 8:
+			e = d.first[0x91]
+		case op == 0x8d && !d.long && x.memory && x.based && !x.indexed && x.disp == 0 && x.reg == x.rm && prefix == 0,
+			op == 0x8d && d.long && x.memory && x.based && !x.indexed && x.disp == 0 && x.reg == x.rm && prefix == x86W|x86REX,
+			op == 0x89 && !d.long && !x.memory && x.reg == x.rm && prefix == 0: // alignment, by assemblers of old
+			e = d.maps.nop | x86ModRM | x86Reads
+		}
+	case op == 0x1e && prefix&x86F3 != 0 && !x.memory:
+		if x.reg&7 == 7 && x.rm&6 == 2 {
+			e = e&^x86Mnemonic | d.maps.end
+		}
+	}
+	return e, op
+}
+
+// groupOf finds an instruction by the middle of ModRM, and for some by all of it.
+func (d *x86) groupOf(x *x86Inst, e uint32, op, m byte, prefix uint64) uint32 {
+	g := e & x86Mnemonic
+	reg := m >> 3 & 7
+	if x.m == 0 && op&0xf8 == 0xd8 && m >= 0xc0 {
+		if g = d.maps.x87 + uint32(op&7); op == 0xd9 && m >= 0xe0 {
+			g, reg = d.maps.nops+uint32(m>>3&3), m&7
+		}
+	}
+	entry := d.maps.groups[g][reg]
+	if entry != 0 && entry>>x86ImmShift&15 == 0 {
+		entry |= e & (15 << x86ImmShift)
+	}
+	return entry
+}
+
+// short reads a memory operand of two bytes.
+func (x *x86Inst) short(b *[x86Window]byte, q int, m byte) int {
+	x.rm = m & 7
+	x.indexed, x.scaled = true, true
+	switch {
+	case m>>6 == 1:
+		x.disp = uint64(int8(b[q]))
+		return q + 1
+	case m>>6 == 2 || m&7 == 6:
+		if m>>6 == 0 {
+			x.rm = 8
+		}
+		x.disp = uint64(int16(binary.LittleEndian.Uint16(b[q:])))
+		return q + 2
+	}
+	return q
+}
+
+// memory reads a memory operand.
+func (d *x86) memory(x *x86Inst, b *[x86Window]byte, q int, m, rex byte, head uint64) (int, uint64) {
+	base := m & 7
+	far := m>>6 == 2
+	if base == 4 {
+		s := b[q]
+		q++
+		base = s & 7
+		if i := s>>3&7 | rex&2<<2; i != 4 {
+			x.indexed, x.index, x.scaled = true, i, s>>6 != 0
+			head |= x86HeadIndexed | uint64(i)<<x86HeadIndex | uint64(s>>6)<<x86HeadScale
+		}
+		if base == 5 && m>>6 == 0 {
+			far = true
+			head |= x86HeadNoBase
+		} else {
+			x.based = true
+		}
+	} else if base == 5 && m>>6 == 0 {
+		far = true
+		if d.long {
+			x.rip = true
+			head |= x86HeadRIP
+		} else {
+			head |= x86HeadNoBase
+		}
+	} else {
+		x.based = true
+	}
+	if x.based {
+		x.rm = base | rex&1<<3
+		head |= uint64(x.rm) << x86HeadRM
+	}
+	switch {
+	case far:
+		x.disp = uint64(int32(binary.LittleEndian.Uint32(b[q:])))
+		q += 4
+	case m>>6 == 1:
+		x.disp = uint64(int8(b[q]))
+		q++
+		if head>>x86HeadKind&3 == 2 {
+			head |= x86HeadDisp8
+		}
+	}
+	return q, head
+}
+
+// vector reads what VEX and EVEX say, and their opcode (chapters 2.3 and 2.7),
+// and XOP, which is as VEX (AMD64 Architecture Programmer's Manual, volume 6).
+func (d *x86) vector(x *x86Inst, b *[x86Window]byte, q int, kind uint32, prefix uint64) (int, byte, uint64, uint64) {
+	p0, p1, p2 := b[q], b[q], byte(0)
+	rex := ^p0 >> 5 & 4
+	m := byte(1)
+	head := uint64(1) << x86HeadKind
+	switch kind {
+	case x86KindVEX2:
+		p1 &= 0x7f
+		q++
+		head |= uint64(p1>>2&1) << x86HeadL
+	case x86KindVEX3, x86KindXOP:
+		p1 = b[q+1]
+		q += 2
+		rex, m = ^p0>>5&7, p0&31
+		head |= uint64(p1>>2&1) << x86HeadL
+	default:
+		p1, p2 = b[q+1], b[q+2]
+		q += 3
+		rex, m = ^p0>>5&7, p0&7
+		head = 2<<x86HeadKind | uint64(p2>>5&3)<<x86HeadL | uint64(p2&7)<<x86HeadMask | uint64(p2>>7)<<x86HeadZ | uint64(p2>>4&1)<<x86HeadB
+		x.reg = ^p0 & 0x10
+		if p1&4 == 0 || p0&8 != 0 {
+			return 0, 0, 0, 0
+		}
+	}
+	op := b[q]
+	q++
+	x.other = ^p1>>3&15 | ^p2<<1&16
+	if kind != x86KindEVEX {
+		x.other &= 15
+	}
+	if kind == x86KindEVEX && b[q] >= 0xc0 {
+		x.rm = rex & 2 << 3
+	}
+	rex |= p1 >> 4 & 8
+	pp := p1 & 3
+	prefix |= uint64(rex&8)<<9 | [4]uint64{0, x8666, x86F3, x86F2}[pp]
+	head |= uint64(x.other) << x86HeadOther
+	if !d.long {
+		rex &= 8
+		x.reg, x.rm = 0, 0
+	}
+	switch {
+	case kind == x86KindXOP && m <= 10:
+		x.m = 7
+		x.entry = d.maps.xop | x86ModRM | [3]uint32{x86ImmB, x86ImmNone, x86ImmZ}[m-8]<<x86ImmShift
+		return q, rex, prefix, head | 3<<x86HeadKind | uint64(m-8)<<x86HeadMapLow
+	case kind != x86KindXOP && m >= 1 && m <= 3:
+		x.m = 3 + m
+	case kind == x86KindEVEX && (m == 5 || m == 6):
+		x.m = 7
+		head |= uint64(m&1) << x86HeadMapLow
+	default:
+		return 0, 0, 0, 0
+	}
+	x.entry = d.maps.rest[x.m][pp][op]
+	return q, rex, prefix, head
+}
+
+func nameX86(op uint16) string {
+	if t := x86Tables(); int(op>>3) < len(t.names) {
+		return t.names[op>>3]
+	}
+	return ""
+}

@@ -1,0 +1,282 @@
+package insn
+
+// x86Track follows what registers hold through a function, as far as that is an
+// address, in the order of the code. Where paths join, it knows only what all of
+// those seen so far agree on.
+type x86Track struct {
+	value     [16]uint64
+	addresses uint16 // registers that hold value
+	slots     uint16 // registers that hold the word that is at value
+	places    uint16 // registers that hold value, from which i386 code counts its addresses
+	kept      uint16 // registers that held such a place somewhere in the function
+	ended     bool   // nothing leads here from the instruction before
+	pushed    uint64 // CALL to the next instruction has pushed this
+	long      bool
+	got       bool   // the caller's GOT is in EBX
+	labels    uint64 // hashes of the targets that are noted
+	targets   [64]x86Label
+	spilled   [4]x86Spill
+	spills    int
+	depth     uint64 // how far the stack pointer is below where it was
+}
+
+// x86Label is what is known at the target of a branch.
+type x86Label struct {
+	at     uint64
+	places uint16
+	depth  uint64
+}
+
+// x86Spill is a place that was stored on the stack.
+type x86Spill struct{ at, value uint64 }
+
+const (
+	x86ESP = 4
+	x86EBX = 3
+	x86EBP = 5
+)
+
+func (t *x86Track) begin(c *Code, long bool) {
+	t.long = long
+	if !long && c.Base != 0 {
+		// Parts of functions that were split off are entered with it.
+		t.value[x86EBX] = c.Base
+		t.places = 1 << x86EBX
+		t.kept = t.places
+	}
+}
+
+func (t *x86Track) live() bool { return t.addresses|t.slots|t.places != 0 || t.ended || t.pushed != 0 }
+
+// end forgets what is known where no instruction leads on.
+func (t *x86Track) end() {
+	t.addresses, t.slots, t.places, t.pushed = 0, 0, 0, 0
+	t.ended = true
+}
+
+func x86LabelHash(at uint64) uint64 { return at * 0x9e3779b97f4a7c15 >> 58 }
+
+// branch notes where a branch leads.
+func (t *x86Track) branch(to uint64) {
+	i := x86LabelHash(to)
+	l := &t.targets[i]
+	if l.at == to && t.labels>>i&1 != 0 {
+		l.places &= t.places
+		return
+	}
+	t.labels |= 1 << i
+	*l = x86Label{to, t.places, t.depth}
+}
+
+// label takes what branches to an instruction know.
+func (t *x86Track) label(at uint64) {
+	i := x86LabelHash(at)
+	l := &t.targets[i]
+	if t.labels>>i&1 == 0 || l.at != at {
+		if t.ended {
+			// Reached from behind, or through a table.
+			t.places = t.kept & (1<<x86EBX | 1<<x86EBP | 1<<6 | 1<<7)
+			t.ended = false
+		}
+		return
+	}
+	t.addresses, t.slots, t.pushed = 0, 0, 0
+	if t.ended {
+		t.places, t.depth = l.places, l.depth
+	} else {
+		t.places &= l.places
+	}
+	t.ended = false
+}
+
+// step follows one instruction, and gives calls through registers their targets.
+func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
+	if t.ended {
+		t.ended = false
+		t.places = t.kept & (1<<x86EBX | 1<<x86EBP | 1<<6 | 1<<7)
+	}
+	bit := uint16(1) << (x.rm & 15)
+	switch in.Flow {
+	case IndirectCall, IndirectJump:
+		if !x.memory && t.addresses&bit != 0 {
+			in.To = t.value[x.rm]
+		} else if !x.memory && t.slots&bit != 0 {
+			in.Ref = t.value[x.rm]
+		}
+	}
+	switch in.Flow {
+	case Call, IndirectCall:
+		t.called(d, in, next)
+		return
+	case Jump, IndirectJump, Return, Stop:
+		t.end()
+		return
+	}
+	e := x.entry
+	pushed := t.pushed
+	t.pushed = 0
+	switch {
+	case x.m == 0 && x.op&0xf8 == 0x58:
+		t.depth -= 4
+		if t.lose(bit); pushed != 0 {
+			t.place(x.rm, pushed)
+		}
+		return
+	case x.m == 0 && x.op == 0x8d:
+		t.lose(1 << x.reg)
+		if in.Ref != 0 && !x.indexed {
+			t.value[x.reg] = in.Ref
+			t.addresses |= 1 << x.reg
+		}
+		return
+	case x.m == 0 && x.op&0xfd == 0x89 && x.prefix&x8666 == 0:
+		t.move(x, in)
+		return
+	case x.m == 0 && x.op&0xf8 == 0xb8:
+		if t.lose(bit); in.Ref != 0 {
+			t.value[x.rm] = in.Ref
+			t.addresses |= bit
+		}
+		return
+	case e&x86Address != 0 && !x.memory && t.places&bit != 0 && x.adds():
+		return
+	case !t.long && x.m == 0 && (x.op == 0x83 || x.op == 0x81) && !x.memory && x.rm == x86ESP:
+		if x.reg&7 == 0 {
+			t.depth -= x.imm
+		} else if x.reg&7 == 5 {
+			t.depth += x.imm
+		}
+		return
+	case !t.long && x.m == 0 && (x.op&0xf8 == 0x50 || x.op == 0x68 || x.op == 0x6a || x.op == 0xff && x.reg&7 == 6):
+		t.depth += 4
+		return
+	case e&x86Reads != 0:
+		return
+	case e&x86ModRM == 0: // what is written is implied, or in the opcode
+		if x.m == 0 && x.op&0xc0 == 0 && x.op&7 < 6 { // on the accumulator
+			t.lose(1)
+			return
+		}
+		t.lose(bit | 0xc7)
+		if x.m == 0 && x.op == 0xc9 {
+			t.lose(1 << x86EBP)
+		}
+		if x.m == 0 && x.op == 0x61 {
+			t.lose(0xff)
+		}
+		if x.m != 0 {
+			t.lose(0xf)
+		}
+		return
+	}
+	// Groups have no register in the field.
+	if !x.memory {
+		t.lose(bit)
+	}
+	t.lose(1<<(x.reg&15) | 1<<(x.other&15))
+	switch {
+	case x.m == 0 && x.op&0xfe == 0xf6, x.m == 1 && (x.op&0xfe == 0xb0 || x.op == 0xc7 || x.op == 0x01):
+		t.lose(1 | 1<<2 | 1<<1)
+	case x.m == 0 && x.op == 0x8f:
+		t.depth -= 4
+	}
+}
+
+func (t *x86Track) lose(regs uint16) {
+	t.addresses &^= regs
+	t.slots &^= regs
+	t.places &^= regs
+}
+
+func (t *x86Track) place(r uint8, v uint64) {
+	t.value[r] = v
+	t.places |= 1 << r
+}
+
+// move follows MOV between registers, and from and to memory.
+func (t *x86Track) move(x *x86Inst, in *Inst) {
+	from, to := x.reg, x.rm
+	if x.op == 0x8b {
+		from, to = to, from
+	}
+	switch {
+	case !x.memory:
+		a, s, p := t.addresses>>from&1, t.slots>>from&1, t.places>>from&1
+		t.lose(1 << to)
+		if to == x86ESP {
+			return
+		}
+		t.value[to] = t.value[from]
+		t.addresses |= a << to
+		t.slots |= s << to
+		t.places |= p << to
+		t.kept |= t.kept >> from & 1 << to
+	case x.op == 0x8b:
+		t.lose(1 << to)
+		if in.Ref != 0 && !x.indexed {
+			t.value[to] = in.Ref
+			t.slots |= 1 << to
+			return
+		}
+		if at, ok := t.spot(x); ok {
+			for i := range t.spilled {
+				if s := &t.spilled[i]; s.at == at {
+					t.place(to, s.value)
+				}
+			}
+		}
+	default:
+		at, ok := t.spot(x)
+		if !ok {
+			return
+		}
+		for i := range t.spilled {
+			if s := &t.spilled[i]; s.at == at {
+				*s = x86Spill{}
+			}
+		}
+		if t.places>>from&1 != 0 {
+			t.spilled[t.spills&3] = x86Spill{at, t.value[from]}
+			t.spills++
+		}
+	}
+}
+
+// spot tells where on the stack a memory operand is.
+func (t *x86Track) spot(x *x86Inst) (uint64, bool) {
+	if t.long || !x.based || x.indexed || x.rm != x86ESP && x.rm != x86EBP {
+		return 0, false
+	}
+	if x.rm == x86EBP {
+		return uint64(uint32(x.disp)) | 1<<40, true
+	}
+	return uint64(uint32(x.disp-t.depth)) | 1<<41, true
+}
+
+// called follows a call (System V ABI, AMD64 and Intel386 supplements).
+func (t *x86Track) called(d *x86, in *Inst, next uint64) {
+	if t.long {
+		t.lose(0x0fc7)
+		return
+	}
+	t.lose(7)
+	if in.Flow != Call {
+		return
+	}
+	if in.To == next {
+		t.pushed = next
+		t.depth += 4
+		return
+	}
+	if d.c.Read == nil {
+		return
+	}
+	// mov (%esp),%reg; ret
+	if v, ok := d.c.Read(in.To, 4); ok {
+		if v&0xffffc7ff == 0xc324048b {
+			r := uint8(v >> 11 & 7)
+			t.lose(1 << r)
+			t.place(r, next)
+		}
+	}
+}
