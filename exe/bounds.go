@@ -43,11 +43,11 @@ const (
 // finder is the state of one search.
 type finder struct {
 	f       *File
+	image   *Image
 	set     insn.Set // of most code
 	other   insn.Set // of addresses with bit 0 set: Thumb, MIPS16
 	runs    []text
 	starts  map[uint64]start
-	stub    map[uint64]bool
 	list    []Function
 	symbols bool
 }
@@ -94,7 +94,11 @@ const stateUnknown = 2
 // pointers and calls, and what stands behind the end of a function. The error
 // is an Uncounted where the file's kind is not read.
 func (f *File) Functions(by Sources) ([]Function, error) {
-	b := &finder{f: f, starts: map[uint64]start{}, stub: map[uint64]bool{}}
+	m, err := f.Image()
+	if err != nil {
+		return nil, err
+	}
+	b := &finder{f: f, image: m, starts: map[uint64]start{}}
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}

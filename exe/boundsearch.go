@@ -1,27 +1,386 @@
 package exe
 
-// search goes through the code and makes the list.
+import (
+	"slices"
+
+	"github.com/wardein/wardein/exe/insn"
+)
+
+// step is what bounds need to know of one instruction.
+type step struct {
+	n    int // bytes, with what stands in its delay slot
+	flow insn.Flow
+	to   uint64 // of a Jump, Branch or Call, with the bit of its state; 0 for unknown
+	// table says of an IndirectJump that it chooses among places in the
+	// function, far where the last of them is, if that can be told.
+	table bool
+	far   uint64
+	// forms is an address that the instruction completes; of what it calls, in
+	// taken, if it stands in the register by which functions are called.
+	forms uint64
+	taken bool
+	// ends says that the function ends behind it, whatever leads further.
+	ends bool
+}
+
+// Bounds of one function, in what is guessed.
+const (
+	maxForward = 1 << 20 // bytes that an unconditional branch goes on in a function
+	maxPasses  = 6
+)
+
+// reader decodes the instructions of one set.
+type reader interface {
+	// reset forgets what registers hold: another function begins.
+	reset()
+	// step decodes the instruction at t.b[at:], of which at least one byte is
+	// there. It advances at least by one byte and not beyond t.b.
+	step(t *text, at int) step
+	// enters says whether a function begins so, whatever stands before.
+	enters(t *text, at int) bool
+	// padding is the length of what fills the space between functions, 0 for none.
+	padding(t *text, at int) int
+	// tail is how many bytes behind a function's last instruction belong to it.
+	tail(t *text, at int) int
+	// stub says whether a linker wrote what is there, to lead on to another
+	// function.
+	stub(t *text, at int) bool
+}
+
+// walk is the way through a run of code.
+type walk struct {
+	*finder
+	t     *text
+	all   []uint64 // starts, sorted
+	next  int      // in all, of the first that is not behind
+	read  reader
+	bit   uint8
+	state uint8 // where no start says it
+	fns   []span
+	open  bool
+	span  // the open function
+	// reach is the farthest place that a branch of the function leads to.
+	reach uint64
+	// solid is where the last instruction of it ends that is no padding.
+	solid uint64
+	last  insn.Flow
+	// tables says that there are jumps whose places are not known.
+	tables bool
+	fresh  int // starts that were not known before
+}
+
+// span is a function that was found.
+type span struct {
+	addr, end uint64
+	by        why
+	bit       uint8
+	fixed     bool // end is known
+	stub      bool
+	reached   uint64
+}
+
+// search goes through the code until it finds no more, and makes the list.
 func (b *finder) search() {
-	all := b.sorted()
-	for i, addr := range all {
-		s := b.starts[addr]
-		t, at := b.at(addr)
-		if t == nil {
-			continue
+	for pass := range maxPasses {
+		fresh := 0
+		b.list = b.list[:0]
+		all := b.sorted()
+		for i := range b.runs {
+			w := &walk{finder: b, t: &b.runs[i], all: all}
+			w.state = b.usual(all)
+			w.run(pass > 0)
+			fresh += w.fresh
+			for _, s := range w.fns {
+				b.keep(w.t, s)
+			}
 		}
-		end := t.addr + uint64(len(t.b))
-		if i+1 < len(all) {
-			end = min(end, all[i+1])
+		if fresh == 0 && pass > 0 {
+			break
 		}
-		size := end - addr
-		if s.size > 0 {
-			size = min(s.size, t.addr+uint64(len(t.b))-addr)
+	}
+}
+
+// keep adds a function to the list.
+func (b *finder) keep(t *text, s span) {
+	if s.stub || s.end <= s.addr {
+		return
+	}
+	set := b.set
+	if s.bit == 1 {
+		set = b.other
+	}
+	at := b.starts[s.addr]
+	b.list = append(b.list, Function{Addr: s.addr, Size: s.end - s.addr, Off: t.off + int64(s.addr-t.addr), Set: set, Name: at.name, By: whys[s.by]})
+}
+
+// usual is the state of most starts.
+func (b *finder) usual(all []uint64) uint8 {
+	n := 0
+	for _, a := range all {
+		switch b.starts[a].bit {
+		case 0:
+			n--
+		case 1:
+			n++
 		}
-		set := b.set
-		if s.bit == 1 {
-			set = b.other
+	}
+	if n > 0 {
+		return 1
+	}
+	return 0
+}
+
+// run finds the functions in the run.
+func (w *walk) run(bounded bool) {
+	t := w.t
+	w.next, _ = slices.BinarySearch(w.all, t.addr)
+	w.turn(w.state)
+	end := t.addr + uint64(len(t.b))
+	ended := true
+	for at := 0; at < len(t.b); {
+		addr := t.addr + uint64(at)
+		for w.next < len(w.all) && w.all[w.next] < addr {
+			w.next++
 		}
-		fn := Function{Addr: addr, Size: size, Off: t.off + int64(at), Set: set, Name: s.name, By: whys[s.by]}
-		b.list = append(b.list, fn)
+		if w.open && w.fixed && addr >= w.end {
+			w.close(w.end)
+			ended = true
+		}
+		if w.next < len(w.all) && w.all[w.next] == addr && w.takes(addr, at, ended) {
+			s := w.starts[addr]
+			w.close(addr)
+			w.begin(addr, at, s.by, s.bit)
+			if s.size > 0 {
+				w.fixed, w.end = true, min(addr+s.size, end)
+				if w.end < addr {
+					w.end = end
+				}
+			}
+		}
+		if !w.open {
+			if n := w.read.padding(t, at); n > 0 {
+				at += n
+				continue
+			}
+			w.begin(addr, at, byNext, w.state)
+		} else if w.prologue(addr, at, ended) {
+			w.close(addr)
+			w.begin(addr, at, byPrologue, w.bit)
+		}
+		s := w.read.step(t, at)
+		s.n = max(min(s.n, len(t.b)-at), 1)
+		next := addr + uint64(s.n)
+		if w.read.padding(t, at) == 0 {
+			w.solid = next
+		}
+		if w.see(s, addr, next) {
+			ended = true
+			if !w.fixed {
+				tail := w.read.tail(t, at+s.n)
+				next += uint64(tail)
+				s.n += tail
+				w.solid = next
+				w.close(next)
+			}
+		} else {
+			ended = s.flow == insn.Return || s.flow == insn.Jump || s.flow == insn.IndirectJump || s.flow == insn.Stop
+		}
+		w.last = s.flow
+		at += s.n
+	}
+	w.close(end)
+}
+
+// takes says whether a function begins at a known start, here where one may
+// be open.
+func (w *walk) takes(addr uint64, at int, ended bool) bool {
+	s := w.starts[addr]
+	switch {
+	case !w.open:
+		return true
+	case addr == w.addr:
+		return false
+	case s.by <= byExidx:
+		return true
+	case w.fixed:
+		return false
+	case s.by == byCall:
+		return true
+	}
+	return w.reach < addr && (ended || w.last == insn.Call || w.last == insn.IndirectCall)
+}
+
+// prologue says whether a function begins in the middle of what looked like
+// one: nothing leads on from what is before but a call, which does not come
+// back.
+func (w *walk) prologue(addr uint64, at int, ended bool) bool {
+	return !w.fixed && addr > w.addr && w.reach < addr && (ended || w.last == insn.Call || w.last == insn.IndirectCall) && w.read.enters(w.t, at)
+}
+
+func (w *walk) begin(addr uint64, at int, by why, bit uint8) {
+	if bit == stateUnknown {
+		bit = w.state
+	}
+	w.turn(bit)
+	w.span = span{addr: addr, by: by, bit: bit}
+	w.open, w.reach, w.solid, w.tables, w.last = true, addr, addr, false, insn.Next
+	w.read.reset()
+	w.stub = w.image.Import(addr) != "" || by > byTable && w.read.stub(w.t, at)
+}
+
+// turn takes the reader of a state.
+func (w *walk) turn(bit uint8) {
+	if w.read != nil && bit == w.bit {
+		return
+	}
+	set := w.set
+	if bit == 1 {
+		set = w.other
+	}
+	w.bit, w.read = bit, w.readers(set)
+}
+
+// close ends the open function, without the padding at its end.
+func (w *walk) close(end uint64) {
+	if !w.open {
+		return
+	}
+	w.open = false
+	if w.fixed {
+		end = min(end, w.end)
+	} else if w.solid > w.addr {
+		end = min(end, w.solid)
+	}
+	w.end = end
+	w.reached = w.reach
+	w.fns = append(w.fns, w.span)
+}
+
+// see takes in an instruction, and says whether the function ends behind it.
+func (w *walk) see(s step, addr, next uint64) bool {
+	if s.forms != 0 {
+		if s.taken {
+			w.note(s.forms, byCall)
+		} else {
+			w.note(s.forms, byPointer)
+		}
+	}
+	switch s.flow {
+	case insn.Call:
+		w.note(s.to, byCall)
+		return false
+	case insn.Branch, insn.Jump:
+		to := s.to
+		if w.other != insn.None {
+			to &^= 1
+		}
+		switch {
+		case to == 0:
+		case w.inside(to, addr, s.flow):
+			if s.flow == insn.Jump && to > addr && next > w.reach && w.begins(next) {
+				w.note(s.to, byJump)
+				return true
+			}
+			w.reach = max(w.reach, to)
+			if w.fixed {
+				w.reach = min(w.reach, w.end)
+			}
+		case w.back(to):
+		default:
+			w.note(s.to, byJump)
+		}
+		return s.flow == insn.Jump && next > w.reach && !w.tables
+	case insn.IndirectJump:
+		if s.table {
+			w.reach = max(w.reach, s.far)
+			w.tables = w.tables || s.far == 0
+			return false
+		}
+		return next > w.reach && !w.tables
+	case insn.Return, insn.Stop, insn.Bad, insn.Data:
+		if s.ends {
+			return true
+		}
+		return next > w.reach && !w.tables
+	}
+	return false
+}
+
+// begins says whether a function seems to begin at an address, or behind the
+// padding there.
+func (w *walk) begins(addr uint64) bool {
+	at := int(addr - w.t.addr)
+	for at < len(w.t.b) {
+		n := w.read.padding(w.t, at)
+		if n == 0 {
+			break
+		}
+		at += n
+	}
+	if at >= len(w.t.b) {
+		return true
+	}
+	_, ok := w.starts[w.t.addr+uint64(at)]
+	return ok || w.read.enters(w.t, at)
+}
+
+// inside says whether a branch stays in the function: no other that is sure
+// begins in between. What always goes on elsewhere is more likely to be a call
+// at a function's end.
+func (w *walk) inside(to, addr uint64, flow insn.Flow) bool {
+	sure := byCall
+	if flow == insn.Jump {
+		sure = byPointer
+	}
+	if w.fixed {
+		return to >= w.addr && to < w.end
+	}
+	if to <= addr {
+		return to >= w.addr
+	}
+	if to-addr > maxForward || to-w.t.addr >= uint64(len(w.t.b)) {
+		return false
+	}
+	for i := w.next; i < len(w.all) && w.all[i] <= to; i++ {
+		if w.all[i] > addr && w.starts[w.all[i]].by <= sure {
+			return false
+		}
+	}
+	return true
+}
+
+// back says whether a branch leads into the function before, of which this is
+// a part then: the two become one.
+func (w *walk) back(to uint64) bool {
+	if w.by < byPointer || len(w.fns) == 0 {
+		return false
+	}
+	last := w.fns[len(w.fns)-1]
+	if last.stub || last.fixed || last.bit != w.bit || to <= last.addr || to >= w.addr || w.addr-last.end > 64 {
+		return false
+	}
+	if s, ok := w.starts[to]; ok && s.by <= byCall {
+		return false
+	}
+	w.fns = w.fns[:len(w.fns)-1]
+	w.reach = max(w.reach, last.reached)
+	w.span = last
+	return true
+}
+
+// note adds what the code says of a start.
+func (w *walk) note(to uint64, by why) {
+	to = w.f.addr(to)
+	key := to
+	if w.other != insn.None {
+		key &^= 1
+	}
+	old, ok := w.starts[key]
+	if ok && old.by <= by {
+		return
+	}
+	w.add(to, start{by: by})
+	if now, ok := w.starts[key]; ok && now.by != old.by {
+		w.fresh++
 	}
 }

@@ -10,18 +10,12 @@ const (
 	dynFiniArray   = 26
 	dynInitArraysz = 27
 	dynFiniArraysz = 28
-	dynRelrsz      = 35
-	dynRelr        = 36
 	dynFini        = 13
 
-	maxWords = 1 << 24 // of data that are looked at for pointers
-)
+	dynGlink = 0x70000000 // DT_PPC64_GLINK
 
-// relativeTypes are the relocations of words that hold an address of the file
-// itself: RELATIVE, and IRELATIVE, whose address is that of a function.
-var relativeTypes = map[string][2]uint32{
-	"x86": {8, 42}, "x86-64": {8, 37}, "arm": {23, 160}, "aarch64": {1027, 1032}, "ppc": {22, 248}, "ppc64": {22, 248},
-}
+	maxInit = 1 << 16 // bytes of a list of initialisers
+)
 
 // tables collects what the file says of functions outside of its code.
 func (b *finder) tables(by Sources) error {
@@ -42,11 +36,7 @@ func (b *finder) tables(by Sources) error {
 	if err := b.stubs(); err != nil {
 		return err
 	}
-	moved, err := b.relative(dyn)
-	if err != nil {
-		return err
-	}
-	b.words(dyn, moved)
+	b.pointers(dyn)
 	if err := b.exidx(); err != nil {
 		return err
 	}
@@ -88,7 +78,7 @@ func (b *finder) symbolTables(by Sources) error {
 			at |= 1
 		}
 		if t, _ := b.at(at); t == nil && b.f.Arch == "ppc64" {
-			at = b.word(at)
+			at = b.holds(at)
 		}
 		name := s.Name
 		if i := strings.IndexByte(name, '@'); i > 0 {
@@ -99,9 +89,6 @@ func (b *finder) symbolTables(by Sources) error {
 	return nil
 }
 
-// word reads a word of data, 0 where there is none.
-func (b *finder) word(addr uint64) uint64 { return (&counter{f: b.f}).value(addr, b.f.Class) }
-
 // stubs notes where stubs of imported functions are.
 func (b *finder) stubs() error {
 	for i := range b.f.Sections {
@@ -110,7 +97,16 @@ func (b *finder) stubs() error {
 			b.cut(s.Addr, s.Size)
 		}
 	}
-	return nil
+	dyn, err := b.f.dynamicTags()
+	if glink := dyn[dynGlink]; b.f.Arch == "ppc64" && glink > 32 {
+		// The lazy stubs stand behind what they lead to, one for each slot.
+		each := uint64(8)
+		if b.f.Flags&3 == 2 { // ELF V2
+			each = 4
+		}
+		b.cut(glink-28, 60+each*min(dyn[dynPltrelsz]/24, maxSlots))
+	}
+	return err
 }
 
 // cut takes a run of addresses out of the code.
@@ -124,19 +120,73 @@ func (b *finder) cut(addr, size uint64) {
 	b.runs = out
 }
 
-// relative adds what relocated words point at.
-func (b *finder) relative(dyn map[uint64]uint64) (map[uint64]uint64, error) {
-	return nil, nil
-}
-
-// words adds what words of data point at.
-func (b *finder) words(dyn, moved map[uint64]uint64) {
-	b.add(b.f.Entry, start{by: byTable})
+// pointers adds what words of data point at: those that the dynamic linker
+// fills in, and all of a file with fixed addresses.
+func (b *finder) pointers(dyn map[uint64]uint64) {
+	word := uint64(b.f.Class / 8)
+	entry := func(addr uint64) {
+		if t, _ := b.at(addr); t == nil && b.f.Arch == "ppc64" {
+			addr = b.holds(addr)
+		}
+		b.add(addr, start{by: byTable})
+	}
+	entry(b.f.Entry)
 	for _, tag := range []uint64{dynInit, dynFini} {
 		if dyn[tag] != 0 {
-			b.add(dyn[tag], start{by: byTable})
+			entry(dyn[tag])
 		}
 	}
+	for i, tag := range []uint64{dynInitArray, dynFiniArray} {
+		size := dyn[[]uint64{dynInitArraysz, dynFiniArraysz}[i]]
+		for at := uint64(0); at < min(size, maxInit); at += word {
+			entry(b.holds(dyn[tag] + at))
+		}
+	}
+	for _, w := range b.image.words {
+		if w.p.Name == "" {
+			by := byPointer
+			// A descriptor is followed by the address of the TOC.
+			if b.f.Arch == "ppc64" && b.image.base != 0 && b.holds(w.addr+word) == b.image.base {
+				by = byTable
+			}
+			b.add(w.p.To, start{by: by})
+		}
+	}
+	if b.f.Type != TypeExec {
+		return
+	}
+	for _, a := range b.image.areas {
+		for at := -a.addr & (word - 1); at+word <= uint64(len(a.b)); at += word {
+			v := uint64(0)
+			if word == 8 {
+				v = b.f.Order.Uint64(a.b[at:])
+			} else {
+				v = uint64(b.f.Order.Uint32(a.b[at:]))
+			}
+			if t, _ := b.at(v); t != nil && !b.code(a.addr+at) {
+				by := byPointer
+				if b.f.Arch == "ppc64" && b.image.base != 0 && b.holds(a.addr+at+word) == b.image.base {
+					by = byTable
+				}
+				b.add(v, start{by: by})
+			}
+		}
+	}
+}
+
+// code says whether there is code at an address.
+func (b *finder) code(addr uint64) bool {
+	t, _ := b.at(addr)
+	return t != nil
+}
+
+// holds is what a word of data is going to hold, 0 where it is none.
+func (b *finder) holds(addr uint64) uint64 {
+	if p, ok := b.image.Pointer(addr); ok && p.Name == "" {
+		return p.To
+	}
+	v, _ := b.image.Read(addr, b.f.Class/8)
+	return v
 }
 
 // exidx adds what the table for unwinding of ARM says (ELF for the Arm

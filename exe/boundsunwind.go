@@ -68,8 +68,8 @@ func (b *finder) unwind() error {
 		if !ok || enc < 0 {
 			continue
 		}
-		begin, k := f.pointer(body, enc, addr+uint64(from+4))
-		length, l := f.pointer(body[k:], enc&pointerForm, 0)
+		begin, k := f.encoded(body, enc, addr+uint64(from+4))
+		length, l := f.encoded(body[k:], enc&pointerForm, 0)
 		if k > 0 && l > 0 && begin != 0 && length != 0 {
 			b.add(begin, start{by: byUnwind, size: length, bit: stateUnknown})
 		}
@@ -154,9 +154,9 @@ func pointerSize(enc, word int) int {
 	return 0
 }
 
-// pointer reads an encoded pointer that stands at an address, and returns its
+// encoded reads an encoded pointer that stands at an address, and returns its
 // length, 0 for one that can't be read.
-func (f *File) pointer(b []byte, enc int, addr uint64) (v uint64, n int) {
+func (f *File) encoded(b []byte, enc int, addr uint64) (v uint64, n int) {
 	n = pointerSize(enc, f.Class/8)
 	base := enc & pointerBase
 	if n == 0 || n > len(b) || enc&pointerIndirect != 0 || base != 0 && base != pointerRelative {
