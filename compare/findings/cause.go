@@ -131,7 +131,7 @@ func (d *recipes) of(check string) *due {
 	out := &due{}
 	d.known[check] = out
 	a, b := &d.then.Recipe, &d.now.Recipe
-	for _, name := range d.reading(check) {
+	for _, name := range reading(d.checks, check) {
 		was, _ := d.version(a, name)
 		is, _ := d.version(b, name)
 		if was != is {
@@ -170,27 +170,6 @@ func (d *recipes) of(check string) *due {
 		}
 	}
 	return out
-}
-
-// reading are a check and all that its findings are drawn from.
-func (d *recipes) reading(check string) (names []string) {
-	if check == "" {
-		return nil
-	}
-	names = []string{check}
-	for i := 0; i < len(names); i++ {
-		for k := range d.checks {
-			if d.checks[k].Name != names[i] {
-				continue
-			}
-			for _, n := range d.checks[k].Reads {
-				if !slices.Contains(names, n) {
-					names = append(names, n)
-				}
-			}
-		}
-	}
-	return names
 }
 
 // formats says which formats are read otherwise: up to three by name.

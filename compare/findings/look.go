@@ -80,14 +80,37 @@ func (r *reader) blind(name string) string {
 	return why
 }
 
+// reading are a check and all that its findings are drawn from, of a list; none
+// for "".
+func reading(checks []wardein.Check, check string) (names []string) {
+	if check == "" {
+		return nil
+	}
+	names = []string{check}
+	for i := 0; i < len(names); i++ {
+		for k := range checks {
+			if checks[k].Name != names[i] {
+				continue
+			}
+			for _, n := range checks[k].Reads {
+				if !slices.Contains(names, n) {
+					names = append(names, n)
+				}
+			}
+		}
+	}
+	return names
+}
+
 // unseen says why this side cannot say that what a check saw on the other
 // side's nodes is not here; "" where it can.
 func (r *reader) unseen(check string, nodes []string) string {
 	if r.Partial {
 		return "the inspection was interrupted"
 	}
-	if check != "" {
-		if why := r.blind(check); why != "" {
+	names := reading(r.checks, check)
+	for _, name := range names {
+		if why := r.blind(name); why != "" {
 			return why
 		}
 	}
@@ -95,7 +118,7 @@ func (r *reader) unseen(check string, nodes []string) string {
 		return r.less()
 	}
 	for _, n := range nodes { // what was in several places is not gone until all of them were looked at
-		if why := r.unseenAt(check, n); why != "" {
+		if why := r.unseenAt(names, n); why != "" {
 			return why
 		}
 	}
@@ -121,14 +144,14 @@ func readShare(c *wardein.Coverage) int64 {
 	return wardein.Share(read, all)
 }
 
-// unseenAt is unseen for one node of the other side.
-func (r *reader) unseenAt(check, node string) string {
+// unseenAt is unseen for one node of the other side and these checks.
+func (r *reader) unseenAt(checks []string, node string) string {
 	here := r.twin(node)
 	for i := range r.worse {
 		g := &r.worse[i]
 		own := slices.ContainsFunc(r.checks, func(c wardein.Check) bool { return c.Name == g.Who })
 		switch {
-		case own && g.Who != check:
+		case own && !slices.Contains(checks, g.Who):
 		case own && g.Kind == wardein.NoData: // blind has judged it
 		case within(node, g.Node), here != nil && within(here.Path, g.Node), own && here == nil:
 			return fmt.Sprintf("%s: %s", place(g.Node), strings.TrimPrefix(g.Why, g.Who+": "))
