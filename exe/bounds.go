@@ -56,6 +56,26 @@ type finder struct {
 type text struct {
 	part
 	b []byte
+	// data has a bit for each two bytes that are known to be no instruction.
+	data []uint64
+}
+
+// mark notes n bytes at t.b[at:] as data.
+func (t *text) mark(at, n int) {
+	if at < 0 || n <= 0 || at+n > len(t.b) {
+		return
+	}
+	if t.data == nil {
+		t.data = make([]uint64, len(t.b)/128+1)
+	}
+	for p := at / 2; p < (at+n+1)/2; p++ {
+		t.data[p/64] |= 1 << (p % 64)
+	}
+}
+
+// isData says whether t.b[at] was marked.
+func (t *text) isData(at int) bool {
+	return t.data != nil && at < len(t.b) && t.data[at/128]>>(at/2%64)&1 != 0
 }
 
 // start is where a function begins, and what is known of it.
@@ -64,6 +84,8 @@ type start struct {
 	bit  uint8 // of the address: state it is in, see set; stateUnknown
 	rank uint8 // of the symbol that gives the name
 	size uint64
+	// room is how far the function may go, and no other begins in it.
+	room uint64
 	name string
 }
 
@@ -176,7 +198,7 @@ func (b *finder) prepare() error {
 			return err
 		}
 		last = p.addr + uint64(p.n)
-		b.runs = append(b.runs, text{p, code})
+		b.runs = append(b.runs, text{part: p, b: code})
 	}
 	return nil
 }
@@ -221,6 +243,9 @@ func (b *finder) add(addr uint64, s start) {
 		// The surer one counts, the other completes it.
 		if s.size == 0 {
 			s.size = old.size
+		}
+		if s.room == 0 {
+			s.room = old.room
 		}
 		if s.bit == stateUnknown {
 			s.bit = old.bit

@@ -155,6 +155,8 @@ func (w *walk) run(bounded bool) {
 				if w.end < addr {
 					w.end = end
 				}
+			} else if s.room > 0 {
+				w.reach = max(addr, min(addr+s.room, end)-1)
 			}
 		}
 		if !w.open {

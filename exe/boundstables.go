@@ -114,7 +114,7 @@ func (b *finder) cut(addr, size uint64) {
 	var out []text
 	for _, t := range b.runs {
 		for _, p := range without(t.part, []part{{off: t.off + int64(addr-t.addr), n: int64(size)}}) {
-			out = append(out, text{p, t.b[p.off-t.off:][:p.n]})
+			out = append(out, text{part: p, b: t.b[p.off-t.off:][:p.n]})
 		}
 	}
 	b.runs = out
@@ -201,8 +201,17 @@ func (b *finder) exidx() error {
 		if err != nil {
 			return err
 		}
-		for i := 0; i+8 <= len(table); i += 8 { // prel31
-			b.add(s.VAddr+uint64(i)+uint64(int64(int32(f.Order.Uint32(table[i:])<<1)>>1)), start{by: byExidx, bit: stateUnknown})
+		at := func(i int) uint64 { // prel31
+			return f.addr(s.VAddr + uint64(i) + uint64(int64(int32(f.Order.Uint32(table[i:])<<1)>>1)))
+		}
+		for i := 0; i+8 <= len(table); i += 8 {
+			e := start{by: byExidx, bit: stateUnknown}
+			// Entries that stand for themselves are joined with the next; one that
+			// leads to a table of landing pads is of one function.
+			if how := f.Order.Uint32(table[i+4:]); how != 1 && how>>31 == 0 && i+16 <= len(table) && at(i+8) > at(i) {
+				e.room = at(i+8) - at(i)
+			}
+			b.add(at(i), e)
 		}
 	}
 	return nil

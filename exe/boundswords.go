@@ -9,7 +9,14 @@ import (
 // readers returns the reader of a set.
 func (b *finder) readers(set insn.Set) reader {
 	w := words{b: b, order: b.f.Order}
+	if b.f.Flags&flagBE8 != 0 && b.f.Arch == "arm" {
+		w.order = binary.LittleEndian
+	}
 	switch set {
+	case insn.ARM:
+		return &armReader{words: w}
+	case insn.Thumb:
+		return &thumbReader{words: w}
 	case insn.AArch64:
 		w.order = binary.LittleEndian
 		return &aarch64Reader{words: w}
