@@ -20,6 +20,8 @@ func (b *finder) readers(set insn.Set) reader {
 	case insn.AArch64:
 		w.order = binary.LittleEndian
 		return &aarch64Reader{words: w}
+	case insn.MIPS, insn.MIPS64:
+		return &mipsReader{words: w}
 	case insn.PPC, insn.PPC64:
 		return &ppcReader{words: w}
 	}
