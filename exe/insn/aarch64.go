@@ -12,8 +12,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 	n := len(code) / 4
 	for i := range n {
 		at := addr + uint64(i)*4
-		if f.begin(i) {
-			f.data(at, 4)
+		if f.begin(i) != 0 {
 			continue
 		}
 		x := binary.LittleEndian.Uint32(code[i*4:])

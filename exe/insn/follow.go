@@ -75,6 +75,8 @@ type follower struct {
 	marks []uint8 // of each unit of code
 	// dead says that the instruction before does not go on to this one.
 	dead bool
+	// limit is 1 + the constant of the last comparison, 0 if it had none.
+	limit uint64
 	// absolute says that numbers in code may be addresses: the file does not
 	// begin at 0, as those do that are loaded anywhere.
 	absolute bool
@@ -84,8 +86,10 @@ type follower struct {
 
 // Marks of a unit.
 const (
-	markLabel uint8 = 1 << iota // a jump ahead leads here, which is in follower.ahead
-	markData                    // an instruction reads a literal here
+	markLabel   uint8 = 1 << iota // a jump ahead leads here, which is in follower.ahead
+	markData                      // an instruction reads a literal here
+	markTable                     // a table of distances within the function
+	markTargets                   // a table of addresses
 )
 
 // maxAhead is the number of places ahead for which what is known is kept.
@@ -108,7 +112,7 @@ func (c *Code) follow(code []byte, addr uint64, list []Inst, unit uint8) *follow
 	f.list, f.first = slices.Grow(list, n+1), len(list)
 	f.marks = slices.Grow(f.marks[:0], n)[:n]
 	clear(f.marks)
-	f.known, f.dead, f.waiting = 0, false, 0
+	f.known, f.dead, f.waiting, f.limit = 0, false, 0, 0
 	_, zero := c.read(0, 1)
 	f.absolute = !zero
 	return f
@@ -138,17 +142,38 @@ func (c *Code) read(addr uint64, n int) (uint64, bool) {
 	return c.Read(addr, n)
 }
 
-// begin is called with the number of each unit at which an instruction begins. It
-// says whether that is a literal.
-func (f *follower) begin(unit int) (data bool) {
+// begin is called with the number of each unit at which an instruction begins.
+// Where there is data instead it appends that, and returns how many units it is.
+func (f *follower) begin(unit int) (data int) {
 	if m := f.marks[unit]; m != 0 {
-		if m&markData != 0 {
-			return true
+		if m&(markData|markTable|markTargets) != 0 {
+			return f.beside(unit, m)
 		}
 		f.arrive(f.addr + uint64(unit)<<f.unit)
 	}
 	f.dead = false
-	return false
+	return 0
+}
+
+// beside appends a piece of data that has the mark m.
+func (f *follower) beside(unit int, m uint8) (units int) {
+	units = 1
+	at := unit << f.unit
+	in := Inst{Addr: f.addr + uint64(at), Flow: Data}
+	if f.unit == 1 && m&markTable == 0 && in.Addr&2 == 0 && unit+1 < len(f.marks) && (f.marks[unit+1]^m)&^markLabel == 0 {
+		units = 2
+	}
+	in.Len = uint32(units) << f.unit
+	switch b := f.code[at : at+int(in.Len)]; {
+	case m&markTable != 0 && in.Len == 2:
+		in.Word = uint64(f.c.order().Uint16(b))
+	case m&markTable != 0:
+		in.Word = uint64(f.c.order().Uint32(b))
+	case m&markTargets != 0 && in.Len == 4:
+		in.Ref = uint64(f.c.order().Uint32(b))
+	}
+	f.list = append(f.list, in)
+	return units
 }
 
 // arrive joins what is known with what those know that jump here.
@@ -219,9 +244,7 @@ func (f *follower) literal(addr uint64, size int) (n uint64, ok bool) {
 	if at >= uint64(len(f.code)) || uint64(len(f.code))-at < uint64(size) {
 		return f.c.read(addr, min(size, 8))
 	}
-	for unit := at >> f.unit; unit < (at+uint64(size)+1<<f.unit-1)>>f.unit && unit < uint64(len(f.marks)); unit++ {
-		f.marks[unit] |= markData
-	}
+	f.mark(at, uint64(size), markData)
 	b := f.code[at:]
 	order := f.c.order()
 	switch size {
@@ -235,9 +258,17 @@ func (f *follower) literal(addr uint64, size int) (n uint64, ok bool) {
 	return order.Uint64(b), true
 }
 
-// data appends a piece of the function that is no instruction.
-func (f *follower) data(addr uint64, n int) {
-	f.list = append(f.list, Inst{Addr: addr, Len: uint32(n), Flow: Data})
+// mark says what size bytes of the function, from at on, are instead of
+// instructions.
+func (f *follower) mark(at, size uint64, as uint8) {
+	end := min((at+size+1<<f.unit-1)>>f.unit, uint64(len(f.marks)))
+	for unit := at >> f.unit; unit < end; unit++ {
+		f.marks[unit] |= as
+		// What was read as instructions, which have the length of a unit.
+		if i := f.first + int(unit); f.unit == 2 && i < len(f.list) {
+			f.list[i] = Inst{Addr: f.list[i].Addr, Len: 4, Flow: Data}
+		}
+	}
 }
 
 // rest appends bytes at the end of a function that are too few for an instruction.

@@ -100,7 +100,7 @@ func (c *Code) Decode(code []byte, addr uint64, list []Inst) []Inst {
 	case AArch64:
 		return c.decodeAArch64(code, addr, list)
 	case ARM:
-		// arm.go
+		return c.decodeARM(code, addr, list)
 	case Thumb:
 		// thumb.go
 	case MIPS, MIPS64:
@@ -122,6 +122,7 @@ func (c *Code) Name(op uint16) string {
 	case AArch64:
 		return aarch64Table().name(op)
 	case ARM:
+		return armTable().name(op)
 	case Thumb:
 	case MIPS, MIPS64:
 	case MIPS16:

@@ -1,0 +1,375 @@
+package insn
+
+import "encoding/binary"
+
+const (
+	armSP = 13
+	armLR = 14
+	armPC = 15
+	// armCalled are the registers that a call changes: r0 to r3, ip, lr (AAPCS).
+	armCalled = 0x500f
+)
+
+// decodeARM reads A32 code (Arm Architecture Reference Manual ARMv7-A, A5, A8).
+// An address is a word beside the code, MOVW and MOVT, or a distance from the
+// program counter.
+func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
+	t := armTable()
+	f := c.follow(code, addr, list, 2)
+	var order binary.ByteOrder = binary.LittleEndian
+	if c.Swapped {
+		order = binary.BigEndian
+	}
+	n := len(code) / 4
+	for i := range n {
+		at := addr + uint64(i)*4
+		if f.begin(i) != 0 {
+			continue
+		}
+		x := order.Uint32(code[i*4:])
+		key := x & 0x0fffffff
+		if x >= 0xf0000000 {
+			key |= 1 << 28
+		}
+		p := t.find(key)
+		in := Inst{Addr: at, Len: 4, Op: p.op, Word: uint64(x)}
+		sure := x>>28 >= 14
+		d, n, m := x>>12&15, x>>16&15, x&15
+		f.set(armPC, value{n: at + 8, address: true})
+		switch p.kind {
+		case armPlain:
+		case armRd, armRt:
+			f.armWrite(&in, d, sure)
+		case armRn:
+			f.kill(n)
+		case armTwo:
+			f.kill(d)
+			f.kill(n)
+		case armMov:
+			if d == armPC {
+				f.armJump(&in, m, sure)
+			} else {
+				f.move(d, m)
+			}
+		case armMovw:
+			f.armHalf(d, value{n: uint64(x>>4&0xf000 | x&0xfff)})
+		case armMovt:
+			f.armUpper(&in, d, x>>4&0xf000|x&0xfff)
+		case armAdd, armSub:
+			imm := x & 0xff
+			imm = imm>>(x>>7&30) | imm<<(32-x>>7&30)
+			if p.kind == armSub {
+				imm = -imm
+			}
+			v := f.armPlus(&in, n, imm, 0xfff)
+			if d == armPC {
+				f.armGoes(&in, v, sure)
+			} else {
+				f.armPut(d, v)
+			}
+		case armAddReg:
+			v := f.armSum(&in, n, m)
+			if d == armPC {
+				f.armGoes(&in, v, sure)
+			} else {
+				f.armPut(d, v)
+			}
+		case armCompare:
+			if f.limit = 0; x>>20&0xff == 0x35 && x>>8&15 == 0 {
+				f.limit = uint64(x&0xff) + 1
+			}
+		case armLoad, armStore:
+			off := x & 0xfff
+			if x>>23&1 == 0 {
+				off = -off
+			}
+			switch {
+			case p.kind == armStore:
+				f.armPlus(&in, n, off, 0xfff)
+			case n == armPC && x>>22&1 == 0:
+				in.Word &^= 0x800fff
+				v := f.armLiteral(&in, uint64(uint32(at)+8+off))
+				if d == armPC {
+					f.armGoes(&in, v, sure)
+				} else {
+					f.armPut(d, v)
+				}
+			default:
+				f.armPlus(&in, n, off, 0xfff)
+				f.armWrite(&in, d, sure)
+			}
+		case armLoadReg:
+			if d == armPC && x&0xfff0 == 0xf100 && x>>22&1 == 0 { // ldr pc, [Rn, Rm, lsl #2]
+				if v, ok := f.get(n); ok {
+					f.armTable(v.n, at+4)
+				}
+			} else if x&0xff0 == 0 && x>>23&1 != 0 {
+				f.armSum(&in, n, m)
+			}
+			f.armWrite(&in, d, sure)
+		case armLoadBack:
+			if d == armPC && n == armSP {
+				in.Flow = Return
+				f.armEnds(&in, sure)
+			} else {
+				f.armWrite(&in, d, sure)
+			}
+			f.kill(n)
+		case armStoreBack:
+			f.kill(n)
+		case armPair:
+			f.kill(d)
+			f.kill(d + 1)
+			if x>>24&1 == 0 || x>>21&1 != 0 {
+				f.kill(n)
+			}
+		case armLoadMany:
+			f.armMany(&in, x&0xffff, n, x>>21&1 != 0, sure)
+		case armStoreMany:
+			if x>>21&1 != 0 {
+				f.kill(n)
+			}
+		case armVectorLoad:
+			f.armVector(&in, uint64(uint32(at)+8), n)
+		case armJump:
+			in.To = uint64(uint32(at) + 8 + uint32(int32(x<<8)>>6))
+			in.Word &^= 0xffffff
+			in.Flow = Jump
+			f.leads(at, in.To)
+			f.armEnds(&in, sure)
+		case armCall:
+			in.Flow, in.To = Call, uint64(uint32(at)+8+uint32(int32(x<<8)>>6))
+			in.Word &^= 0xffffff
+			f.known &^= armCalled
+		case armCallOther:
+			in.Flow, in.To = Call, uint64(uint32(at)+8+uint32(int32(x<<8)>>6)+x>>23&2)|1
+			in.Word &^= 0x1ffffff
+			f.known &^= armCalled
+		case armIndirectJump:
+			f.armJump(&in, m, sure)
+		case armIndirectCall:
+			f.armCalls(&in, m)
+		case armStop:
+			in.Flow = Stop
+			f.armEnds(&in, sure)
+		default:
+			in.Flow = Bad
+		}
+		f.list = append(f.list, in)
+	}
+	f.rest(n * 4)
+	return f.done()
+}
+
+// next is the number that a value has as its part of the instruction that is
+// about to be appended.
+func (f *follower) next() int32 { return int32(len(f.list) + 1) }
+
+// armPut writes a register, or forgets it where v is no value.
+func (f *follower) armPut(r uint32, v value) {
+	if v == (value{}) || r == armSP {
+		f.kill(r)
+	} else {
+		f.set(r, v)
+	}
+}
+
+// armWrite writes what is not followed to a register, which may be the program
+// counter.
+func (f *follower) armWrite(in *Inst, r uint32, sure bool) {
+	if f.kill(r); r == armPC {
+		in.Flow = IndirectJump
+		f.armEnds(in, sure)
+	}
+}
+
+// armEnds makes a jump one that is perhaps taken, if it has a condition.
+func (f *follower) armEnds(in *Inst, sure bool) {
+	if f.dead = sure; !sure {
+		in.Flow = Branch
+	}
+}
+
+// armGoes is a jump to an address that was computed.
+func (f *follower) armGoes(in *Inst, v value, sure bool) {
+	if in.Flow = IndirectJump; v != (value{}) {
+		in.Flow, in.To, in.Ref = Jump, v.n, 0
+	}
+	f.armEnds(in, sure)
+}
+
+// armJump is BX or MOV pc.
+func (f *follower) armJump(in *Inst, r uint32, sure bool) {
+	in.Flow = IndirectJump
+	if v, ok := f.get(r); ok {
+		in.Flow, in.To = Jump, v.n
+	} else if r == armLR {
+		in.Flow = Return
+	}
+	f.armEnds(in, sure)
+}
+
+// armCalls is BLX of a register.
+func (f *follower) armCalls(in *Inst, r uint32) {
+	in.Flow = IndirectCall
+	if v, ok := f.get(r); ok {
+		in.Flow, in.To = Call, v.n
+	}
+	f.known &^= armCalled
+}
+
+// armMany is LDM.
+func (f *follower) armMany(in *Inst, registers, base uint32, back, sure bool) {
+	// As in killPair: what is given back to the caller is still of use behind
+	// the return.
+	const kept = 0x0ff0
+	if registers>>armPC&1 != 0 {
+		in.Flow = Return
+		f.armEnds(in, sure)
+		registers &^= kept
+	} else if base == armSP {
+		registers &^= kept
+	}
+	if f.known &^= registers; back {
+		f.kill(base)
+	}
+}
+
+// armHalf is MOVW: a number that MOVT may complete.
+func (f *follower) armHalf(d uint32, v value) {
+	v.by[0] = f.next()
+	f.armPut(d, v)
+}
+
+// armUpper is MOVT.
+func (f *follower) armUpper(in *Inst, d, imm uint32) {
+	v, ok := f.get(d)
+	if !ok || v.by[1] != 0 {
+		f.kill(d)
+		return
+	}
+	v.n = v.n&0xffff | uint64(imm)<<16
+	if v.by[1] = f.next(); f.inFile(v.n) {
+		in.Ref = v.n
+		f.armWhole(in, v)
+		v = value{n: v.n, address: true}
+	}
+	f.armPut(d, v)
+}
+
+// armWhole is called for a value that an address was made of: the instructions
+// that hold its parts hold no more of it. In may be the last of them.
+func (f *follower) armWhole(in *Inst, v value) {
+	for _, i := range v.by {
+		if i == 0 {
+			continue
+		}
+		part := in
+		if i != f.next() {
+			part = &f.list[i-1]
+			part.Ref = 0
+		}
+		part.Word &^= f.partMask(part)
+	}
+}
+
+// partMask are the bits of Word that hold a part of a number.
+func (f *follower) partMask(in *Inst) uint64 {
+	const literal = 0xffffffff << 32
+	if in.Word&0x0fb00000 == 0x03000000 {
+		return 0xf0fff
+	}
+	return literal
+}
+
+// armPlus is the sum of a register and a constant, which field of the
+// instruction holds.
+func (f *follower) armPlus(in *Inst, r, off uint32, field uint64) value {
+	v, ok := f.get(r)
+	if !ok {
+		return value{}
+	}
+	sum := uint64(uint32(v.n) + off)
+	if !v.address {
+		if !f.inFile(sum) {
+			return value{}
+		}
+		f.armWhole(in, v)
+	}
+	in.Ref = sum
+	in.Word &^= field
+	return value{n: sum, address: true}
+}
+
+// armSum is the sum of two registers, one of which holds an address.
+func (f *follower) armSum(in *Inst, n, m uint32) value {
+	v, ok := f.get(n)
+	w, also := f.get(m)
+	if !ok || !also || !v.address && !w.address {
+		return value{}
+	}
+	f.armWhole(in, v)
+	f.armWhole(in, w)
+	in.Ref = uint64(uint32(v.n + w.n))
+	return value{n: in.Ref, address: true}
+}
+
+// armLiteral is the word that LDR reads at an address beside the code.
+func (f *follower) armLiteral(in *Inst, from uint64) value {
+	n, ok := f.literal(from, 4)
+	switch {
+	case !ok:
+		in.Ref = from
+		return value{}
+	case f.inFile(n):
+		in.Ref = n
+		return value{n: n, address: true, by: [2]int32{f.next()}}
+	}
+	in.Word = fold(in.Word, n)
+	return value{n: n, by: [2]int32{f.next()}}
+}
+
+// armVector is VLDR; pc is what the program counter reads as.
+func (f *follower) armVector(in *Inst, pc uint64, base uint32) {
+	off := uint32(in.Word&0xff) * 4
+	if in.Word>>23&1 == 0 {
+		off = -off
+	}
+	if base != armPC {
+		f.armPlus(in, base, off, 0xff)
+		return
+	}
+	from := uint64(uint32(pc) + off)
+	size := 4
+	if in.Word>>8&1 != 0 {
+		size = 8
+	}
+	in.Word &^= 0x8000ff
+	if n, ok := f.literal(from, size); ok {
+		in.Word = fold(in.Word, n)
+	} else {
+		in.Ref = from
+	}
+}
+
+// armTable marks a table of addresses of the function. It ends at the limit of
+// the last comparison, where the first of the code is that it leads to, or at
+// what leads elsewhere.
+func (f *follower) armTable(table, behind uint64) {
+	at := table - f.addr
+	if table < behind || at >= uint64(len(f.code)) {
+		return
+	}
+	first := uint64(len(f.code))
+	n := uint64(0)
+	for ; at+n*4+4 <= first && (f.limit == 0 || n < f.limit); n++ {
+		to := uint64(f.c.order().Uint32(f.code[at+n*4:]))&^1 - f.addr
+		if to >= uint64(len(f.code)) {
+			break
+		}
+		if to > at {
+			first = min(first, to)
+		}
+	}
+	f.mark(at, n*4, markTargets)
+}
