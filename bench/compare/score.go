@@ -38,6 +38,7 @@ type score struct {
 	Wrong                   []wrong
 	Missed                  []string
 	Keys                    map[function.Key][2]int // claimed, right
+	Same                    map[function.Sameness]int
 }
 
 type wrong struct{ old, new string }
@@ -117,7 +118,7 @@ func readProgram(path string, stripped bool) (*function.Program, error) {
 func scorePair(oldPath, newPath string, stripped bool) (*score, error) {
 	var names [2]map[uint64][]string
 	var p [2]*function.Program
-	s := &score{Keys: map[function.Key][2]int{}}
+	s := &score{Keys: map[function.Key][2]int{}, Same: map[function.Sameness]int{}}
 	for i, path := range []string{oldPath, newPath} {
 		var err error
 		if names[i], err = truth(path); err != nil {
@@ -170,6 +171,7 @@ func scorePair(oldPath, newPath string, stripped bool) (*score, error) {
 		s.Present += left[g]
 	}
 	for _, pair := range m.Pairs {
+		s.Same[pair.Same]++
 		a, b := names[0][m.Old.Functions[pair.Old].Addr], names[1][m.New.Functions[pair.New].Addr]
 		if a == nil && b == nil {
 			continue

@@ -24,7 +24,7 @@ func TestScorePair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Printf("recall %.1f precision %.1f: %d present, %d claimed, %d right; functions %d %d, bounds %v of %v; read %v match %v\n", s.recall(), s.precision(), s.Present, s.Claimed, s.Right, s.Old, s.New, s.Bounds, s.Named, s.Reading, s.Time)
+	fmt.Printf("recall %.1f precision %.1f: %d present, %d claimed, %d right; functions %d %d, bounds %v of %v; read %v match %v %v\n", s.recall(), s.precision(), s.Present, s.Claimed, s.Right, s.Old, s.New, s.Bounds, s.Named, s.Reading, s.Time, s.Same)
 	for k := range 10 {
 		for key, v := range s.Keys {
 			if int(key) == k {

@@ -93,7 +93,7 @@ func (r *reader) decode(i int32) {
 	}
 	f.Instructions, f.Blocks = len(r.list), 1
 	f.from = int32(len(r.operands))
-	h, shape, ops, last, branches := salt, salt, salt, uint64(0), uint64(0)
+	h, shape, ops, last, branches := mix(salt, uint64(f.Set)), salt, salt, uint64(0), uint64(0)
 	for k := range r.list {
 		in := &r.list[k]
 		if in.Flow == insn.Data || in.Flow == insn.Bad {

@@ -22,6 +22,9 @@ func (r *reader) resolve() {
 		}
 		f.color = h
 	}
+	for i := range r.objects {
+		r.describe(&r.objects[i])
+	}
 }
 
 // token is what an operand points at, as far as that does not depend on which

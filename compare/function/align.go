@@ -1,0 +1,198 @@
+package function
+
+import (
+	"cmp"
+	"slices"
+)
+
+// maxEdits bounds the search for the shortest difference of two runs without
+// anything that occurs once: work and memory grow with its square.
+const maxEdits = 256
+
+// aligned is a run of n instructions that both have, from a in the old and
+// from b in the new one.
+type aligned struct{ a, b, n int }
+
+// align finds what two sequences have in common, in order. exact is false
+// where a part was too different to be looked at closely; it is left unaligned.
+//
+// What occurs once in each is aligned first (patience diff), what is between
+// by the shortest difference (Myers, "An O(ND) Difference Algorithm", 1986).
+//
+// budget is how many steps the search may take, and becomes less by those that
+// it took.
+func align(a, b []uint64, budget *int64) (runs []aligned, exact bool) {
+	l := aligner{exact: true, budget: budget}
+	l.run(a, b, 0, 0, 0)
+	return l.runs, l.exact
+}
+
+type aligner struct {
+	runs   []aligned
+	exact  bool
+	budget *int64
+}
+
+// add appends a run, or makes the last one longer.
+func (l *aligner) add(a, b, n int) {
+	if n == 0 {
+		return
+	}
+	if k := len(l.runs) - 1; k >= 0 && l.runs[k].a+l.runs[k].n == a && l.runs[k].b+l.runs[k].n == b {
+		l.runs[k].n += n
+		return
+	}
+	l.runs = append(l.runs, aligned{a, b, n})
+}
+
+// maxDepth bounds how often what is between unique values is divided again.
+const maxDepth = 32
+
+func (l *aligner) run(a, b []uint64, fromA, fromB, depth int) {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	l.add(fromA, fromB, n)
+	a, b, fromA, fromB = a[n:], b[n:], fromA+n, fromB+n
+	tail := 0
+	for tail < len(a) && tail < len(b) && a[len(a)-1-tail] == b[len(b)-1-tail] {
+		tail++
+	}
+	a, b = a[:len(a)-tail], b[:len(b)-tail]
+	if len(a) > 0 && len(b) > 0 {
+		if anchors := once(a, b); len(anchors) > 0 && depth < maxDepth {
+			x, y := 0, 0
+			for _, at := range anchors {
+				l.run(a[x:at[0]], b[y:at[1]], fromA+x, fromB+y, depth+1)
+				l.add(fromA+at[0], fromB+at[1], 1)
+				x, y = at[0]+1, at[1]+1
+			}
+			l.run(a[x:], b[y:], fromA+x, fromB+y, depth+1)
+		} else {
+			l.shortest(a, b, fromA, fromB)
+		}
+	}
+	l.add(fromA+len(a), fromB+len(b), tail)
+}
+
+// once lists the places of values that occur once in each, as far as they are
+// in the same order in both: the longest such list.
+func once(a, b []uint64) (list [][2]int) {
+	type place struct {
+		v  uint64
+		at int
+	}
+	sorted := func(s []uint64) []place {
+		out := make([]place, len(s))
+		for i, v := range s {
+			out[i] = place{v, i}
+		}
+		slices.SortFunc(out, func(a, b place) int { return cmp.Or(cmp.Compare(a.v, b.v), cmp.Compare(a.at, b.at)) })
+		return out
+	}
+	x, y := sorted(a), sorted(b)
+	single := func(p []place) bool { return len(p) == 1 || p[1].v != p[0].v }
+	for len(x) > 0 && len(y) > 0 {
+		v := min(x[0].v, y[0].v)
+		if x[0].v == y[0].v && single(x) && single(y) {
+			list = append(list, [2]int{x[0].at, y[0].at})
+		}
+		for len(x) > 0 && x[0].v == v {
+			x = x[1:]
+		}
+		for len(y) > 0 && y[0].v == v {
+			y = y[1:]
+		}
+	}
+	slices.SortFunc(list, func(p, q [2]int) int { return cmp.Compare(p[0], q[0]) })
+	// The longest rising sequence of the second numbers (patience sorting).
+	piles := make([]int, 0, len(list)) // index of each pile's top
+	before := make([]int, len(list))
+	for i, p := range list {
+		k, _ := slices.BinarySearchFunc(piles, p[1], func(top, v int) int { return cmp.Compare(list[top][1], v) })
+		if before[i] = -1; k > 0 {
+			before[i] = piles[k-1]
+		}
+		if k == len(piles) {
+			piles = append(piles, i)
+		} else {
+			piles[k] = i
+		}
+	}
+	if len(piles) == 0 {
+		return nil
+	}
+	out := make([][2]int, len(piles))
+	for i, k := piles[len(piles)-1], len(piles)-1; i >= 0; i, k = before[i], k-1 {
+		out[k] = list[i]
+	}
+	return out
+}
+
+// shortest aligns by the shortest difference, if that has at most maxEdits
+// parts.
+func (l *aligner) shortest(a, b []uint64, fromA, fromB int) {
+	limit := min(len(a)+len(b), maxEdits)
+	v := make([]int32, 2*limit+3)
+	mid := limit + 1
+	var steps [][]int32
+	for d := 0; d <= limit && *l.budget > 0; d++ {
+		*l.budget -= int64(d + 1)
+		steps = append(steps, slices.Clone(v[mid-d:mid+d+1]))
+		for k := -d; k <= d; k += 2 {
+			x := v[mid+k-1] + 1
+			if k == -d || k != d && v[mid+k-1] < v[mid+k+1] {
+				x = v[mid+k+1]
+			}
+			for int(x) < len(a) && int(x)-k < len(b) && a[x] == b[int(x)-k] {
+				x++
+				*l.budget--
+			}
+			v[mid+k] = x
+			if int(x) >= len(a) && int(x)-k >= len(b) {
+				l.back(steps, len(a), len(b), fromA, fromB)
+				return
+			}
+		}
+	}
+	l.exact = false
+}
+
+// back follows the steps of shortest from the end to the beginning.
+func (l *aligner) back(steps [][]int32, x, y, fromA, fromB int) {
+	var runs []aligned
+	for d := len(steps) - 1; d >= 0; d-- {
+		v := steps[d] // as it was before step d: of diagonals −d to d
+		at := func(k int) int32 {
+			if k < -d || k > d {
+				return -1
+			}
+			return v[k+d]
+		}
+		k := x - y
+		px, py := 0, 0
+		if d > 0 {
+			last := k - 1
+			if k == -d || k != d && at(k-1) < at(k+1) {
+				last = k + 1
+			}
+			px = int(at(last))
+			py = px - last
+			if n := min(x-px, y-py); last == k+1 { // down: one of b
+				n = x - px
+				runs = append(runs, aligned{px, y - n, n})
+			} else {
+				n = y - py
+				runs = append(runs, aligned{x - n, py, n})
+			}
+		} else {
+			runs = append(runs, aligned{0, 0, x})
+		}
+		x, y = px, py
+	}
+	slices.Reverse(runs)
+	for _, r := range runs {
+		l.add(fromA+r.a, fromB+r.b, r.n)
+	}
+}

@@ -1,0 +1,331 @@
+package function
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/wardein/wardein/exe"
+	"github.com/wardein/wardein/exe/insn"
+)
+
+func hex(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }
+
+// compare compares the functions of all pairs. Which places of written data
+// are the same all pairs decide together, so that is found out first.
+func (m *Matching) compare() {
+	votes := map[[2]int32]int32{}
+	lines := make([]*lines, len(m.Pairs))
+	var b [2]buffer
+	for i := range m.Pairs {
+		p := &m.Pairs[i]
+		if m.skeletons(p) {
+			x, y := m.Old.operandsOf(int32(p.Old)), m.New.operandsOf(int32(p.New))
+			for k := range x {
+				vote(votes, &x[k], &y[k])
+			}
+			continue
+		}
+		lines[i] = m.align(p, &b)
+		for _, o := range lines[i].both {
+			vote(votes, o[0], o[1])
+		}
+	}
+	m.elect(votes)
+	for i := range m.Pairs {
+		m.judge(&m.Pairs[i], lines[i])
+	}
+}
+
+// skeletons says whether all instructions of two functions are the same but
+// for the addresses in them.
+func (m *Matching) skeletons(p *Pair) bool {
+	a, b := &m.Old.Functions[p.Old], &m.New.Functions[p.New]
+	return a.skeleton == b.skeleton && a.Instructions == b.Instructions && a.to-a.from == b.to-b.from
+}
+
+func placed(o *operand) bool { return o.kind == kindSlot || o.kind == kindCode }
+
+func vote(votes map[[2]int32]int32, a, b *operand) {
+	if placed(a) && a.kind == b.kind {
+		votes[[2]int32{int32(a.n), int32(b.n)}]++
+	}
+}
+
+// elect decides which place is which: what most instructions say first.
+func (m *Matching) elect(votes map[[2]int32]int32) {
+	list := slices.SortedFunc(maps.Keys(votes), func(a, b [2]int32) int {
+		return cmp.Or(cmp.Compare(votes[b], votes[a]), cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
+	})
+	m.places = [2]map[int32]int32{{}, {}}
+	for _, p := range list {
+		_, a := m.places[0][p[0]]
+		_, b := m.places[1][p[1]]
+		if !a && !b {
+			m.places[0][p[0]], m.places[1][p[1]] = p[1], p[0]
+		}
+	}
+}
+
+// same says whether two operands point at the same thing.
+func (m *Matching) same(a, b *operand) bool {
+	if a.kind != b.kind || a.through != b.through {
+		return false
+	}
+	switch a.kind {
+	case kindNumber, kindImport, kindText:
+		return a.n == b.n
+	case kindFunction:
+		return m.pair[0][a.n] == int32(b.n)
+	case kindInside:
+		return m.inside(a.n, b.n, a.more, b.more)
+	case kindSlot, kindCode:
+		p, ok := m.places[0][int32(a.n)]
+		return ok && p == int32(b.n)
+	case kindData:
+		return m.sameData(int32(a.n), int32(b.n), 0)
+	case kindTable:
+		x, y := &m.Old.tables[a.n], &m.New.tables[b.n]
+		return x.hash == y.hash && x.size == y.size
+	}
+	return true
+}
+
+// inside says whether two places inside of functions are the same. Where the
+// functions are of other lengths, what is different is theirs to say.
+func (m *Matching) inside(a, b uint64, moreA, moreB uint32) bool {
+	if m.pair[0][a] != int32(b) {
+		return false
+	}
+	return moreA == moreB || m.Old.Functions[a].skeleton != m.New.Functions[b].skeleton
+}
+
+// maxNested bounds data that points at data.
+const maxNested = 64
+
+// sameData says whether data that nobody writes to are the same, with what
+// they point at, as far as both are known to go.
+func (m *Matching) sameData(a, b int32, depth int) bool {
+	at := [2]int32{a, b}
+	if v, ok := m.equal[at]; ok {
+		return v
+	}
+	m.equal[at] = true // data may point at itself
+	v := m.sameWords(a, b, depth)
+	m.equal[at] = v
+	return v
+}
+
+func (m *Matching) sameWords(a, b int32, depth int) bool {
+	x, y := &m.Old.objects[a], &m.New.objects[b]
+	wa, wb := m.Old.pieces(x), m.New.pieces(y)
+	// Where one goes on, the other one's rest is another object's.
+	for len(wa) > 0 && len(wb) > 0 {
+		p, q := &wa[0], &wb[0]
+		switch {
+		case p.is != q.is:
+			return false
+		case p.is:
+			if !m.samePointer(p.to, q.to, depth) {
+				return false
+			}
+			wa, wb = wa[1:], wb[1:]
+			continue
+		}
+		n := min(len(p.b), len(q.b))
+		if !bytes.Equal(p.b[:n], q.b[:n]) {
+			return false
+		}
+		if p.b = p.b[n:]; len(p.b) == 0 {
+			wa = wa[1:]
+		}
+		if q.b = q.b[n:]; len(q.b) == 0 {
+			wb = wb[1:]
+		}
+	}
+	return true
+}
+
+// piece is a part of an object: a pointer, or bytes.
+type piece struct {
+	b  []byte
+	to exe.Pointer
+	is bool
+}
+
+func (p *Program) pieces(o *object) (out []piece) {
+	p.words(o, func(b []byte, to exe.Pointer, is bool) { out = append(out, piece{b, to, is}) })
+	return out
+}
+
+// samePointer says whether two pointers in data point at the same.
+func (m *Matching) samePointer(a, b exe.Pointer, depth int) bool {
+	if a.Name != b.Name {
+		return false
+	}
+	if a.Name != "" {
+		return a.To == b.To
+	}
+	ra, rb := reader{Program: m.Old}, reader{Program: m.New}
+	var x, y operand
+	ra.place(&x, a.To)
+	rb.place(&y, b.To)
+	switch {
+	case x.kind != y.kind:
+		return false
+	case placed(&x):
+		// Data alone may know these places.
+		p, ok := m.places[0][int32(x.n)]
+		q, taken := m.places[1][int32(y.n)]
+		if !ok && !taken {
+			m.places[0][int32(x.n)], m.places[1][int32(y.n)] = int32(y.n), int32(x.n)
+			return true
+		}
+		return ok && taken && p == int32(y.n) && q == int32(x.n)
+	case x.kind == kindData:
+		return depth > maxNested || m.sameData(int32(x.n), int32(y.n), depth+1)
+	case x.kind == kindNumber: // behind the end of something
+		return true
+	}
+	return m.same(&x, &y)
+}
+
+// buffer holds what aligning takes, for use again.
+type buffer struct {
+	list   []insn.Inst
+	tokens []uint64
+}
+
+// lines are the instructions of two functions, aligned.
+type lines struct {
+	runs  []aligned
+	exact bool
+	both  [][2]*operand // of aligned instructions
+	// jumps are those inside of the function that lead elsewhere, as indices
+	// of the old one's instructions.
+	jumps []int
+	// rest are operands of instructions that the other has not.
+	rest [2][]*operand
+	n    [2]int
+}
+
+// tokens are a function's instructions as numbers that are equal where
+// instructions do the same. Where jumps inside lead is left out, and which
+// place of written data is meant.
+func (m *Matching) tokens(s int, i int, b *buffer) {
+	p := [2]*Program{m.Old, m.New}[s]
+	f := &p.Functions[i]
+	b.list = p.code(f.Set).Decode(p.bytes(f), f.Addr, b.list[:0])
+	b.list = b.list[:min(len(b.list), f.Instructions)]
+	b.tokens = b.tokens[:0]
+	ops := p.operandsOf(int32(i))
+	for k := range b.list {
+		in := &b.list[k]
+		t := mix(mix(salt, in.Word), uint64(in.Op)<<8|uint64(in.Flow))
+		if in.Flow == insn.Data || in.Flow == insn.Bad {
+			t = mix(t, uint64(in.Len))
+		}
+		for len(ops) > 0 && int(ops[0].at) == k {
+			o := &ops[0]
+			switch v := p.token(o); {
+			case o.kind != kindFunction:
+				t = mix(t, v)
+			case m.pair[s][o.n] < 0:
+				t = mix(t, o.n<<1|uint64(s)|1<<60)
+			case s == 0:
+				t = mix(t, o.n|1<<61)
+			default:
+				t = mix(t, uint64(m.pair[1][o.n])|1<<61)
+			}
+			ops = ops[1:]
+		}
+		b.tokens = append(b.tokens, t)
+	}
+}
+
+// align aligns the instructions of a pair.
+func (m *Matching) align(p *Pair, b *[2]buffer) *lines {
+	m.tokens(0, p.Old, &b[0])
+	m.tokens(1, p.New, &b[1])
+	l := &lines{n: [2]int{len(b[0].list), len(b[1].list)}}
+	l.runs, l.exact = align(b[0].tokens, b[1].tokens, &m.left)
+	other := make([]int32, len(b[0].list)) // partner + 1
+	for _, r := range l.runs {
+		for k := range r.n {
+			other[r.a+k] = int32(r.b+k) + 1
+		}
+	}
+	// Jumps inside lead to the same where what they lead to is aligned; one to
+	// an instruction that the other has not leads to what is there instead.
+	fa, fb := &m.Old.Functions[p.Old], &m.New.Functions[p.New]
+	for k := range b[0].list {
+		x := &b[0].list[k]
+		if other[k] == 0 || x.To-fa.Addr >= fa.Size {
+			continue
+		}
+		y := &b[1].list[other[k]-1]
+		if y.To-fb.Addr >= fb.Size {
+			l.jumps = append(l.jumps, k)
+			continue
+		}
+		if !l.instead(find(b[0].list, x.To), find(b[1].list, y.To)) {
+			l.jumps = append(l.jumps, k)
+		}
+	}
+	ox, oy := m.Old.operandsOf(int32(p.Old)), m.New.operandsOf(int32(p.New))
+	at := 0
+	taken := make([]bool, len(oy))
+	for k := range ox {
+		o := &ox[k]
+		if int(o.at) >= len(other) || other[o.at] == 0 {
+			l.rest[0] = append(l.rest[0], o)
+			continue
+		}
+		want := other[o.at] - 1
+		for at < len(oy) && oy[at].at < want {
+			at++
+		}
+		if at < len(oy) && oy[at].at == want {
+			l.both = append(l.both, [2]*operand{o, &oy[at]})
+			taken[at] = true
+			at++
+		}
+	}
+	for k := range oy {
+		if !taken[k] {
+			l.rest[1] = append(l.rest[1], &oy[k])
+		}
+	}
+	return l
+}
+
+// instead says whether instruction i of the old function and j of the new one
+// stand between the same aligned ones.
+func (l *lines) instead(i, j int) bool {
+	k, _ := slices.BinarySearchFunc(l.runs, i, func(r aligned, i int) int { return cmp.Compare(r.a+r.n, i+1) })
+	endA, endB := l.n[0], l.n[1]
+	fromA, fromB := 0, 0
+	if k < len(l.runs) {
+		r := l.runs[k]
+		if i > r.a || i == r.a && j == r.b {
+			return i-r.a == j-r.b
+		}
+		endA, endB = r.a, r.b
+	}
+	if k > 0 {
+		r := l.runs[k-1]
+		fromA, fromB = r.a+r.n, r.b+r.n
+	}
+	return i >= fromA && i <= endA && j >= fromB && j <= endB
+}
+
+// find is the index of the instruction that an address is in.
+func find(list []insn.Inst, addr uint64) int {
+	i, ok := slices.BinarySearchFunc(list, addr, func(in insn.Inst, at uint64) int { return cmp.Compare(in.Addr, at) })
+	if !ok && i > 0 {
+		i--
+	}
+	return i
+}
