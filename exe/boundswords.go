@@ -22,6 +22,8 @@ func (b *finder) readers(set insn.Set) reader {
 		return &aarch64Reader{words: w}
 	case insn.MIPS, insn.MIPS64:
 		return &mipsReader{words: w}
+	case insn.X86, insn.X8664:
+		return &x86Reader{code: b.image.Code(set)}
 	case insn.PPC, insn.PPC64:
 		return &ppcReader{words: w}
 	}
