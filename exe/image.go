@@ -191,9 +191,12 @@ func (m *Image) Written(addr uint64) bool {
 }
 
 // Read returns the number of n bytes (1, 2, 4, 8) at an address, as
-// insn.Code.Read does.
+// insn.Code.Read does: 0 where memory is zero at first.
 func (m *Image) Read(addr uint64, n int) (uint64, bool) {
 	b := m.Bytes(addr)
+	if len(b) == 0 && n > 0 && m.Left(addr) >= uint64(n) {
+		return 0, true
+	}
 	if len(b) < n {
 		return 0, false
 	}
