@@ -61,6 +61,7 @@ type Inst struct {
 	Word uint64
 	// To is where a Jump, Branch or Call leads, also where a register holds
 	// it and the instructions before tell what that is; 0 where it is not known.
+	// Of an instruction of x86 with two addresses it is that which is a constant.
 	To uint64
 	// Ref is the address that the instruction forms or reads, alone or with
 	// those before it; 0 for none.
@@ -79,9 +80,10 @@ type Code struct {
 	// of MIPS, r2 of 64-bit PowerPC), or that functions load into it (EBX of
 	// i386, r30 of 32-bit PowerPC). 0 where it is not known.
 	Base uint64
-	// Read returns the number of n bytes (1, 2, 4, 8) that the file has at an address:
-	// literals, jump tables, slots of the global offset table. ok is false
-	// where the file has none. It may be nil.
+	// Read returns the number of n bytes (1, 2, 4, 8) that memory has at an address
+	// when the file is loaded: literals, jump tables, slots of the global offset
+	// table, 0 for what is zero at first. ok is false where the program has no
+	// memory. It may be nil.
 	Read func(addr uint64, n int) (v uint64, ok bool)
 }
 
