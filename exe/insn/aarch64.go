@@ -62,8 +62,14 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 			if x&0x04800000 == 0x04800000 { // a vector of 16 bytes
 				scale = 4
 			}
-			f.reads64(&in, n, uint64(x>>10&0xfff)<<scale, 0x3ffc00)
-			if p.kind == a64Load {
+			off := uint64(x>>10&0xfff) << scale
+			f.reads64(&in, n, off, 0x3ffc00)
+			switch {
+			case (n == 31 || n == 29) && x&0xffc00000 == 0xf9000000:
+				f.spill(n, off, d)
+			case (n == 31 || n == 29) && x&0xffc00000 == 0xf9400000 && d != 31:
+				f.unspill(n, off, d)
+			case p.kind == a64Load:
 				f.kill(d)
 			}
 		case a64LoadNear, a64StoreNear:
@@ -76,7 +82,12 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 			if x>>26&1 != 0 {
 				scale = 2 + x>>30
 			}
-			f.reads64(&in, n, uint64(int64(int32(x<<10)>>25))<<scale, 0x3f8000)
+			off := uint64(int64(int32(x<<10)>>25)) << scale
+			f.reads64(&in, n, off, 0x3f8000)
+			if (n == 31 || n == 29) && x&0xffc00000 == 0xa9000000 {
+				f.spill(n, off, d)
+				f.spill(n, off+8, x>>10&31)
+			}
 			if p.kind == a64LoadPair {
 				f.killPair(d, x>>10&31, n)
 			}

@@ -52,7 +52,7 @@ func checkAArch64(t *testing.T, file string) {
 	}
 	t.Logf("%d functions, %d instructions, %d of %d references, %d of %d pages open", len(p.functions), n, resolved, refs, open, pages)
 	if testing.Verbose() {
-		diff.report(t)
+		diff.log(t)
 	}
 }
 

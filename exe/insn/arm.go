@@ -84,6 +84,10 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 				off = -off
 			}
 			switch {
+			case n == armSP && x>>22&1 == 0 && p.kind == armStore:
+				f.spill(n, uint64(off), d)
+			case n == armSP && x>>22&1 == 0 && d != armPC:
+				f.unspill(n, uint64(off), d)
 			case p.kind == armStore:
 				f.armPlus(&in, n, off, 0xfff)
 			case n == armPC && x>>22&1 == 0:
@@ -117,7 +121,15 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 			f.kill(n)
 		case armStoreBack:
 			f.kill(n)
+		case armLoadHalf, armStoreHalf:
+			f.armHalves(&in, x, at)
+			if p.kind == armLoadHalf {
+				f.armWrite(&in, d, sure)
+			}
 		case armPair:
+			if x&0x01600000 == 0x01400000 {
+				f.armHalves(&in, x, at)
+			}
 			f.kill(d)
 			f.kill(d + 1)
 			if x>>24&1 == 0 || x>>21&1 != 0 {
@@ -329,6 +341,36 @@ func (f *follower) armLiteral(in *Inst, from uint64) value {
 	return value{n: n, by: [2]int32{f.next()}}
 }
 
+// armHalves is for loads and stores of halves and pairs with a constant.
+func (f *follower) armHalves(in *Inst, x uint32, at uint64) {
+	off := x>>4&0xf0 | x&15
+	if x>>23&1 == 0 {
+		off = -off
+	}
+	if x>>16&15 != armPC {
+		f.armPlus(in, x>>16&15, off, 0xf0f)
+		return
+	}
+	size := 2
+	switch {
+	case x>>20&1 != 0 && x>>5&3 == 2: // LDRSB
+		size = 1
+	case x>>20&1 == 0: // LDRD
+		size = 8
+	}
+	f.armBeside(in, uint64(uint32(at)+8+off), size, 0x800f0f)
+}
+
+// armBeside takes what is beside the code into Word.
+func (f *follower) armBeside(in *Inst, from uint64, size int, field uint64) {
+	in.Word &^= field
+	if n, ok := f.literal(from, size); ok {
+		in.Word = fold(in.Word, n)
+	} else {
+		in.Ref = from
+	}
+}
+
 // armVector is VLDR; pc is what the program counter reads as.
 func (f *follower) armVector(in *Inst, pc uint64, base uint32) {
 	off := uint32(in.Word&0xff) * 4
@@ -339,17 +381,11 @@ func (f *follower) armVector(in *Inst, pc uint64, base uint32) {
 		f.armPlus(in, base, off, 0xff)
 		return
 	}
-	from := uint64(uint32(pc) + off)
 	size := 4
 	if in.Word>>8&1 != 0 {
 		size = 8
 	}
-	in.Word &^= 0x8000ff
-	if n, ok := f.literal(from, size); ok {
-		in.Word = fold(in.Word, n)
-	} else {
-		in.Ref = from
-	}
+	f.armBeside(in, uint64(uint32(pc)+off), size, 0x8000ff)
 }
 
 // armTable marks a table of addresses of the function. It ends at the limit of

@@ -58,7 +58,7 @@ func checkARM(t *testing.T, file string) {
 	}
 	t.Logf("%d functions, %d instructions, of %d references %d words, %d pairs", len(p.functions), n, all, words, resolved)
 	if testing.Verbose() {
-		diff.report(t)
+		diff.log(t)
 	}
 }
 

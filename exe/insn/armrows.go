@@ -100,6 +100,11 @@ var armTable = sync.OnceValue(func() *table {
 			add(w.storeReg, "0 011"+way+"0...............0", "str"+b+t)
 			add(w.loadReg, "0 011"+way+"1...............0", "ldr"+b+t)
 		}
+		if w.load == armLoad { // with a constant
+			add(armStoreHalf, "0 0001.10 0............1011", "strh")
+			add(armLoadHalf, "0 0001.10 1............1**1", "- ldrh ldrsb ldrsh")
+			add(armStoreHalf, "0 0001.10 0............1111", "strd")
+		}
 		way := w.before + ".." + w.writes
 		add(w.storeReg, "0 000"+way+"0............1011", "strh"+t)
 		add(w.loadHalf, "0 000"+way+"1............1**1", "- ldrh"+t+" ldrsb"+t+" ldrsh"+t)

@@ -18,6 +18,8 @@ const (
 	armCompare
 	armLoad     // Rt from Rn + constant
 	armStore    // the same of what is written to memory or to another register
+	armLoadHalf // armLoad with a constant of eight bits in two parts
+	armStoreHalf
 	armLoadReg  // Rt from Rn + Rm
 	armLoadBack // writes Rt and Rn
 	armStoreBack

@@ -185,6 +185,21 @@ func (d differences) add(example, format string, args ...any) {
 }
 
 func (d differences) report(t testing.TB) {
+	t.Helper()
+	if text := d.text(); text != "" {
+		t.Errorf("differs from objdump:\n%s", text)
+	}
+}
+
+// log prints what is no fault.
+func (d differences) log(t testing.TB) {
+	t.Helper()
+	if text := d.text(); text != "" {
+		t.Log("\n" + text)
+	}
+}
+
+func (d differences) text() string {
 	var lines []string
 	for what, n := range d {
 		if n > 0 {
@@ -198,12 +213,10 @@ func (d differences) report(t testing.TB) {
 		}
 	}
 	slices.SortFunc(lines, func(a, b string) int { return cmp.Compare(b, a) })
-	if len(lines) > 60 {
-		lines = append(lines[:60], "…")
+	if len(lines) > 40 {
+		lines = append(lines[:40], "…")
 	}
-	if len(lines) > 0 {
-		t.Errorf("differs from objdump:\n%s", strings.Join(lines, "\n"))
-	}
+	return strings.Join(lines, "\n")
 }
 
 // compareListing compares all functions with what objdump prints.

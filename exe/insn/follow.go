@@ -80,6 +80,8 @@ type follower struct {
 	// absolute says that numbers in code may be addresses: the file does not
 	// begin at 0, as those do that are loaded anywhere.
 	absolute bool
+	spilt    [maxSpilt]spilt
+	kept     int // of spilt
 	ahead    [maxAhead]ahead
 	waiting  int // of ahead
 }
@@ -102,6 +104,17 @@ type ahead struct {
 	registers
 }
 
+// maxSpilt is the number of words of the stack whose content is known. Of
+// those above it nothing is.
+const maxSpilt = 16
+
+// spilt is a word of the stack that holds what a register held.
+type spilt struct {
+	base uint32 // register
+	off  uint64
+	v    value
+}
+
 var followers = sync.Pool{New: func() any { return new(follower) }}
 
 // follow begins a function. Its end is done.
@@ -112,7 +125,7 @@ func (c *Code) follow(code []byte, addr uint64, list []Inst, unit uint8) *follow
 	f.list, f.first = slices.Grow(list, n+1), len(list)
 	f.marks = slices.Grow(f.marks[:0], n)[:n]
 	clear(f.marks)
-	f.known, f.dead, f.waiting, f.limit = 0, false, 0, 0
+	f.known, f.dead, f.waiting, f.kept, f.limit = 0, false, 0, 0, 0
 	_, zero := c.read(0, 1)
 	f.absolute = !zero
 	return f
@@ -222,6 +235,36 @@ func (f *follower) leads(from, to uint64) {
 	a.to = to
 	a.copyFrom(&f.registers)
 	f.waiting++
+}
+
+// spill writes a register to the stack, in a line like all else: compilers do
+// not use a word of it twice while they need what it holds.
+func (f *follower) spill(base uint32, off uint64, r uint32) {
+	v, ok := f.get(r)
+	for i := range f.spilt[:f.kept] {
+		if s := &f.spilt[i]; s.base == base && s.off == off {
+			if s.v = v; !ok {
+				f.kept--
+				*s = f.spilt[f.kept]
+			}
+			return
+		}
+	}
+	if ok && f.kept < maxSpilt {
+		f.spilt[f.kept] = spilt{base, off, v}
+		f.kept++
+	}
+}
+
+// unspill reads it back.
+func (f *follower) unspill(base uint32, off uint64, r uint32) {
+	for i := range f.spilt[:f.kept] {
+		if s := &f.spilt[i]; s.base == base && s.off == off {
+			f.set(r, s.v)
+			return
+		}
+	}
+	f.kill(r)
 }
 
 // inFile says whether a number may be an address: that of something in the file, or
