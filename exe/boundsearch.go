@@ -67,6 +67,8 @@ type walk struct {
 	// tables says that there are jumps whose places are not known.
 	tables bool
 	fresh  int // starts that were not known before
+	// sure says that functions whose end is known need not be looked at.
+	sure bool
 }
 
 // span is a function that was found.
@@ -87,8 +89,9 @@ func (b *finder) search() {
 		all := b.sorted()
 		for i := range b.runs {
 			w := &walk{finder: b, t: &b.runs[i], all: all}
+			w.sure = pass > 0 || b.covered(w.t, all)
 			w.state = b.usual(all)
-			w.run(pass > 0)
+			w.run()
 			fresh += w.fresh
 			for _, s := range w.fns {
 				b.keep(w.t, s)
@@ -98,6 +101,21 @@ func (b *finder) search() {
 			break
 		}
 	}
+}
+
+// covered says whether nearly all of a run is functions whose ends are known:
+// what they call tells little then.
+func (b *finder) covered(t *text, all []uint64) bool {
+	i, _ := slices.BinarySearch(all, t.addr)
+	end, n := t.addr, uint64(0)
+	for ; i < len(all) && all[i]-t.addr < uint64(len(t.b)); i++ {
+		if e := all[i] + b.starts[all[i]].size; e > end && e > all[i] {
+			e = min(e, t.addr+uint64(len(t.b)))
+			n += e - max(end, all[i])
+			end = max(end, e)
+		}
+	}
+	return n*20 > uint64(len(t.b))*19
 }
 
 // keep adds a function to the list.
@@ -131,7 +149,7 @@ func (b *finder) usual(all []uint64) uint8 {
 }
 
 // run finds the functions in the run.
-func (w *walk) run(bounded bool) {
+func (w *walk) run() {
 	t := w.t
 	w.next, _ = slices.BinarySearch(w.all, t.addr)
 	w.turn(w.state)
@@ -169,13 +187,19 @@ func (w *walk) run(bounded bool) {
 			w.close(addr)
 			w.begin(addr, at, byPrologue, w.bit)
 		}
+		if w.fixed && w.sure && w.end > addr {
+			at = int(w.end - t.addr)
+			continue
+		}
 		s := w.read.step(t, at)
 		s.n = max(min(s.n, len(t.b)-at), 1)
 		next := addr + uint64(s.n)
-		if w.read.padding(t, at) == 0 {
+		fill := w.read.padding(t, at) > 0
+		if !fill {
 			w.solid = next
 		}
-		if w.see(s, addr, next) {
+		switch {
+		case w.see(s, addr, next):
 			ended = true
 			if !w.fixed {
 				tail := w.read.tail(t, at+s.n)
@@ -184,10 +208,10 @@ func (w *walk) run(bounded bool) {
 				w.solid = next
 				w.close(next)
 			}
-		} else {
+		case !fill:
 			ended = s.flow == insn.Return || s.flow == insn.Jump || s.flow == insn.IndirectJump || s.flow == insn.Stop
+			w.last = s.flow
 		}
-		w.last = s.flow
 		at += s.n
 	}
 	w.close(end)
@@ -216,7 +240,11 @@ func (w *walk) takes(addr uint64, at int, ended bool) bool {
 // one: nothing leads on from what is before but a call, which does not come
 // back.
 func (w *walk) prologue(addr uint64, at int, ended bool) bool {
-	return !w.fixed && addr > w.addr && w.reach < addr && (ended || w.last == insn.Call || w.last == insn.IndirectCall) && w.read.enters(w.t, at)
+	if w.fixed || addr <= w.addr || w.reach >= addr || !ended && w.last != insn.Call && w.last != insn.IndirectCall || !w.read.enters(w.t, at) {
+		return false
+	}
+	// Calls' arguments are pushed, too.
+	return ended || w.solid < addr || w.aligned() > 1 || w.t.b[at] == 0xf3
 }
 
 func (w *walk) begin(addr uint64, at int, by why, bit uint8) {

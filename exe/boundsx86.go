@@ -18,7 +18,7 @@ type x86Reader struct {
 	prev int // where the instruction before begins
 }
 
-func (r *x86Reader) reset() { r.list, r.k = r.list[:0], 0 }
+func (r *x86Reader) reset() {}
 
 // inst is the instruction at t.b[at:], the next one of those that were decoded
 // if it follows them.
@@ -48,6 +48,10 @@ func (r *x86Reader) step(t *text, at int) step {
 	s := step{n: int(i.Len), flow: i.Flow, to: i.To, forms: i.Ref}
 	b := t.b[at:min(at+s.n, len(t.b))]
 	switch i.Flow {
+	case insn.Call:
+		if i.To == i.Addr+uint64(i.Len) { // where am I
+			s.flow = insn.Next
+		}
 	case insn.IndirectJump:
 		before := t.b[min(r.prev, at):at]
 		s.table = x86Chooses(b, before)

@@ -31,6 +31,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/wardein/wardein/exe"
@@ -225,9 +226,9 @@ func measure(path string) (s sum, err error) {
 	if err != nil {
 		return s, err
 	}
-	begin := time.Now()
+	begin := processor()
 	got, err := functions(stripped)
-	s.took = time.Since(begin)
+	s.took = processor() - begin
 	if err != nil {
 		return s, err
 	}
@@ -273,6 +274,15 @@ func measure(path string) (s sum, err error) {
 		}
 	}
 	return s, nil
+}
+
+// processor is how much time of processors the command has taken.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func functions(data []byte) ([]exe.Function, error) {
