@@ -3,6 +3,7 @@ package unpack_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -107,6 +108,7 @@ type options struct {
 	workers int
 	limits  *unpack.Limits
 	run     store.Run // instead of store
+	stored  bool
 }
 
 // inspect unpacks a path and returns the tree as text, one node a line.
@@ -139,6 +141,10 @@ func inspectErr(path string, o options) (string, error) {
 		return "", err
 	}
 	defer in.Close()
+	if o.stored && in.File != nil {
+		in.File.Close()
+		in = unpack.Remembered(in.Digest, in.Size)
+	}
 	run := o.run
 	if run == nil {
 		s, err := disk.Open(o.store)
@@ -151,7 +157,7 @@ func inspectErr(path string, o options) (string, error) {
 		}
 		defer run.Close()
 	}
-	e := &unpack.Engine{Config: config(), Store: run, NoCage: o.noCage, Workers: o.workers}
+	e := &unpack.Engine{Config: config(), Store: run, NoCage: o.noCage, Workers: o.workers, Stored: o.stored}
 	if o.limits != nil {
 		e.Limits = *o.limits
 	}
@@ -248,6 +254,23 @@ func TestDeterminism(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("%s differs:\n%s", name, firstDifference(want, got))
+		}
+	}
+}
+
+// What the store holds is walked without the input; what it does not is an
+// error, and nothing is unpacked.
+func TestStored(t *testing.T) {
+	p := sample(t, "an2400-1.1.0.bin")
+	dir := filepath.Join("..", "samples", "an2400-1.1.0")
+	for _, path := range []string{p, dir} {
+		st := t.TempDir()
+		if _, err := inspectErr(path, options{store: st, stored: true}); !errors.Is(err, unpack.ErrNotStored) {
+			t.Errorf("%s: %v", path, err)
+		}
+		want := inspectPath(t, path, options{store: st})
+		if got := inspectPath(t, path, options{store: st, stored: true}); got != want {
+			t.Errorf("%s differs:\n%s", path, firstDifference(want, got))
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 // Input is what a run unpacks: one file, or a directory of files. It is read
 // where it lies and never copied.
 type Input struct {
-	File *os.File // a regular file; nil for a directory
+	File *os.File // a regular file; nil for a directory, and for one that is remembered
 	Dir  *os.Root // a directory; nil for a file
 	Size int64    // bytes of content, of all files
 	// Digest identifies the input: of a file its SHA-256, of a directory as
@@ -95,12 +95,19 @@ func openInput(ctx context.Context, path string, limits Limits, fault func(op, n
 	return in, nil
 }
 
+// Remembered is a file of which nothing but its digest and size is at hand, for
+// an Engine that is Stored.
+func Remembered(d wardein.Digest, size int64) *Input { return &Input{Digest: d, Size: size} }
+
 // Close closes the input.
 func (in *Input) Close() error {
-	if in.File != nil {
+	switch {
+	case in.File != nil:
 		return in.File.Close()
+	case in.Dir != nil:
+		return in.Dir.Close()
 	}
-	return in.Dir.Close()
+	return nil
 }
 
 // hashFile reads a file to its end, or up to an error: n and d are then of

@@ -33,7 +33,10 @@ type Engine struct {
 	// formats, limits, build. Looks is the same for the checks.
 	Recipe, Looks wardein.Digest
 	// NoCage runs the readers in this process, without protection.
-	NoCage   bool
+	NoCage bool
+	// Stored ends a run in ErrNotStored where the store does not hold what is
+	// wanted of a blob: nothing is unpacked.
+	Stored   bool
 	Workers  int // 0: one for each processor
 	Progress func(Progress)
 
@@ -88,6 +91,9 @@ func (f *failure) Error() string { return f.why }
 
 // errChildGone is the answer to requests of a child that died.
 var errChildGone = errors.New("the unpacking process ended")
+
+// ErrNotStored says that the store does not hold all that a run needs.
+var ErrNotStored = errors.New("the store does not hold all of it")
 
 // ErrCage says that the child could not be locked in.
 var ErrCage = errors.New("the unpacking process could not be caged")

@@ -54,6 +54,9 @@ type source struct {
 // changed tells whether somebody wrote into the file since it was hashed. It
 // is broken when what was hashed stands there no more.
 func (s *source) changed(ctx context.Context) (why string, broken bool, err error) {
+	if s.f == nil { // nothing is read of it
+		return "", false, nil
+	}
 	st, err := s.f.Stat()
 	if err == nil && stateOf(st) == s.was {
 		return "", false, nil
@@ -85,13 +88,16 @@ func (e *Engine) Run(ctx context.Context, in *Input, visit func(*Visit) error) (
 	e.input = in.Size
 	w := &walk{e: e, ctx: ctx, visit: visit, total: e.Limits.total(in.Size)}
 	w.limit = w.total
-	if in.File != nil {
+	if in.Dir == nil {
 		loc := Loc{{Source: -1, Len: in.Size}}
 		if in.Size == 0 {
 			loc = Loc{}
 		}
 		n := &wardein.Node{Entry: wardein.Entry{Kind: wardein.File}, Size: in.Size, Blob: in.Digest}
 		d := &dirEntry{size: in.Size, digest: in.Digest, was: in.whole.was}
+		if in.File == nil && !e.Stored {
+			return errors.New("no file to read")
+		}
 		if st, err := in.File.Stat(); err == nil && d.was == (fileState{}) {
 			d.was = stateOf(st) // the caller hashed it
 		}
@@ -228,6 +234,7 @@ func (w *walk) ahead(in *Input, i int) chan struct{} {
 	e.storeMu.Lock()
 	has := e.has(key)
 	e.storeMu.Unlock()
+	has = has || e.Stored
 	if !has && e.child == nil && e.incidents == 0 {
 		if c, err := e.start(false); err == nil {
 			e.child = c
@@ -435,6 +442,9 @@ func (w *walk) record(k Key, left int64, loc Loc, input *os.File) (*openRecord, 
 	e.storeMu.Lock()
 	has := e.has(k)
 	e.storeMu.Unlock()
+	if !has && e.Stored {
+		return nil, fmt.Errorf("%w: sha256:%s", ErrNotStored, k.Blob)
+	}
 	if !has {
 		err := e.ask(w.ctx, k, true, left, loc, input)
 		var failed *failure
