@@ -40,7 +40,9 @@ func Write(n *place.Network, create func(name string) (io.WriteCloser, error)) e
 		},
 		func() error { return write(create, "links.csv", n.Links, place.LinkFields, nil, nil) },
 		func() error { return write(create, "demands.csv", n.Demands, place.DemandFields, nil, nil) },
-		func() error { return write(create, "dependencies.csv", n.Dependencies, place.DependencyFields, nil, nil) },
+		func() error {
+			return write(create, "dependencies.csv", n.Dependencies, place.DependencyFields, nil, nil)
+		},
 		func() error { return write(create, "access.csv", n.Access, place.AccessFields, nil, nil) },
 		func() error {
 			type fact = place.Fact
