@@ -4,9 +4,11 @@ import "encoding/binary"
 
 // decodeAArch64 reads A64 code (Arm Architecture Reference Manual for A-profile,
 // C6.2). An address is ADR, or ADRP with the low twelve bits in one instruction
-// or more that read the register, near or far. Calls leave x19 to x29 (AAPCS64).
+// or more that read the register, near or far.
 func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
-	const called = 0x4007ffff
+	// What a call gives back is in x0 and x1. Other registers that it may change
+	// nobody reads behind it.
+	const called = 0x40000003
 	t := aarch64Table()
 	f := c.follow(code, addr, list, 2)
 	n := len(code) / 4

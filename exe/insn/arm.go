@@ -6,8 +6,10 @@ const (
 	armSP = 13
 	armLR = 14
 	armPC = 15
-	// armCalled are the registers that a call changes: r0 to r3, ip, lr (AAPCS).
-	armCalled = 0x500f
+	// armCalled are the registers that a call gives something in. Others that it may
+	// change nobody reads behind it, but behind calls of functions that are
+	// known not to change them (__aeabi_read_tp).
+	armCalled = 0x4003
 )
 
 // decodeARM reads A32 code (Arm Architecture Reference Manual ARMv7-A, A5, A8).
@@ -288,6 +290,12 @@ func (f *follower) armWhole(in *Inst, v value) {
 // partMask are the bits of Word that hold a part of a number.
 func (f *follower) partMask(in *Inst) uint64 {
 	const literal = 0xffffffff << 32
+	if f.c.Set == Thumb {
+		if in.Word&0xfb708000 == 0xf2400000 {
+			return 0x040f70ff
+		}
+		return literal
+	}
 	if in.Word&0x0fb00000 == 0x03000000 {
 		return 0xf0fff
 	}
@@ -347,10 +355,6 @@ func (f *follower) armHalves(in *Inst, x uint32, at uint64) {
 	if x>>23&1 == 0 {
 		off = -off
 	}
-	if x>>16&15 != armPC {
-		f.armPlus(in, x>>16&15, off, 0xf0f)
-		return
-	}
 	size := 2
 	switch {
 	case x>>20&1 != 0 && x>>5&3 == 2: // LDRSB
@@ -358,7 +362,16 @@ func (f *follower) armHalves(in *Inst, x uint32, at uint64) {
 	case x>>20&1 == 0: // LDRD
 		size = 8
 	}
-	f.armBeside(in, uint64(uint32(at)+8+off), size, 0x800f0f)
+	if x>>16&15 == armPC {
+		f.armBeside(in, uint64(uint32(at)+8+off), size, 0x800f0f)
+		return
+	}
+	f.armPlus(in, x>>16&15, off, 0xf0f)
+	if size == 8 && in.Ref-f.addr < uint64(len(f.code)) { // a number beside the code, of which ADR gave the address
+		from := in.Ref
+		in.Ref = 0
+		f.armBeside(in, from, 8, 0)
+	}
 }
 
 // armBeside takes what is beside the code into Word.

@@ -104,7 +104,7 @@ func (c *Code) Decode(code []byte, addr uint64, list []Inst) []Inst {
 	case ARM:
 		return c.decodeARM(code, addr, list)
 	case Thumb:
-		// thumb.go
+		return c.decodeThumb(code, addr, list)
 	case MIPS, MIPS64:
 		// mips.go
 	case MIPS16:
@@ -126,6 +126,7 @@ func (c *Code) Name(op uint16) string {
 	case ARM:
 		return armTable().name(op)
 	case Thumb:
+		return thumbTable().name(op)
 	case MIPS, MIPS64:
 	case MIPS16:
 	}
