@@ -253,11 +253,21 @@ type result struct {
 	name   string
 	tree   *os.File // of scratch
 	began  time.Time
-	// facts are those that the forms for other tools show
+	// facts are those that the forms for other tools show, and compare reads
 	facts report.Facts
+	// lines and contents are for compare, which reads nodes after the walk; the
+	// lab stays open for it.
+	lines    *report.Lines
+	contents *unpack.Contents
+	lab      *lab
 }
 
-func (r *result) cleanup() { r.tree.Close() }
+func (r *result) cleanup() {
+	r.tree.Close()
+	if r.lab != nil {
+		r.lab.close() // what was to last is committed
+	}
+}
 
 // maxGaps bounds the gaps that a report lists; the last one counts the rest.
 const maxGaps = 100_000
@@ -271,8 +281,12 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		return nil, err
 	}
 	show.reading(l.in.Size)
+	res := &result{name: name, began: began, report: &wardein.Report{Recipe: recipe(flags)}}
 	defer func() {
-		if cerr := l.close(); err == nil {
+		if err == nil && flags.contents {
+			l.Engine.Close() // its child; packs are opened again when they are read
+			res.lab = l
+		} else if cerr := l.close(); err == nil {
 			err = cerr
 		}
 	}()
@@ -280,7 +294,10 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 	if err != nil {
 		return nil, err
 	}
-	res := &result{name: name, tree: treeFile, began: began, report: &wardein.Report{Recipe: recipe(flags)}}
+	res.tree = treeFile
+	if flags.contents {
+		res.contents = l.Contents(l.in)
+	}
 	defer func() {
 		if err != nil {
 			res.cleanup()
@@ -353,6 +370,9 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 			return err
 		}
 		lines.Add(n.Path, off)
+		if res.contents != nil {
+			res.contents.Add(v)
+		}
 		if err := flags.secrets.add(l, v); err != nil {
 			return err
 		}
@@ -384,7 +404,7 @@ func inspectRelease(ctx context.Context, path, name string, flags labFlags, deli
 		return nil, err
 	}
 	file := report.OpenTree(treeFile, st.Size(), lines, facts)
-	res.facts = report.Facts{"cert": facts["cert"]}
+	res.facts, res.lines = report.Facts{"cert": facts["cert"], "secret": facts["secret"], "service": facts["service"]}, lines
 	judging := context.WithoutCancel(ctx)
 	runner := inspect.New(checks.With(data, flags.keys...))
 	if data.DB != nil {

@@ -44,7 +44,11 @@ type labFlags struct {
 	keys    []*secret.KeySet // of inspect alone
 	secrets *secretsFile     // of inspect alone; nil: none is written
 
+	contents bool // of compare alone: nodes are read after the walk
+
 	published bool // of inspect alone: compare passwords with published defaults
+
+	stored *wardein.Release // of recheck alone: judge what the store holds of this release; its path may be ""
 }
 
 // lab is an open store with an engine over one input.
@@ -77,7 +81,7 @@ func defaultStore() string {
 }
 
 func openLab(ctx context.Context, path string, flags labFlags) (*lab, error) {
-	in, err := unpack.OpenInput(ctx, path, unpack.DefaultLimits)
+	in, err := flags.input(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +97,17 @@ func openLab(ctx context.Context, path string, flags labFlags) (*lab, error) {
 	}
 	cfg := config()
 	r := recipe(flags)
-	l.Engine = &unpack.Engine{Config: cfg, Store: l.run, NoCage: flags.noCage,
+	l.Engine = &unpack.Engine{Config: cfg, Store: l.run, NoCage: flags.noCage, Stored: flags.stored != nil,
 		Recipe: cacheKey(r.Formats), Looks: cacheKey(r.Checks)}
 	return l, nil
+}
+
+// input opens what is unpacked.
+func (f *labFlags) input(ctx context.Context, path string) (*unpack.Input, error) {
+	if f.stored != nil && path == "" {
+		return unpack.Remembered(f.stored.Digest, f.stored.Size), nil
+	}
+	return unpack.OpenInput(ctx, path, unpack.DefaultLimits)
 }
 
 // commit keeps the results of the run, unless the input changed under it.

@@ -1,0 +1,307 @@
+package compare
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/wardein/wardein/exe"
+)
+
+// Bounds of what is read of one program.
+const (
+	maxItems   = 200      // lines of a row that are kept
+	maxStrings = 32 << 20 // bytes of sections that are looked through for texts
+	leastText  = 5
+	mostText   = 256
+)
+
+// program compares the tables of two ELF files; code is another matter. ok is
+// false where one of them can't be read.
+func program(a, b Content, old, new string, hidden [2][]run) (rows []Row, ok bool) {
+	f, err := exe.Open(a, a.Size())
+	if err != nil {
+		return nil, false
+	}
+	g, err := exe.Open(b, b.Size())
+	if err != nil {
+		return nil, false
+	}
+	row := func(what, was, is string) *Row {
+		c := Changed
+		switch {
+		case was == is:
+			return nil
+		case was == "":
+			c = New
+		case is == "":
+			c = Gone
+		}
+		rows = append(rows, Row{Kind: Program, Change: c, Old: old, New: new, What: what, Was: was, Is: is, Lines: 1})
+		return &rows[len(rows)-1]
+	}
+	row("processor", f.Arch, g.Arch)
+	row("type", exe.TypeName(f.Type), exe.TypeName(g.Type))
+	row("interpreter", f.Interpreter(), g.Interpreter())
+	// An error comes with what could be read, and the node's own gap says so.
+	d, _ := f.Dynamic()
+	e, _ := g.Dynamic()
+	row("soname", d.Soname, e.Soname)
+	row("rpath", d.Rpath, e.Rpath)
+	row("runpath", d.Runpath, e.Runpath)
+	for _, n := range setDiff(d.Needed, e.Needed) {
+		row("needs "+n.Text, yesIf(n.Sign == '-'), yesIf(n.Sign == '+'))
+	}
+	p, _ := f.Protection()
+	q, _ := g.Protection()
+	was, is := protections(&p), protections(&q)
+	for i, name := range protectionNames {
+		row(name, was[i], is[i])
+	}
+	in, out := symbolNames(f)
+	in2, out2 := symbolNames(g)
+	rows = append(rows, listRow(Program, old, new, "imports", setDiff(in, in2))...)
+	rows = append(rows, listRow(Program, old, new, "exports", setDiff(out, out2))...)
+	rows = append(rows, sections(f, g, old, new)...)
+	rows = append(rows, data(f, g, old, new)...)
+	if x, y := f.BuildID(), g.BuildID(); x != y {
+		rows = append(rows, Row{Kind: Program, Change: Changed, Old: old, New: new, What: "build id", Was: x, Is: y})
+	}
+	if f.IsModule() || g.IsModule() {
+		for _, key := range []string{"version", "srcversion", "vermagic", "depends", "license", "alias", "parm"} {
+			if key == "alias" || key == "parm" {
+				rows = append(rows, listRow(Program, old, new, "module "+key, setDiff(f.ModInfo(key), g.ModInfo(key)))...)
+				continue
+			}
+			row("module "+key, strings.Join(f.ModInfo(key), " "), strings.Join(g.ModInfo(key), " "))
+		}
+	}
+	texts := setDiff(textsOf(f, hidden[0]), textsOf(g, hidden[1]))
+	for i := range texts {
+		texts[i].Text = hideForms(texts[i].Text)
+	}
+	rows = append(rows, listRow(Strings, old, new, "texts", texts)...)
+	return rows, true
+}
+
+func yesIf(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
+var protectionNames = []string{"executable stack", "writable code", "relro", "immediate binding", "position-independent", "text relocations",
+	"control-flow protection", "shadow stack", "BTI", "PAC"}
+
+func protections(p *exe.Protection) []string {
+	var out []string
+	for _, b := range []bool{p.ExecutableStack, len(p.WritableCode) > 0, p.Relro, p.Now, p.PIE, p.TextRelocations, p.IBT, p.ShadowStack, p.BTI, p.PAC} {
+		s := "no"
+		if b {
+			s = "yes"
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// symbolNames are the names that a program takes from others, and offers.
+func symbolNames(f *exe.File) (in, out []string) {
+	list, _ := f.DynamicSymbols() // an error comes with what could be read
+	for i := range list {
+		s := &list[i]
+		switch {
+		case s.Name == "":
+		case s.Defined():
+			out = append(out, strings.Clone(s.Name))
+		case s.Section == 0:
+			in = append(in, strings.Clone(s.Name))
+		}
+	}
+	return in, out
+}
+
+// sections says which sections came and went; that they grew is seen in what
+// they hold.
+func sections(f, g *exe.File, old, new string) []Row {
+	names := func(f *exe.File) (list []string) {
+		for i := range f.Sections {
+			if n := f.Sections[i].Name; n != "" {
+				list = append(list, n)
+			}
+		}
+		return list
+	}
+	return listRow(Program, old, new, "sections", setDiff(names(f), names(g)))
+}
+
+// setDiff are the texts that one list has alone, or more often, sorted.
+func setDiff(a, b []string) (list []Line) {
+	a, b = slices.Clone(a), slices.Clone(b)
+	sort.Strings(a)
+	sort.Strings(b)
+	for i, j := 0, 0; i < len(a) || j < len(b); {
+		switch {
+		case j == len(b) || i < len(a) && a[i] < b[j]:
+			list = append(list, Line{'-', a[i]})
+			i++
+		case i == len(a) || a[i] > b[j]:
+			list = append(list, Line{'+', b[j]})
+			j++
+		default:
+			i, j = i+1, j+1
+		}
+	}
+	return list
+}
+
+// listRow is one row for a list of differences, none where it is empty.
+func listRow(k Kind, old, new, what string, list []Line) []Row {
+	if len(list) == 0 {
+		return nil
+	}
+	came := 0
+	for _, l := range list {
+		if l.Sign == '+' {
+			came++
+		}
+	}
+	r := Row{Kind: k, Change: Changed, Old: old, New: new, What: what, Lines: int64(len(list))}
+	r.Is, r.Was = counted(came, "new"), counted(len(list)-came, "gone")
+	r.Left = max(len(list)-maxItems, 0)
+	r.Items = list[:len(list)-r.Left]
+	return []Row{r}
+}
+
+func counted(n int, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return grouped(int64(n)) + " " + what
+}
+
+// derived tells sections that linkers make of the others: that they differ
+// says nothing that is not said elsewhere.
+func derived(name string) bool {
+	for _, p := range []string{".dyn", ".gnu.", ".hash", ".rel", ".got", ".plt", ".eh_frame", ".note", ".debug", ".symtab", ".strtab", ".shstrtab",
+		".comment", ".gnu_debug", ".gcc_except_table", ".ARM.ex", ".interp", "__versions", ".MIPS", ".reginfo", ".pdr", ".opd", ".toc", ".orc", ".zdebug", ".modinfo"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// placed tells whether the sections of two programs stand at the same addresses.
+func placed(f, g *exe.File) bool {
+	return slices.EqualFunc(f.Sections, g.Sections, func(s, t exe.Section) bool { return s.Addr == t.Addr && s.Size == t.Size })
+}
+
+// pointers tells sections of addresses, which differ when code moves.
+func pointers(name string) bool {
+	for _, p := range []string{".init_array", ".fini_array", ".ctors", ".dtors", ".data.rel.ro"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxSection bounds a section that is compared byte by byte.
+const maxSection = 64 << 20
+
+// data says which sections of data differ. Those that linkers derive are in
+// one row, which nobody has to read where the program was laid out anew.
+func data(f, g *exe.File, old, new string) (rows []Row) {
+	var others []string
+	same, linked := placed(f, g), false
+	for i := range f.Sections {
+		s := &f.Sections[i]
+		t := g.Section(s.Name)
+		if t == nil || s.Name == "" || !s.InFile || !t.InFile || f.Section(s.Name) != s || s.Flags&exe.SectionExec != 0 {
+			continue
+		}
+		if s.Size > maxSection || t.Size > maxSection {
+			others = append(others, s.Name+" (not read: more than 64 MiB)")
+			continue
+		}
+		d, err := bytesOf(sectionContent{f.Reader(s)}, sectionContent{g.Reader(t)})
+		switch {
+		case err != nil:
+			others = append(others, s.Name+" (not read)")
+		case d.bytes == 0:
+		case derived(s.Name):
+			others = append(others, s.Name)
+			linked = linked || s.Flags&exe.SectionAlloc != 0 && s.Type != exe.SectionNote
+		default:
+			r := Row{Kind: Program, Change: Changed, Old: old, New: new, What: "data in " + s.Name, Note: d.String(), Lines: 1, Items: d.items()}
+			r.Was, r.Is = plural(int64(s.Size), "byte"), plural(int64(t.Size), "byte")
+			if pointers(s.Name) && !same {
+				r.Lines = 0
+			}
+			rows = append(rows, r)
+		}
+	}
+	if len(others) > 0 {
+		r := Row{Kind: Program, Change: Changed, Old: old, New: new, What: "tables of the linker", Note: strings.Join(others, " ")}
+		if same && linked {
+			r.Lines = 1
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+type sectionContent struct{ *io.SectionReader }
+
+func (sectionContent) Close() error { return nil }
+
+// textsOf are the texts in the read-only and the written data of a program: runs
+// of printable bytes up to a zero byte. Secrets are left out by their places.
+func textsOf(f *exe.File, hidden []run) (list []string) {
+	room := int64(maxStrings)
+	take := func(r *io.SectionReader, at int64) {
+		n := min(r.Size(), room)
+		room -= n
+		b := make([]byte, n)
+		if k, err := io.ReadFull(r, b); err != nil {
+			b = b[:k]
+		}
+		for off := 0; off < len(b); {
+			end := bytes.IndexByte(b[off:], 0)
+			if end < 0 {
+				end = len(b) - off
+			}
+			if end >= leastText && printable(b[off:off+end]) {
+				list = append(list, cut(hidePlaces(hidden, string(b[off:off+min(end, 4*mostText)]), at+int64(off)), mostText))
+			}
+			off += end + 1
+		}
+	}
+	for i := range f.Sections {
+		s := &f.Sections[i]
+		if s.Type == exe.SectionProgbits && s.Flags&exe.SectionAlloc != 0 && s.Flags&exe.SectionExec == 0 && s.InFile && !derived(s.Name) {
+			take(f.Reader(s), int64(s.Off))
+		}
+	}
+	return list
+}
+
+func printable(b []byte) bool {
+	for _, c := range b {
+		if (c < 0x20 || c > 0x7e) && c != '\n' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}
