@@ -148,7 +148,7 @@ func (t *text) literals(at int) int {
 		case t.isData(p):
 			p += 2
 			end = p
-		case end == at && p-at < 4 && p&3 != 0 && t.isData(p+2): // alignment
+		case end == at && p == at && (t.addr+uint64(p))&3 != 0 && t.isData(p+2): // alignment
 			p += 2
 		default:
 			return end - at
@@ -303,6 +303,10 @@ func (r *thumbReader) decode(t *text, at int) step {
 		return step{n: 2, flow: insn.IndirectJump}
 	case x&0xff87 == 0x4487: // ADD pc
 		return step{n: 2, flow: insn.IndirectJump, table: true}
+	case x>>11 == 0x14: // ADR
+		pc := (at+int(t.addr&3)+4)&^3 - int(t.addr&3)
+		t.mark(pc+int(x&0xff)*4, 4)
+		r.regs.set(uint32(x>>8&7), t.addr+uint64(pc+int(x&0xff)*4), false)
 	case x>>11 == 9: // LDR, literal
 		r.literal(t, uint32(x>>8&7), (at+int(t.addr&3)+4)&^3-int(t.addr&3)+int(x&0xff)*4, 4)
 		return step{n: 2, forms: r.fixed(uint32(x >> 8 & 7))}
@@ -372,11 +376,19 @@ func (r *thumbReader) wide(t *text, at int, x, y uint16, addr uint64) step {
 		r.literal(t, uint32(y>>12), pc+distance(int(y&0xfff)), 4)
 		s.forms = r.fixed(uint32(y >> 12))
 	case x&0xff70 == 0xf850 && y>>12 == 15: // LDR pc
-		s.flow, s.table = insn.IndirectJump, x&15 == 15
+		s.flow, s.table = insn.IndirectJump, x&15 == 15 || y&0xfc0 == 0
+	case x == 0xf20f && y>>15 == 0: // ADR
+		d := int(x>>10&1)<<11 | int(y>>12&7)<<8 | int(y&0xff)
+		t.mark(pc+d, 4)
+		r.regs.set(uint32(y>>8&15), t.addr+uint64(pc+d), false)
 	case x&0xff3f == 0xed1f && y>>9&7 == 5: // VLDR, literal
 		t.mark(pc+distance(int(y&0xff)*4), 4+int(y>>8&1)*4)
 	case x&0xff7f == 0xe95f || x&0xff7f == 0xe9df: // LDRD, literal
 		t.mark(pc+distance(int(y&0xff)*4), 8)
+	case x&0xfff0 == 0xe9d0: // LDRD
+		if v, _, ok := r.regs.get(uint32(x & 15)); ok && v > addr && v-t.addr < uint64(len(t.b)) {
+			t.mark(int(v-t.addr)+int(y&0xff)*4, 8)
+		}
 	case x&0xfbf0 == 0xf240 && y>>15 == 0: // MOVW
 		r.regs.set(uint32(y>>8&15), thumbImmediate(x, y), false)
 	case x&0xfbf0 == 0xf2c0 && y>>15 == 0: // MOVT

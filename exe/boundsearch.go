@@ -182,7 +182,7 @@ func (w *walk) run() {
 				at += n
 				continue
 			}
-			w.begin(addr, at, byNext, w.state)
+			w.begin(addr, at, byNext, stateUnknown)
 		} else if w.prologue(addr, at, ended) {
 			w.close(addr)
 			w.begin(addr, at, byPrologue, w.bit)
@@ -194,14 +194,16 @@ func (w *walk) run() {
 		s := w.read.step(t, at)
 		s.n = max(min(s.n, len(t.b)-at), 1)
 		next := addr + uint64(s.n)
-		fill := w.read.padding(t, at) > 0
+		fill := w.read.padding(t, at) >= s.n
 		if !fill {
 			w.solid = next
 		}
 		switch {
 		case w.see(s, addr, next):
 			ended = true
-			if !w.fixed {
+			if fill {
+				w.close(w.solid)
+			} else if !w.fixed {
 				tail := w.read.tail(t, at+s.n)
 				next += uint64(tail)
 				s.n += tail
@@ -249,13 +251,30 @@ func (w *walk) prologue(addr uint64, at int, ended bool) bool {
 
 func (w *walk) begin(addr uint64, at int, by why, bit uint8) {
 	if bit == stateUnknown {
-		bit = w.state
+		bit = w.near()
 	}
 	w.turn(bit)
 	w.span = span{addr: addr, by: by, bit: bit}
 	w.open, w.reach, w.solid, w.tables, w.last = true, addr, addr, false, insn.Next
 	w.read.reset()
 	w.stub = w.image.Import(addr) != "" || by > byTable && w.read.stub(w.t, at)
+}
+
+// near is the state of code between two functions: theirs if they agree, else
+// that of most.
+func (w *walk) near() uint8 {
+	if w.bit == w.state {
+		return w.state
+	}
+	for i := w.next; i < min(w.next+8, len(w.all)); i++ {
+		if bit := w.starts[w.all[i]].bit; bit != stateUnknown {
+			if bit == w.bit {
+				return bit
+			}
+			break
+		}
+	}
+	return w.state
 }
 
 // turn takes the reader of a state.

@@ -135,11 +135,15 @@ func (r *ppcReader) padding(t *text, at int) int {
 // tail is the length of a traceback table, without what debuggers ask for
 // (64-bit ELF V1 ABI, 3.3): a zero word, and eight bytes of which the first two
 // are the version, 0, and the language. In little-endian code an instruction may
-// look like that, unless the flags behind are few.
+// look like that, unless the flags behind are few. Clang leaves all of it zero,
+// with one more word behind a call that does not come back.
 func (r *ppcReader) tail(t *text, at int) int {
 	if r.b.set != insn.PPC64 || at+12 > len(t.b) || r.word(t, at) != 0 || t.b[at+4] != 0 || t.b[at+5] > 14 ||
 		r.order.Uint16([]byte{1, 0}) == 1 && (t.b[at+6] != 0 || t.b[at+7]&^0x63 != 0) {
 		return 0
+	}
+	if at+16 <= len(t.b) && at >= 4 && r.word(t, at-4)>>26 == 18 && r.order.Uint64(t.b[at+4:]) == 0 && r.word(t, at+12) == 0 {
+		return 16
 	}
 	return 12
 }
