@@ -105,10 +105,8 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 				f.armWrite(&in, d, sure)
 			}
 		case armLoadReg:
-			if d == armPC && x&0xfff0 == 0xf100 && x>>22&1 == 0 { // ldr pc, [Rn, Rm, lsl #2]
-				if v, ok := f.get(n); ok {
-					f.armTable(v.n, at+4)
-				}
+			if x&0xff0 == 0x100 && x>>22&3 == 2 {
+				f.armIndexed(&in, d, n)
 			} else if x&0xff0 == 0 && x>>23&1 != 0 {
 				f.armSum(&in, n, m)
 			}
@@ -367,10 +365,15 @@ func (f *follower) armHalves(in *Inst, x uint32, at uint64) {
 		return
 	}
 	f.armPlus(in, x>>16&15, off, 0xf0f)
-	if size == 8 && in.Ref-f.addr < uint64(len(f.code)) { // a number beside the code, of which ADR gave the address
-		from := in.Ref
+	f.armBehind(in, size)
+}
+
+// armBehind is for a load of eight bytes from an address that ADR gave, of a number beside the
+// code.
+func (f *follower) armBehind(in *Inst, size int) {
+	if from := in.Ref; size == 8 && from-f.addr < uint64(len(f.code)) {
 		in.Ref = 0
-		f.armBeside(in, from, 8, 0)
+		f.armBeside(in, from, size, 0)
 	}
 }
 
@@ -390,35 +393,51 @@ func (f *follower) armVector(in *Inst, pc uint64, base uint32) {
 	if in.Word>>23&1 == 0 {
 		off = -off
 	}
-	if base != armPC {
-		f.armPlus(in, base, off, 0xff)
-		return
-	}
 	size := 4
 	if in.Word>>8&1 != 0 {
 		size = 8
 	}
-	f.armBeside(in, uint64(uint32(pc)+off), size, 0x8000ff)
+	if base == armPC {
+		f.armBeside(in, uint64(uint32(pc)+off), size, 0x8000ff)
+	} else {
+		f.armPlus(in, base, off, 0xff)
+		f.armBehind(in, size)
+	}
 }
 
-// armTable marks a table of addresses of the function. It ends at the limit of
-// the last comparison, where the first of the code is that it leads to, or at
-// what leads elsewhere.
-func (f *follower) armTable(table, behind uint64) {
-	at := table - f.addr
-	if table < behind || at >= uint64(len(f.code)) {
+// armTable marks a table in the function, of addresses or of distances from it.
+// It ends at the limit of the last comparison, where the first of the code is
+// that it leads to, or at what leads elsewhere.
+func (f *follower) armTable(table, behind uint64, as uint8) {
+	at, size := table-f.addr, uint64(len(f.code))
+	if table < behind || at >= size {
 		return
 	}
-	first := uint64(len(f.code))
-	n := uint64(0)
+	first, n := size, uint64(0)
 	for ; at+n*4+4 <= first && (f.limit == 0 || n < f.limit); n++ {
-		to := uint64(f.c.order().Uint32(f.code[at+n*4:]))&^1 - f.addr
-		if to >= uint64(len(f.code)) {
+		entry := f.c.order().Uint32(f.code[at+n*4:])
+		if as == markTable {
+			entry += uint32(table)
+		}
+		to := uint64(entry)&^1 - f.addr
+		if to >= size {
 			break
 		}
 		if to > at {
 			first = min(first, to)
 		}
 	}
-	f.mark(at, n*4, markTargets)
+	f.mark(at, n*4, as)
+}
+
+// armIndexed is LDR of a register from Rn and Rm times 4, which is how tables of
+// jumps are read.
+func (f *follower) armIndexed(in *Inst, t, n uint32) {
+	if v, ok := f.get(n); ok && v.address {
+		as := markTable
+		if t == armPC {
+			as = markTargets
+		}
+		f.armTable(v.n, in.Addr+uint64(in.Len), as)
+	}
 }

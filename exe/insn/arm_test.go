@@ -92,12 +92,12 @@ func sameARM(c *insn.Code, name string, l listed) bool {
 		}
 		return m == "nop" && name == "hint" || strings.HasPrefix(name, "mcr") && strings.HasPrefix(m, "mcr") || strings.HasPrefix(m, "stc") && name == "stc" || strings.HasPrefix(m, "ldc") && name == "ldc"
 	}
-	if same(m) {
+	either := func(m string) bool {
+		return same(m) || c.Set == insn.Thumb && (same(m+"s") || strings.HasPrefix(m, "mov") && strings.Contains(operands, " "+strings.TrimSuffix(name, "s")))
+	}
+	if either(m) || name == "it" && strings.HasPrefix(m, "it") {
 		return true
 	}
-	if i := len(m) - 2; i > 0 && slices.Contains(armConditions, m[i:]) && same(m[:i]) {
-		return true
-	}
-	_ = operands
-	return false
+	i := len(m) - 2
+	return i > 0 && slices.Contains(armConditions, m[i:]) && either(m[:i])
 }

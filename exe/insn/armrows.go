@@ -119,7 +119,7 @@ var armTable = sync.OnceValue(func() *table {
 		way := []string{"001", "010", "011", "101", "110", "111"}[k]
 		add(armRd, "0 01100"+way+"............***1", kind+"add16 "+kind+"asx "+kind+"sax "+kind+"sub16 "+kind+"add8 - - "+kind+"sub8")
 	}
-	add(armRd, "0 01101000............*.01", "pkhbt pkhtb")
+	add(armRd, "0 01101000.............*01", "pkhbt pkhtb")
 	add(armRd, "0 01101000............1011", "sel")
 	add(armRd, "0 01101***1111........0111", "sxtb16 - sxtb sxth uxtb16 - uxtb uxth")
 	add(armRd, "0 01101***............0111", "sxtab16 - sxtab sxtah uxtab16 - uxtab uxtah")

@@ -157,7 +157,11 @@ func listing(t testing.TB, tool, file string, args ...string) map[uint64]listed 
 		}
 		hex, rest, _ := strings.Cut(rest, "\t")
 		mnemonic, operands, _ := strings.Cut(rest, "\t")
-		lines[at] = listed{len(strings.ReplaceAll(strings.TrimSpace(hex), " ", "")) / 2, strings.TrimSpace(mnemonic), operands}
+		size := len(strings.ReplaceAll(strings.TrimSpace(hex), " ", "")) / 2
+		lines[at] = listed{size, strings.TrimSpace(mnemonic), operands}
+		if strings.HasPrefix(mnemonic, ".") && size == 4 {
+			lines[at+2] = listed{2, mnemonic, operands}
+		}
 	}
 	return lines
 }

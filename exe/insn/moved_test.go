@@ -34,6 +34,10 @@ var movedBuilds = []struct {
 	{"aarch64-linux-gnu", []string{"-Os"}, 0.99},
 	{"arm-linux-gnueabi", []string{"-O2", "-marm", "-march=armv7-a", "-static"}, 0.99},
 	{"arm-linux-gnueabi", []string{"-Os", "-marm", "-march=armv5t"}, 0.99},
+	{"arm-linux-gnueabi", []string{"-O2", "-marm", "-march=armv7-a", "-no-pie", "-fno-pic"}, 0.99},
+	{"arm-linux-gnueabi", []string{"-O2", "-mthumb", "-march=armv7-a"}, 0.99},
+	{"arm-linux-gnueabi", []string{"-Os", "-mthumb", "-march=armv7-a", "-no-pie", "-fno-pic"}, 0.99},
+	{"arm-linux-gnueabihf", []string{"-O2", "-static"}, 0.99},
 }
 
 // TestMoved links the same objects at different addresses, and finds the same

@@ -249,8 +249,8 @@ func (f *follower) thumbWide(in *Inst, kind uint8, x uint32, pc uint64, sure boo
 			f.armPut(rt, v)
 		}
 	case armLoadReg:
-		if v, ok := f.get(n); ok && rt == armPC && x>>4&3 == 2 { // ldr pc, [Rn, Rm, lsl #2]
-			f.armTable(v.n, pc)
+		if x>>4&3 == 2 {
+			f.armIndexed(in, rt, n)
 		} else if x>>4&3 == 0 {
 			f.armSum(in, n, m)
 		}
@@ -299,8 +299,8 @@ func (f *follower) thumbWide(in *Inst, kind uint8, x uint32, pc uint64, sure boo
 		f.armEnds(in, sure)
 	case armTableBytes, armTableHalves:
 		in.Flow, f.dead = IndirectJump, true
-		if n == armPC {
-			f.thumbTable(pc, uint64(kind-armTableBytes)+1)
+		if v, ok := f.get(n); ok {
+			f.thumbTable(v.n, pc, uint64(kind-armTableBytes)+1)
 		}
 	case armStop:
 		in.Flow = Stop
@@ -349,7 +349,9 @@ func (f *follower) thumbPair(in *Inst, kind uint8, x uint32, pc uint64) {
 	case n == armPC && kind == armPair:
 		f.armBeside(in, uint64(uint32(pc)&^3+off), 8, 0x8000ff)
 	default:
-		f.armPlus(in, n, off, 0xff)
+		if f.armPlus(in, n, off, 0xff); kind == armPair {
+			f.armBehind(in, 8)
+		}
 	}
 	if kind == armPair {
 		f.kill(x >> 12 & 15)
@@ -357,17 +359,20 @@ func (f *follower) thumbPair(in *Inst, kind uint8, x uint32, pc uint64) {
 	}
 }
 
-// thumbTable marks the table behind TBB or TBH, which has distances of size
-// bytes. It ends like one of addresses.
-func (f *follower) thumbTable(table, size uint64) {
+// thumbTable marks the table behind TBB or TBH, which has distances from
+// the program counter, of size bytes. It ends like one of addresses.
+func (f *follower) thumbTable(table, pc, size uint64) {
 	at := table - f.addr
 	first, n := uint64(len(f.code)), uint64(0)
+	if table < pc || at >= first {
+		return
+	}
 	for ; at+(n+1)*size <= first && (f.limit == 0 || n < f.limit); n++ {
 		distance := uint64(f.code[at+n*size])
 		if size == 2 {
 			distance = uint64(f.c.order().Uint16(f.code[at+n*2:]))
 		}
-		first = min(first, at+distance*2)
+		first = min(first, pc-f.addr+distance*2)
 	}
 	f.mark(at, n*size, markTable)
 }

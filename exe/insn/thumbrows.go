@@ -144,10 +144,10 @@ var thumbTable = sync.OnceValue(func() *table {
 	for i, size := range []string{"b", "h", ""} {
 		bits := []string{"00", "01", "10"}[i]
 		add(armStore, "111110001"+bits+"0", "str"+size)
-		add(armPlain, "111110000"+bits+"0............0", "str"+size)
-		add(armStore, "111110000"+bits+"0............1100", "str"+size)
-		add(armPlain, "111110000"+bits+"0............1110", "str"+size+"t")
-		add(armStoreBack, "111110000"+bits+"0............1", "str"+size)
+		add(armPlain, "111110000"+bits+"0........0", "str"+size)
+		add(armStore, "111110000"+bits+"0........1100", "str"+size)
+		add(armPlain, "111110000"+bits+"0........1110", "str"+size+"t")
+		add(armStoreBack, "111110000"+bits+"0........1", "str"+size)
 		for k, sign := range []string{"", "s"} {
 			if i == 2 && k == 1 {
 				continue
@@ -160,10 +160,10 @@ var thumbTable = sync.OnceValue(func() *table {
 			if size == "" {
 				reg = armLoadReg
 			}
-			add(reg, first+"0"+bits+"1............0", name)
-			add(armLoad, first+"0"+bits+"1............1100", name)
-			add(armRt, first+"0"+bits+"1............1110", name+"t")
-			add(armLoadBack, first+"0"+bits+"1............1", name)
+			add(reg, first+"0"+bits+"1........0", name)
+			add(armLoad, first+"0"+bits+"1........1100", name)
+			add(armRt, first+"0"+bits+"1........1110", name+"t")
+			add(armLoadBack, first+"0"+bits+"1........1", name)
 		}
 	}
 
