@@ -3,6 +3,7 @@ package function
 import (
 	"bytes"
 	"cmp"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strconv"
@@ -82,8 +83,11 @@ func (m *Matching) same(a, b *operand) bool {
 	case kindInside:
 		return m.inside(a.n, b.n, a.more, b.more)
 	case kindSlot, kindCode:
+		// Objects of other files that are copied here have names. What ends
+		// before one has its address, too.
+		x, y := m.Old.image.Import(m.Old.objects[a.n].addr), m.New.image.Import(m.New.objects[b.n].addr)
 		p, ok := m.places[0][int32(a.n)]
-		return ok && p == int32(b.n)
+		return x != "" && x == y || ok && p == int32(b.n) && (x == "" || y == "")
 	case kindData:
 		return m.sameData(int32(a.n), int32(b.n), 0)
 	case kindTable:
@@ -225,7 +229,9 @@ func (m *Matching) tokens(s int, i int, b *buffer) {
 		in := &b.list[k]
 		t := mix(mix(salt, in.Word), uint64(in.Op)<<8|uint64(in.Flow))
 		if in.Flow == insn.Data || in.Flow == insn.Bad {
-			t = mix(t, uint64(in.Len))
+			if t = mix(t, uint64(in.Len)); in.Flow == insn.Bad || in.Len > 8 {
+				t = mix(t, maphash.Bytes(seed, p.bytes(f)[in.Addr-f.Addr:][:in.Len]))
+			}
 		}
 		for len(ops) > 0 && int(ops[0].at) == k {
 			o := &ops[0]

@@ -97,15 +97,18 @@ func (r *reader) decode(i int32) {
 	for k := range r.list {
 		in := &r.list[k]
 		if in.Flow == insn.Data || in.Flow == insn.Bad {
-			h = mix(h, r.data(f, in, int32(k), code[in.Addr-f.Addr:][:in.Len]))
-			continue
-		}
-		ops = mix(ops, uint64(in.Op))
-		f.bins[bin(uint64(in.Op), opBins)]++
-		f.bins[opBins+bin(uint64(in.Op)|last<<16|1<<40, pairBins)]++
-		last = uint64(in.Op)
-		if in.Flow != insn.Next {
-			branches++
+			// Literals are compared where they are read.
+			if h = mix(h, uint64(in.Len)); in.Flow == insn.Bad || in.Len > 8 {
+				h = mix(h, maphash.Bytes(seed, code[in.Addr-f.Addr:][:in.Len]))
+			}
+		} else {
+			ops = mix(ops, uint64(in.Op))
+			f.bins[bin(uint64(in.Op), opBins)]++
+			f.bins[opBins+bin(uint64(in.Op)|last<<16|1<<40, pairBins)]++
+			last = uint64(in.Op)
+			if in.Flow != insn.Next {
+				branches++
+			}
 		}
 		form := uint64(in.Op)<<8 | uint64(in.Flow)<<4
 		if in.To != 0 {
@@ -150,36 +153,6 @@ func (r *reader) inside(f *Function, addr uint64) (uint64, bool) {
 	}
 	n, _ := slices.BinarySearchFunc(r.list, addr, func(in insn.Inst, at uint64) int { return cmp.Compare(in.Addr, at+1) })
 	return uint64(n-1) | (addr-r.list[n-1].Addr)<<24 | 1<<31, true
-}
-
-// data hashes bytes in code that are no instruction. Words that are addresses
-// of the program are kept as operands.
-func (r *reader) data(f *Function, in *insn.Inst, k int32, b []byte) uint64 {
-	h := mix(salt, uint64(len(b)))
-	n := r.file.Class / 8
-	for at := in.Addr; len(b) > 0; {
-		if len(b) < n || at%uint64(n) != 0 {
-			h = mix(h, uint64(b[0])|1<<9)
-			b, at = b[1:], at+1
-			continue
-		}
-		v, _ := r.image.Read(at, n)
-		if p, ok := r.image.Pointer(at); ok || r.pointsAt(v) {
-			if !ok {
-				p.To = v
-			}
-			if to, ok := r.inside(f, p.To); ok && p.Name == "" {
-				h = mix(h, to|1<<41)
-			} else {
-				h = mix(h, 1<<42)
-				r.operands = append(r.operands, operand{addr: at, at: k, through: true})
-			}
-		} else {
-			h = mix(h, v)
-		}
-		b, at = b[n:], at+uint64(n)
-	}
-	return h
 }
 
 // pointsAt says whether a number in a file with fixed addresses is likely one
@@ -246,6 +219,8 @@ func (r *reader) findObjects() {
 			add(r.code1(p.To))
 		}
 	})
+	ends := r.sections()
+	at = append(at, ends...)
 	slices.Sort(at)
 	at = slices.Compact(at)
 	if r.file.Type == exe.TypeExec {
@@ -298,6 +273,25 @@ func (r *reader) code1(addr uint64) uint64 {
 	}
 	return addr
 }
+
+// sections are the addresses at which sections of memory begin and end: no
+// object goes on there.
+func (r *reader) sections() (at []uint64) {
+	for i := range r.file.Sections {
+		s := &r.file.Sections[i]
+		addr := s.Addr
+		if r.file.Type == exe.TypeRel {
+			addr = s.Off
+		}
+		if s.Flags&exe.SectionAlloc != 0 && s.Flags&exe.SectionExec == 0 && addr != 0 && len(at) < 2*maxSections {
+			at = append(at, addr, addr+s.Size)
+		}
+	}
+	return at
+}
+
+// maxSections bounds the sections that divide data.
+const maxSections = 1 << 16
 
 // slots tells the words of global offset tables.
 func (r *reader) slots() func(uint64) bool {

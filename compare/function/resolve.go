@@ -45,13 +45,8 @@ func (r *Program) token(o *operand) uint64 {
 // operand finds out what one operand of a function points at.
 func (r *reader) operand(i int32, o *operand) {
 	addr := o.addr
-	if o.through { // a word of data in the code
-		p, ok := r.image.Pointer(addr)
-		if !ok {
-			p.To, _ = r.image.Read(addr, r.file.Class/8)
-		}
-		r.pointer(o, p)
-		return
+	if addr == r.code(r.Functions[i].Set).Base {
+		return // what addresses are counted from: those are operands themselves
 	}
 	if !o.to {
 		// A word that the dynamic linker fills in, of a table of such words.
@@ -64,7 +59,7 @@ func (r *reader) operand(i int32, o *operand) {
 			return
 		}
 	}
-	if name := r.image.Import(addr); name != "" {
+	if name := r.image.Import(addr); name != "" && !r.image.Written(addr) {
 		o.kind, o.n = kindImport, maphash.String(seed, name)
 		return
 	}
