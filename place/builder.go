@@ -56,6 +56,9 @@ func (b *Builder) Source(s Source) int32 {
 	return int32(len(b.net.Sources) - 1)
 }
 
+// Digest says the SHA-256 of a source once it was read.
+func (b *Builder) Digest(source int32, hex string) { b.net.Sources[source].Digest = hex }
+
 // Gap notes a row or a value that could not be taken.
 func (b *Builder) Gap(at Origin, column, why string, dropped bool) {
 	if len(b.net.Gaps) >= maxGaps {

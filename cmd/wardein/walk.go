@@ -56,29 +56,29 @@ func below(p, dir string) bool {
 	return dir == "" || p == dir || strings.HasPrefix(p, dir) && p[len(dir)] == '/'
 }
 
-// place is a path of a release as a user gives it: as it is or, where there is
+// spot is a path of a release as a user gives it: as it is or, where there is
 // no such path, as wardein prints it.
-type place struct {
+type spot struct {
 	path    string
 	printed bool
 }
 
-func placeArg(args []string) place {
+func spotArg(args []string) spot {
 	if len(args) < 2 {
-		return place{}
+		return spot{}
 	}
-	return place{path: strings.Trim(args[1], "/")}
+	return spot{path: strings.Trim(args[1], "/")}
 }
 
 // otherwise turns to the printed form, false when that is no other.
-func (p *place) otherwise() bool {
+func (p *spot) otherwise() bool {
 	again := !p.printed && strings.Contains(p.path, `\`)
 	p.printed = true
 	return again
 }
 
 // rel is a node's path below the place; ok is false when it is not there.
-func (p *place) rel(path string) (rel string, ok bool) {
+func (p *spot) rel(path string) (rel string, ok bool) {
 	if p.printed {
 		path = term.Clean(path)
 	}
@@ -185,7 +185,7 @@ func listNodes(cmd *cobra.Command, args []string, flags labFlags, asJSON bool, s
 		return err
 	}
 	defer done()
-	start := placeArg(args)
+	start := spotArg(args)
 	found := false
 	flags.prints = true
 	return printed(cmd, func(out *bufio.Writer) error {
@@ -368,7 +368,7 @@ not onto a terminal.`,
 				return err
 			}
 			defer done()
-			want := placeArg(args)
+			want := spotArg(args)
 			flags.prints = true
 			found := false
 			visit := func(l *lab, v *unpack.Visit) error {

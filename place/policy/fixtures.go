@@ -46,7 +46,7 @@ func (p *Pack) testFixture(ctx context.Context, r *Rule, f *Fixture) error {
 	if shares != "" {
 		var got []string
 		for _, g := range res.Groups {
-			got = append(got, interval(g.Low, g.High))
+			got = append(got, Interval(g.Low, g.High))
 		}
 		if strings.Join(got, ", ") != shares {
 			return fmt.Errorf("at %s, want %s", strings.Join(got, ", "), shares)
@@ -63,8 +63,8 @@ func (p *Pack) testFixture(ctx context.Context, r *Rule, f *Fixture) error {
 	return nil
 }
 
-// interval prints a share that may be one.
-func interval(low, high int64) string {
+// Interval prints a share that may be one.
+func Interval(low, high int64) string {
 	if low == high {
 		return Percent(low)
 	}

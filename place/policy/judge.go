@@ -19,9 +19,9 @@ type Result struct {
 	Outcome Outcome
 	// Counts are elements by outcome, where the rule speaks of single ones.
 	Counts [Outcomes]int
-	// Broken and Open are the nodes that break it, and those of which it can't be
-	// told, in order.
-	Broken, Open []int32
+	// Broken, Open and Fine are the nodes that break it, those of which it can't
+	// be told, and those that comply, in order.
+	Broken, Open, Fine []int32
 	// Groups are the shares or counts of the rule, by group.
 	Groups []Group
 	// Missing are the facts that are missing and of how many elements, most
@@ -157,6 +157,8 @@ func (s *scene) each(r *Rule, res *Result, missing missingFacts) {
 		case Undetermined:
 			res.Open = append(res.Open, int32(node))
 			missing.add(in.missing, bad.missing)
+		default:
+			res.Fine = append(res.Fine, int32(node))
 		}
 	}
 	res.Outcome = worst(res.Counts)

@@ -1,0 +1,14 @@
+// Package all is the list of inventory readers, in the order of preference.
+package all
+
+import (
+	"github.com/wardein/wardein/place"
+	"github.com/wardein/wardein/place/reader/csv"
+)
+
+// Readers are all readers. A file is read by the first that knows it.
+func Readers() []place.Reader {
+	return []place.Reader{
+		csv.Reader,
+	}
+}
