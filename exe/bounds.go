@@ -48,6 +48,7 @@ type finder struct {
 	other   insn.Set // of addresses with bit 0 set: Thumb, MIPS16
 	runs    []text
 	starts  map[uint64]start
+	fresh   []uint64 // starts that were found in code
 	list    []Function
 	symbols bool
 }

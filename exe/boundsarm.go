@@ -1,6 +1,7 @@
 package exe
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"github.com/wardein/wardein/exe/insn"
@@ -228,7 +229,11 @@ func (r *thumbReader) half(t *text, at int) uint16 {
 	if at < 0 || at+2 > len(t.b) {
 		return 0
 	}
-	return r.order.Uint16(t.b[at:])
+	x := binary.LittleEndian.Uint16(t.b[at:])
+	if r.big {
+		x = bits.ReverseBytes16(x)
+	}
+	return x
 }
 
 func (r *thumbReader) padding(t *text, at int) int {

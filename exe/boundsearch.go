@@ -26,7 +26,8 @@ type step struct {
 // Bounds of one function, in what is guessed.
 const (
 	maxForward = 1 << 20 // bytes that an unconditional branch goes on in a function
-	maxPasses  = 6
+	maxPasses  = 8
+	maxBetween = 256 // starts that are not sure, in a branch's way
 )
 
 // reader decodes the instructions of one set.
@@ -63,10 +64,13 @@ type walk struct {
 	reach uint64
 	// solid is where the last instruction of it ends that is no padding.
 	solid uint64
-	last  insn.Flow
+	flow  insn.Flow // of the instruction before
 	// tables says that there are jumps whose places are not known.
 	tables bool
-	fresh  int // starts that were not known before
+	// old are the functions of the pass before, and changed the starts that were
+	// found since.
+	old     []span
+	changed []uint64
 	// sure says that functions whose end is known need not be looked at.
 	sure bool
 }
@@ -81,24 +85,29 @@ type span struct {
 	reached   uint64
 }
 
-// search goes through the code until it finds no more, and makes the list.
+// search goes through the code until it finds no more, and makes the list. What
+// it has found is looked at again only where a start was found since.
 func (b *finder) search() {
+	found := make([][]span, len(b.runs))
 	for pass := range maxPasses {
-		fresh := 0
-		b.list = b.list[:0]
 		all := b.sorted()
+		fresh := b.fresh
+		b.fresh = nil
+		slices.Sort(fresh)
 		for i := range b.runs {
-			w := &walk{finder: b, t: &b.runs[i], all: all}
+			w := &walk{finder: b, t: &b.runs[i], all: all, old: found[i], changed: fresh}
 			w.sure = pass > 0 || b.covered(w.t, all)
 			w.state = b.usual(all)
 			w.run()
-			fresh += w.fresh
-			for _, s := range w.fns {
-				b.keep(w.t, s)
-			}
+			found[i] = w.fns
 		}
-		if fresh == 0 && pass > 0 {
+		if len(b.fresh) == 0 {
 			break
+		}
+	}
+	for i := range b.runs {
+		for _, s := range found[i] {
+			b.keep(&b.runs[i], s)
 		}
 	}
 }
@@ -177,24 +186,30 @@ func (w *walk) run() {
 				w.reach = max(addr, min(addr+s.room, end)-1)
 			}
 		}
+		if w.open && addr == w.addr && !w.fixed && w.again(addr) {
+			at, ended = int(w.end-t.addr), true
+			continue
+		}
 		if !w.open {
 			if n := w.read.padding(t, at); n > 0 {
 				at += n
 				continue
 			}
 			w.begin(addr, at, byNext, stateUnknown)
+			continue
 		} else if w.prologue(addr, at, ended) {
 			w.close(addr)
 			w.begin(addr, at, byPrologue, w.bit)
 		}
 		if w.fixed && w.sure && w.end > addr {
-			at = int(w.end - t.addr)
+			at = int(w.skip(addr) - t.addr)
 			continue
 		}
 		s := w.read.step(t, at)
 		s.n = max(min(s.n, len(t.b)-at), 1)
 		next := addr + uint64(s.n)
-		fill := w.read.padding(t, at) >= s.n
+		// Padding stands behind what does not go on, or seemed to.
+		fill := w.flow != insn.Next && w.flow != insn.Branch && w.read.padding(t, at) >= s.n
 		if !fill {
 			w.solid = next
 		}
@@ -212,11 +227,47 @@ func (w *walk) run() {
 			}
 		case !fill:
 			ended = s.flow == insn.Return || s.flow == insn.Jump || s.flow == insn.IndirectJump || s.flow == insn.Stop
-			w.last = s.flow
+			w.flow = s.flow
 		}
 		at += s.n
 	}
 	w.close(end)
+}
+
+// again takes over a function of the pass before, if nothing was found in it
+// since.
+func (w *walk) again(addr uint64) bool {
+	for len(w.old) > 0 && w.old[0].addr < addr {
+		w.old = w.old[1:]
+	}
+	if len(w.old) == 0 || w.old[0].addr != addr || w.old[0].end <= addr || w.old[0].bit != w.span.bit {
+		return false
+	}
+	s := w.old[0]
+	for len(w.changed) > 0 && w.changed[0] < addr {
+		w.changed = w.changed[1:]
+	}
+	to := max(s.end, s.reached)
+	if len(w.old) > 1 {
+		to = max(to, w.old[1].addr)
+	}
+	if len(w.changed) > 0 && w.changed[0] <= to {
+		return false
+	}
+	w.open, w.span, w.reach = false, s, s.reached
+	w.fns = append(w.fns, s)
+	return true
+}
+
+// skip is where a function of known end that begins at addr is left: at its end,
+// or where another begins in it.
+func (w *walk) skip(addr uint64) uint64 {
+	for i := w.next; i < len(w.all) && w.all[i] < w.end; i++ {
+		if w.all[i] > addr && w.starts[w.all[i]].by <= byExidx {
+			return w.all[i]
+		}
+	}
+	return w.end
 }
 
 // takes says whether a function begins at a known start, here where one may
@@ -235,14 +286,14 @@ func (w *walk) takes(addr uint64, at int, ended bool) bool {
 	case s.by == byCall:
 		return true
 	}
-	return w.reach < addr && (ended || w.last == insn.Call || w.last == insn.IndirectCall)
+	return w.reach < addr && (ended || w.flow == insn.Call || w.flow == insn.IndirectCall)
 }
 
 // prologue says whether a function begins in the middle of what looked like
 // one: nothing leads on from what is before but a call, which does not come
 // back.
 func (w *walk) prologue(addr uint64, at int, ended bool) bool {
-	if w.fixed || addr <= w.addr || w.reach >= addr || !ended && w.last != insn.Call && w.last != insn.IndirectCall || !w.read.enters(w.t, at) {
+	if w.fixed || addr <= w.addr || w.reach >= addr || !ended && w.flow != insn.Call && w.flow != insn.IndirectCall || !w.read.enters(w.t, at) {
 		return false
 	}
 	// Calls' arguments are pushed, too.
@@ -255,7 +306,7 @@ func (w *walk) begin(addr uint64, at int, by why, bit uint8) {
 	}
 	w.turn(bit)
 	w.span = span{addr: addr, by: by, bit: bit}
-	w.open, w.reach, w.solid, w.tables, w.last = true, addr, addr, false, insn.Next
+	w.open, w.reach, w.solid, w.tables, w.flow = true, addr, addr, false, insn.Next
 	w.read.reset()
 	w.stub = w.image.Import(addr) != "" || by > byTable && w.read.stub(w.t, at)
 }
@@ -341,8 +392,11 @@ func (w *walk) see(s step, addr, next uint64) bool {
 		return s.flow == insn.Jump && next > w.reach && !w.tables
 	case insn.IndirectJump:
 		if s.table {
-			w.reach = max(w.reach, s.far)
-			w.tables = w.tables || s.far == 0
+			if s.far != 0 && w.inside(s.far, addr, insn.Jump) {
+				w.reach = max(w.reach, s.far)
+			} else {
+				w.tables = true
+			}
 			return false
 		}
 		return next > w.reach && !w.tables
@@ -391,6 +445,9 @@ func (w *walk) inside(to, addr uint64, flow insn.Flow) bool {
 		return false
 	}
 	for i := w.next; i < len(w.all) && w.all[i] <= to; i++ {
+		if i > w.next+maxBetween {
+			return false
+		}
 		if w.all[i] > addr && w.starts[w.all[i]].by <= sure {
 			return false
 		}
@@ -430,6 +487,6 @@ func (w *walk) note(to uint64, by why) {
 	}
 	w.add(to, start{by: by})
 	if now, ok := w.starts[key]; ok && now.by != old.by {
-		w.fresh++
+		w.fresh = append(w.fresh, key)
 	}
 }

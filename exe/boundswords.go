@@ -2,15 +2,16 @@ package exe
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/wardein/wardein/exe/insn"
 )
 
 // readers returns the reader of a set.
 func (b *finder) readers(set insn.Set) reader {
-	w := words{b: b, order: b.f.Order}
+	w := words{b: b, big: b.f.Order.Uint16([]byte{0, 1}) == 1}
 	if b.f.Flags&flagBE8 != 0 && b.f.Arch == "arm" {
-		w.order = binary.LittleEndian
+		w.big = false
 	}
 	switch set {
 	case insn.ARM:
@@ -18,7 +19,7 @@ func (b *finder) readers(set insn.Set) reader {
 	case insn.Thumb:
 		return &thumbReader{words: w}
 	case insn.AArch64:
-		w.order = binary.LittleEndian
+		w.big = false
 		return &aarch64Reader{words: w}
 	case insn.MIPS, insn.MIPS64:
 		return &mipsReader{words: w}
@@ -32,9 +33,9 @@ func (b *finder) readers(set insn.Set) reader {
 
 // words is what readers of instructions of four bytes share.
 type words struct {
-	b     *finder
-	order binary.ByteOrder
-	regs  loads
+	b    *finder
+	big  bool // instructions
+	regs loads
 }
 
 func (r *words) reset() { r.regs.clear() }
@@ -44,7 +45,11 @@ func (r *words) word(t *text, at int) uint32 {
 	if at < 0 || at+4 > len(t.b) {
 		return 0
 	}
-	return r.order.Uint32(t.b[at:])
+	x := binary.LittleEndian.Uint32(t.b[at:])
+	if r.big {
+		x = bits.ReverseBytes32(x)
+	}
+	return x
 }
 
 func (r *words) step(*text, int) step        { return step{n: 4} }
@@ -139,10 +144,10 @@ func (r *ppcReader) padding(t *text, at int) int {
 // with one more word behind a call that does not come back.
 func (r *ppcReader) tail(t *text, at int) int {
 	if r.b.set != insn.PPC64 || at+12 > len(t.b) || r.word(t, at) != 0 || t.b[at+4] != 0 || t.b[at+5] > 14 ||
-		r.order.Uint16([]byte{1, 0}) == 1 && (t.b[at+6] != 0 || t.b[at+7]&^0x63 != 0) {
+		!r.big && (t.b[at+6] != 0 || t.b[at+7]&^0x63 != 0) {
 		return 0
 	}
-	if at+16 <= len(t.b) && at >= 4 && r.word(t, at-4)>>26 == 18 && r.order.Uint64(t.b[at+4:]) == 0 && r.word(t, at+12) == 0 {
+	if at+16 <= len(t.b) && at >= 4 && r.word(t, at-4)>>26 == 18 && r.word(t, at+4)|r.word(t, at+8) == 0 && r.word(t, at+12) == 0 {
 		return 16
 	}
 	return 12

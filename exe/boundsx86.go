@@ -6,8 +6,9 @@ import (
 	"github.com/wardein/wardein/exe/insn"
 )
 
-// x86Piece is how much code is decoded at a time.
-const x86Piece = 1 << 10
+// x86Piece is how much code is decoded at a time, at first: where the places of
+// instructions turn out to be others, little was decoded in vain.
+const x86Piece = 64
 
 // x86Reader reads code of both widths.
 type x86Reader struct {
@@ -15,7 +16,9 @@ type x86Reader struct {
 	t    *text
 	list []insn.Inst
 	k    int // in list
-	prev int // where the instruction before begins
+	// piece is how much was decoded.
+	piece int
+	prev  int // where the instruction before begins
 }
 
 func (r *x86Reader) reset() {}
@@ -25,7 +28,12 @@ func (r *x86Reader) reset() {}
 func (r *x86Reader) inst(t *text, at int) insn.Inst {
 	addr := t.addr + uint64(at)
 	if r.t != t || r.k >= len(r.list) || r.list[r.k].Addr != addr {
-		end := min(at+x86Piece, len(t.b))
+		if r.t == t && r.k > 0 && r.k == len(r.list) && r.list[r.k-1].Addr+uint64(r.list[r.k-1].Len) == addr {
+			r.piece = min(2*r.piece, 64*x86Piece)
+		} else {
+			r.piece = x86Piece
+		}
+		end := min(at+r.piece, len(t.b))
 		r.t, r.k = t, 0
 		r.list = r.code.Decode(t.b[at:end], addr, r.list[:0])
 		if end < len(t.b) { // the last may be cut
