@@ -4,11 +4,13 @@ package all
 import (
 	"github.com/wardein/wardein/place"
 	"github.com/wardein/wardein/place/reader/csv"
+	"github.com/wardein/wardein/place/reader/topology"
 )
 
 // Readers are all readers. A file is read by the first that knows it.
 func Readers() []place.Reader {
 	return []place.Reader{
+		topology.Reader,
 		csv.Reader,
 	}
 }
