@@ -158,18 +158,33 @@ func (d *recipes) of(check string) *due {
 		out.data = append(out.data, arrow("evaluation date", a.AsOf, b.AsOf))
 	}
 	if is.source != nil {
-		was, now := sources(a), sources(b)
-		for _, name := range both(was, now) {
-			if x, y := was[name], now[name]; is.source(name) && x != y {
-				if x.Date != y.Date {
-					out.data = append(out.data, arrow(name, x.Date, y.Date))
-				} else {
-					out.data = append(out.data, arrow(name, short(x.Digest.String()), short(y.Digest.String())))
-				}
-			}
-		}
+		out.data = append(out.data, newer(sources(a), sources(b), is.source)...)
 	}
 	return out
+}
+
+// newer says which sources of data are others; those of the same dates in one.
+func newer(was, is map[string]wardein.Source, read func(name string) bool) (differ []string) {
+	names := map[string][]string{}
+	var order []string
+	for _, name := range both(was, is) {
+		x, y := was[name], is[name]
+		if !read(name) || x == y {
+			continue
+		}
+		how := arrow("", x.Date, y.Date)
+		if x.Date == y.Date {
+			how = arrow("", short(x.Digest.String()), short(y.Digest.String()))
+		}
+		if names[how] == nil {
+			order = append(order, how)
+		}
+		names[how] = append(names[how], name)
+	}
+	for _, how := range order {
+		differ = append(differ, strings.Join(names[how], ", ")+" "+how)
+	}
+	return differ
 }
 
 // formats says which formats are read otherwise: up to three by name.

@@ -183,17 +183,43 @@ type comparison struct {
 // absent is a row of what one side has alone: the check that says so, and the
 // nodes that it stands on.
 func (c *comparison) absent(r Row, isOld bool, check string, nodes []string) {
-	r.Cause = ByRelease
 	if isOld {
-		r.State, r.oldKey = Gone, r.Key
-		if r.Why = c.new.unseen(check, nodes); r.Why != "" {
-			r.State = Unlooked
-		}
+		r.Why = c.new.unseen(check, nodes)
 	} else {
+		r.Why = c.old.unseen(check, nodes)
+	}
+	c.put(r, isOld)
+}
+
+// stated is absent for what a check says of the whole release: it is not there
+// where the check ran and does not say it.
+func (c *comparison) stated(r Row, isOld bool, check string) {
+	there := c.old
+	if isOld {
+		there = c.new
+	}
+	if !slices.ContainsFunc(there.Counts, func(n wardein.CheckCount) bool { return n.Check == check }) {
+		r.Why = "the check " + check + " did not run"
+	}
+	c.put(r, isOld)
+}
+
+// put adds a row of what one side has alone; Why says why nobody knows that the
+// other has not.
+func (c *comparison) put(r Row, isOld bool) {
+	r.Cause = ByRelease
+	switch {
+	case isOld && r.Why == "":
+		r.State = Gone
+	case isOld:
+		r.State = Unlooked
+	case r.Why == "":
 		r.State = New
-		if r.Why = c.old.unseen(check, nodes); r.Why != "" {
-			r.State = Looked
-		}
+	default:
+		r.State = Looked
+	}
+	if isOld {
+		r.oldKey = r.Key
 	}
 	c.rows = append(c.rows, r)
 }

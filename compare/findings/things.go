@@ -331,6 +331,10 @@ func (c *comparison) gaps() {
 		if slices.ContainsFunc(c.new.checks, func(x wardein.Check) bool { return x.Name == g.Who }) {
 			check = g.Who
 		}
+		if check != "" && g.Node == "" { // that it had no data is what the gap says
+			c.stated(r, isOld, check)
+			return
+		}
 		c.absent(r, isOld, check, []string{g.Node})
 	}
 	for _, p := range both {
