@@ -133,7 +133,7 @@ Start with:  wardein inspect FILE`,
 		id, title string
 		verbs     []*cobra.Command
 	}{
-		{"release", "Look into a release:", []*cobra.Command{inspectCmd(), treeCmd(), lsCmd(), findCmd(), catCmd(), exportCmd(), deliveredCmd(), recheckCmd(), compareCmd(), recheckCmd()}},
+		{"release", "Look into a release:", []*cobra.Command{inspectCmd(), treeCmd(), lsCmd(), findCmd(), catCmd(), exportCmd(), deliveredCmd(), equivCmd(), compareCmd(), recheckCmd()}},
 		{"report", "Read a report:", []*cobra.Command{componentsCmd(), gapsCmd(), showCmd(), scorecardCmd(), testcasesCmd(), claimCmd(), reuseCmd(), renderCmd()}},
 		{"proof", "Prove a result, and check it:", []*cobra.Command{proveCmd(), verifyCmd(), discloseCmd(), profileCmd(), reproduceCmd(), contactCmd(), counterCmd(), logCmd(), witnessCmd(), keysCmd()}},
 		{"network", "Look at a network:", []*cobra.Command{placeCmd(), genCmd()}},

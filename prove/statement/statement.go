@@ -35,6 +35,8 @@ const (
 	Withdrawal = base + "withdrawal/v1" // of an envelope: it holds no longer
 	Profile    = base + "profile/v1"    // of a release: it meets a profile, or does not
 	Claim      = base + "claim/v1"      // of a claim: a verdict on it
+	// Equivalence is of a release: whether it is what its source gives.
+	Equivalence = base + "equivalence/v1"
 )
 
 // Statement is one statement.
