@@ -49,8 +49,6 @@ type labFlags struct {
 	published bool // of inspect alone: compare passwords with published defaults
 
 	stored *wardein.Release // of recheck alone: judge what the store holds of this release; its path may be ""
-
-	stored *wardein.Release // of recheck alone: judge what the store holds of this release; its path may be ""
 }
 
 // lab is an open store with an engine over one input.
@@ -102,14 +100,6 @@ func openLab(ctx context.Context, path string, flags labFlags) (*lab, error) {
 	l.Engine = &unpack.Engine{Config: cfg, Store: l.run, NoCage: flags.noCage, Stored: flags.stored != nil,
 		Recipe: cacheKey(r.Formats), Looks: cacheKey(r.Checks)}
 	return l, nil
-}
-
-// input opens what is unpacked.
-func (f *labFlags) input(ctx context.Context, path string) (*unpack.Input, error) {
-	if f.stored != nil && path == "" {
-		return unpack.Remembered(f.stored.Digest, f.stored.Size), nil
-	}
-	return unpack.OpenInput(ctx, path, unpack.DefaultLimits)
 }
 
 // input opens what is unpacked.
