@@ -2,6 +2,7 @@ package exe
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -44,6 +45,7 @@ const (
 type finder struct {
 	f       *File
 	image   *Image
+	linked  bool     // branches lead to where they say
 	set     insn.Set // of most code
 	other   insn.Set // of addresses with bit 0 set: Thumb, MIPS16
 	runs    []text
@@ -118,10 +120,14 @@ const stateUnknown = 2
 // is an Uncounted where the file's kind is not read.
 func (f *File) Functions(by Sources) ([]Function, error) {
 	m, err := f.Image()
+	linked := err == nil
+	if why := (*Uncounted)(nil); f.Type == TypeRel && errors.As(err, &why) {
+		m, err = &Image{f: f}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	b := &finder{f: f, image: m, starts: map[uint64]start{}}
+	b := &finder{f: f, image: m, linked: linked, starts: map[uint64]start{}}
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}
@@ -194,10 +200,14 @@ func (b *finder) prepare() error {
 		if p.n <= 0 || p.addr+uint64(p.n) < p.addr {
 			continue
 		}
-		code, err := f.read(uint64(p.off), uint64(p.n))
-		if err != nil {
-			return err
+		code := b.image.Bytes(p.addr)
+		if int64(len(code)) < p.n {
+			var err error
+			if code, err = f.read(uint64(p.off), uint64(p.n)); err != nil {
+				return err
+			}
 		}
+		code = code[:min(int64(len(code)), p.n)]
 		last = p.addr + uint64(p.n)
 		b.runs = append(b.runs, text{part: p, b: code})
 	}

@@ -358,7 +358,7 @@ func (w *walk) close(end uint64) {
 
 // see takes in an instruction, and says whether the function ends behind it.
 func (w *walk) see(s step, addr, next uint64) bool {
-	if s.forms != 0 {
+	if s.forms != 0 && w.linked {
 		if s.taken {
 			w.note(s.forms, byCall)
 		} else {
@@ -367,10 +367,15 @@ func (w *walk) see(s step, addr, next uint64) bool {
 	}
 	switch s.flow {
 	case insn.Call:
-		w.note(s.to, byCall)
+		if w.linked {
+			w.note(s.to, byCall)
+		}
 		return false
 	case insn.Branch, insn.Jump:
 		to := s.to
+		if !w.linked && (s.flow == insn.Jump || to <= addr) {
+			to = 0 // perhaps a relocation says where
+		}
 		if w.other != insn.None {
 			to &^= 1
 		}

@@ -23,9 +23,7 @@ func (b *finder) tables(by Sources) error {
 	if err := b.symbolTables(by); err != nil {
 		return err
 	}
-	if err := b.unwind(); err != nil {
-		return err
-	}
+	b.unwind()
 	if f.Type == TypeRel {
 		return nil
 	}

@@ -19,31 +19,27 @@ const (
 //
 // Layout: LSB 5.0 Core, "Exception Frames": records of a length, the distance
 // back to their CIE (0 for a CIE itself), and pointers as the CIE encodes them.
-func (b *finder) unwind() error {
+func (b *finder) unwind() {
 	f := b.f
-	off, addr, size := uint64(0), uint64(0), uint64(0)
+	addr, size := uint64(0), uint64(0)
 	if s := f.Section(".eh_frame"); s != nil && s.InFile {
-		off, addr, size = s.Off, s.Addr, s.Size
+		if addr, size = s.Addr, s.Size; f.Type == TypeRel {
+			addr = s.Off
+		}
 	} else {
 		for _, s := range f.Segments {
 			if s.Type != segmentEhFrame || !s.InFile || s.FileSize < 12 {
 				continue
 			}
-			h, err := f.read(s.Off, 8)
-			if err != nil || len(h) < 8 || h[0] != 1 || h[1] != 0x1b { // relative to itself, four bytes
-				return err
+			h := b.image.Bytes(s.VAddr)
+			if len(h) < 8 || h[0] != 1 || h[1] != 0x1b { // relative to itself, four bytes
+				return
 			}
-			addr = f.addr(s.VAddr + 4 + uint64(int64(int32(f.Order.Uint32(h[4:])))))
-			off, size, _ = f.Offset(addr)
+			addr, size = f.addr(s.VAddr+4+uint64(int64(int32(f.Order.Uint32(h[4:]))))), maxUnwind
 		}
 	}
-	if size == 0 || f.Type == TypeRel {
-		return nil
-	}
-	data, err := f.read(off, min(size, maxUnwind))
-	if err != nil {
-		return err
-	}
+	data := b.image.Bytes(addr)
+	data = data[:min(uint64(len(data)), size)]
 	cies := map[int]int{} // place of a CIE: how its functions' pointers are encoded, −1 for unknown
 	for at := 0; at+8 <= len(data); {
 		n, head := uint64(f.Order.Uint32(data[at:])), 4
@@ -74,7 +70,6 @@ func (b *finder) unwind() error {
 			b.add(begin, start{by: byUnwind, size: length, bit: stateUnknown})
 		}
 	}
-	return nil
 }
 
 // encoding reads from a CIE how the FDEs' pointers are encoded: 'R' in the
