@@ -142,6 +142,7 @@ func (d *x86) finish(x *x86Inst, in *Inst) {
 	case x.rip:
 		in.Ref, disp = (next+disp)&d.mask, 0
 	case x.prefix&(x86FS|x86GS) != 0:
+	case x.based && disp == 0 && !x.indexed && x.rm == x.reg && e&x86Mnemonic == d.maps.lea: // alignment
 	case x.based && t.places>>x.rm&1 != 0:
 		in.Ref, disp = (t.value[x.rm]+disp)&d.mask, 0
 	case x.indexed && !x.scaled && t.places>>x.index&1 != 0:
@@ -293,6 +294,9 @@ func (d *x86) take(x *x86Inst, b *[x86Window]byte) int {
 		head |= uint64(x.reg) << x86HeadReg
 	} else {
 		x.rm = op&7 | rex&1<<3
+		if x.m == 0 && op&0xc7 == 5 { // on the accumulator
+			x.rm = 0
+		}
 		x.reg = rex & 1 << 3
 		head |= uint64(x.reg) << x86HeadReg
 	}

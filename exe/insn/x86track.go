@@ -122,6 +122,8 @@ func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
 			t.place(x.rm, pushed)
 		}
 		return
+	case x.m == 0 && x.op == 0x8d && x.based && !x.indexed && x.rm == x.reg && x.disp == 0: // alignment
+		return
 	case x.m == 0 && x.op == 0x8d:
 		t.lose(1 << x.reg)
 		if in.Ref != 0 && !x.indexed {
