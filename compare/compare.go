@@ -35,17 +35,17 @@ type comparison struct {
 	boots    [2]*boot
 	checks   []wardein.Check
 	out      *Result
-	funcs    func(old, new Content) (*Functions, error)
-	trees    [2]sync.Mutex // a tree is read by one goroutine at a time
+	// noFunctions leaves the functions of programs out.
+	noFunctions bool
+	trees       [2]sync.Mutex // a tree is read by one goroutine at a time
 }
 
 // Options are what a comparison is made with.
 type Options struct {
 	// Checks are those that both reports were made with.
 	Checks []wardein.Check
-	// Functions compares the functions of two programs; nil: they are left out,
-	// and the result says so.
-	Functions func(old, new Content) (*Functions, error)
+	// NoFunctions leaves the functions of programs out; a gap says so.
+	NoFunctions bool
 	// Progress is told how many of the differing nodes are done; it may be nil.
 	Progress func(done, all int)
 }
@@ -53,7 +53,7 @@ type Options struct {
 // Compare compares two releases. What can't be read is a gap in the result; an
 // error is a tree file that can't be read, or an ended context.
 func Compare(ctx context.Context, old, new *Side, o Options) (*Result, error) {
-	c := &comparison{old: old, new: new, checks: o.Checks, funcs: o.Functions,
+	c := &comparison{old: old, new: new, checks: o.Checks, noFunctions: o.NoFunctions,
 		out: &Result{Old: about(old), New: about(new)}}
 	c.out.Alike = c.out.Old.Recipe == c.out.New.Recipe
 	c.a, c.b = read(old.Tree), read(new.Tree)
@@ -68,6 +68,9 @@ func Compare(ctx context.Context, old, new *Side, o Options) (*Result, error) {
 	c.nodes()
 	if err := c.differing(ctx, o.Progress); err != nil {
 		return nil, err
+	}
+	if o.NoFunctions {
+		c.out.Gaps = append(c.out.Gaps, wardein.Gap{Who: "compare", Kind: wardein.Limit, Why: "functions were not compared: they were left out on request"})
 	}
 	c.packing()
 	c.missing()
@@ -381,32 +384,4 @@ func (c *comparison) seen(rows []Row, y *entry) []Row {
 		}
 	}
 	return rows
-}
-
-// code compares functions.
-func (c *comparison) code(d *detail, a, b *wardein.Node, u, v Content) {
-	if c.funcs == nil {
-		return
-	}
-	f, err := c.funcs(u, v)
-	if err != nil {
-		d.gaps = append(d.gaps, wardein.Gap{Node: b.Path, Who: "compare", Kind: wardein.Unsupported, Why: "its functions were not compared: " + err.Error()})
-		return
-	}
-	if f == nil || len(f.List) == 0 && len(f.Limits) == 0 {
-		return
-	}
-	r := Row{Kind: Code, Change: Changed, Old: a.Path, New: b.Path, Functions: f, What: fmt.Sprintf("%s of %s functions", grouped(int64(len(f.List))), grouped(int64(max(f.Old, f.New))))}
-	near := 0
-	for i := range f.List {
-		r.Lines += int64(len(f.List[i].Lines) + f.List[i].Left)
-		if f.List[i].Network {
-			near++
-		}
-	}
-	r.Lines = max(r.Lines, int64(len(f.List)))
-	if near > 0 {
-		r.Note = fmt.Sprintf("%d handle network input", near)
-	}
-	d.rows = append(d.rows, r)
 }

@@ -37,7 +37,6 @@ func (c *comparison) contents(x, y *entry) (d detail) {
 	if a.Format != b.Format {
 		d.rows = append(d.rows, Row{Kind: Type, Change: Changed, Old: a.Path, New: b.Path, What: "format", Was: orNone(a.Format), Is: orNone(b.Format), Lines: 1})
 	}
-	d.rows = append(d.rows, notes(a, b)...)
 	u, err := c.old.Open(a)
 	if err != nil {
 		d.gap(a.Path, err.Error())
@@ -50,21 +49,20 @@ func (c *comparison) contents(x, y *entry) (d detail) {
 		return d
 	}
 	defer v.Close()
+	hidden := [2][]run{c.secrets[0][a.Path], c.secrets[1][b.Path]}
 	if x.opened || y.opened {
 		c.container(&d, a, b, u, v)
-		return d
 	}
-	hidden := [2][]run{c.secrets[0][a.Path], c.secrets[1][b.Path]}
 	if a.Format == "elf" && b.Format == "elf" {
-		d.differing = hexLines(u.Size()) + hexLines(v.Size())
-		if rows, ok := program(u, v, a.Path, b.Path, hidden); ok {
-			d.rows = append(d.rows, rows...)
-			c.code(&d, a, b, u, v)
-			if len(d.rows) == 0 || !reads(d.rows) {
-				d.bytes(a, b, u, v)
-			}
+		if f, g := openELF(a.Path, u, hidden[0]), openELF(b.Path, v, hidden[1]); f != nil && g != nil {
+			d.differing = hexLines(u.Size()) + hexLines(v.Size())
+			d.programs(f, g, !c.noFunctions)
 			return d
 		}
+	}
+	d.rows = append(d.rows, notes(a, b)...)
+	if x.opened || y.opened {
+		return d
 	}
 	if s, ok := textOf(u); ok {
 		if t, ok := textOf(v); ok {
@@ -125,6 +123,9 @@ func notes(a, b *wardein.Node) (rows []Row) {
 			continue
 		}
 		r := Row{Kind: Header, Change: Changed, Old: a.Path, New: b.Path, What: k, Was: was[k], Is: is[k], Lines: 1}
+		if timeNote(k) {
+			r.Kind, r.Lines = Time, 0
+		}
 		if digestNote(k) { // it follows from the rest
 			r.Lines = 0
 		}
@@ -142,6 +143,12 @@ func digestNote(name string) bool {
 		}
 	}
 	return false
+}
+
+// timeNote tells a statement of when something was made.
+func timeNote(name string) bool {
+	name = strings.ToLower(name)
+	return strings.Contains(name, "time") && !strings.Contains(name, "timeout") || strings.Contains(name, "date") && !strings.Contains(name, "update") || name == "created" || name == "built"
 }
 
 // textOf is a content that is text, as far as it is not too long.

@@ -2,11 +2,14 @@ package compare
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"sort"
 	"strings"
 
+	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/exe"
 )
 
@@ -18,72 +21,152 @@ const (
 	mostText   = 256
 )
 
-// program compares the tables of two ELF files; code is another matter. ok is
-// false where one of them can't be read.
-func program(a, b Content, old, new string, hidden [2][]run) (rows []Row, ok bool) {
-	f, err := exe.Open(a, a.Size())
+// elf is an ELF file of one side.
+type elf struct {
+	*exe.File
+	path    string
+	content Content
+	hidden  []run // places of secrets
+}
+
+func openELF(path string, content Content, hidden []run) *elf {
+	f, err := exe.Open(content, content.Size())
 	if err != nil {
-		return nil, false
+		return nil
 	}
-	g, err := exe.Open(b, b.Size())
-	if err != nil {
-		return nil, false
+	return &elf{f, path, content, hidden}
+}
+
+// programs compares two ELF files: their tables, their functions and data, and
+// the texts in them. functions is false where these are not to be compared.
+func (d *detail) programs(f, g *elf, functions bool) {
+	rows := tables(f, g)
+	compared := false
+	if functions {
+		found, data, err := functionsOf(f.File, g.File)
+		var un *exe.Uncounted
+		switch {
+		case errors.As(err, &un) && !un.Limit: // a kind of file whose code is not read: its gap is the checks'
+			rows = append(rows, Row{Kind: Program, Change: Changed, Old: f.path, New: g.path, What: "functions", Note: "not compared: " + un.Why})
+		case err != nil:
+			d.gaps = append(d.gaps, wardein.Gap{Node: g.path, Who: "compare", Kind: wardein.Unsupported, Why: "its functions were not compared: " + err.Error()})
+		default:
+			compared = true
+			rows = append(rows, codeRow(f, g, found)...)
+			rows = append(rows, dataRows(f, g, data)...)
+		}
 	}
-	row := func(what, was, is string) *Row {
+	rows = append(rows, sectionBytes(f, g, !compared)...)
+	list := setDiff(textsOf(f), textsOf(g))
+	for i := range list {
+		list[i].Text = hideForms(list[i].Text)
+	}
+	rows = append(rows, listRow(Strings, f.path, g.path, "texts", list)...)
+	if !reads(rows) {
+		x, err := bytesOf(f.content, g.content)
+		if err != nil {
+			d.gap(g.path, err.Error())
+		}
+		r := Row{Kind: Binary, Change: Changed, Old: f.path, New: g.path, Was: plural(f.content.Size(), "byte"), Is: plural(g.content.Size(), "byte"), Note: x.String(), Items: x.items(), Lines: 1}
+		if compared {
+			r.Lines, r.Note = 0, "the same functions and data, at other places"
+		}
+		rows = append(rows, r)
+	}
+	d.rows = append(d.rows, rows...)
+}
+
+// tables compares what the headers and the dynamic section state.
+func tables(f, g *elf) (rows []Row) {
+	row := func(what, was, is string) {
 		c := Changed
 		switch {
 		case was == is:
-			return nil
+			return
 		case was == "":
 			c = New
 		case is == "":
 			c = Gone
 		}
-		rows = append(rows, Row{Kind: Program, Change: c, Old: old, New: new, What: what, Was: was, Is: is, Lines: 1})
-		return &rows[len(rows)-1]
+		rows = append(rows, Row{Kind: Program, Change: c, Old: f.path, New: g.path, What: what, Was: was, Is: is, Lines: 1})
+	}
+	list := func(what string, was, is []string) {
+		rows = append(rows, listRow(Program, f.path, g.path, what, setDiff(was, is))...)
 	}
 	row("processor", f.Arch, g.Arch)
 	row("type", exe.TypeName(f.Type), exe.TypeName(g.Type))
 	row("interpreter", f.Interpreter(), g.Interpreter())
+	if placed(f, g) {
+		row("entry", fmt.Sprintf("%#x", f.Entry), fmt.Sprintf("%#x", g.Entry))
+	}
+	row("segments", segments(f), segments(g))
 	// An error comes with what could be read, and the node's own gap says so.
 	d, _ := f.Dynamic()
 	e, _ := g.Dynamic()
 	row("soname", d.Soname, e.Soname)
 	row("rpath", d.Rpath, e.Rpath)
 	row("runpath", d.Runpath, e.Runpath)
-	for _, n := range setDiff(d.Needed, e.Needed) {
-		row("needs "+n.Text, yesIf(n.Sign == '-'), yesIf(n.Sign == '+'))
-	}
+	list("needs", d.Needed, e.Needed)
 	p, _ := f.Protection()
 	q, _ := g.Protection()
 	was, is := protections(&p), protections(&q)
 	for i, name := range protectionNames {
 		row(name, was[i], is[i])
 	}
-	in, out := symbolNames(f)
-	in2, out2 := symbolNames(g)
-	rows = append(rows, listRow(Program, old, new, "imports", setDiff(in, in2))...)
-	rows = append(rows, listRow(Program, old, new, "exports", setDiff(out, out2))...)
-	rows = append(rows, sections(f, g, old, new)...)
-	rows = append(rows, data(f, g, old, new)...)
+	in, out := symbolNames(f.File)
+	in2, out2 := symbolNames(g.File)
+	list("imports", in, in2)
+	list("exports", out, out2)
+	list("sections", sections(f), sections(g))
 	if x, y := f.BuildID(), g.BuildID(); x != y {
-		rows = append(rows, Row{Kind: Program, Change: Changed, Old: old, New: new, What: "build id", Was: x, Is: y})
+		rows = append(rows, Row{Kind: Program, Change: Changed, Old: f.path, New: g.path, What: "build id", Was: x, Is: y})
 	}
 	if f.IsModule() || g.IsModule() {
-		for _, key := range []string{"version", "srcversion", "vermagic", "depends", "license", "alias", "parm"} {
-			if key == "alias" || key == "parm" {
-				rows = append(rows, listRow(Program, old, new, "module "+key, setDiff(f.ModInfo(key), g.ModInfo(key)))...)
-				continue
-			}
+		for _, key := range []string{"version", "srcversion", "vermagic", "depends", "license"} {
 			row("module "+key, strings.Join(f.ModInfo(key), " "), strings.Join(g.ModInfo(key), " "))
 		}
+		list("module alias", f.ModInfo("alias"), g.ModInfo("alias"))
+		list("module parameters", f.ModInfo("parm"), g.ModInfo("parm"))
 	}
-	texts := setDiff(textsOf(f, hidden[0]), textsOf(g, hidden[1]))
-	for i := range texts {
-		texts[i].Text = hideForms(texts[i].Text)
+	return rows
+}
+
+// segments are the rights of what is loaded: "r-x rw-".
+func segments(f *elf) string {
+	var list []string
+	for _, s := range f.Segments {
+		if s.Type != exe.SegmentLoad {
+			continue
+		}
+		b := []byte("---")
+		for i, flag := range []uint32{exe.FlagR, exe.FlagW, exe.FlagX} {
+			if s.Flags&flag != 0 {
+				b[i] = "rwx"[i]
+			}
+		}
+		list = append(list, string(b))
 	}
-	rows = append(rows, listRow(Strings, old, new, "texts", texts)...)
-	return rows, true
+	return cut(strings.Join(list, " "), mostText)
+}
+
+// codeRow is the row of functions that differ.
+func codeRow(f, g *elf, x *Functions) []Row {
+	if len(x.List) == 0 && len(x.Limits) == 0 {
+		return nil
+	}
+	r := Row{Kind: Code, Change: Changed, Old: f.path, New: g.path, Functions: x}
+	r.What = fmt.Sprintf("%s of %s", grouped(int64(len(x.List))), plural(int64(max(x.Old, x.New)), "function"))
+	near := 0
+	for i := range x.List {
+		r.Lines += max(1, int64(len(x.List[i].Lines)+x.List[i].Left))
+		if x.List[i].Network {
+			near++
+		}
+	}
+	if near > 0 {
+		r.Note = fmt.Sprintf("%d read from the network", near)
+	}
+	return []Row{r}
 }
 
 func yesIf(b bool) string {
@@ -124,18 +207,13 @@ func symbolNames(f *exe.File) (in, out []string) {
 	return in, out
 }
 
-// sections says which sections came and went; that they grew is seen in what
-// they hold.
-func sections(f, g *exe.File, old, new string) []Row {
-	names := func(f *exe.File) (list []string) {
-		for i := range f.Sections {
-			if n := f.Sections[i].Name; n != "" {
-				list = append(list, n)
-			}
+func sections(f *elf) (list []string) {
+	for i := range f.Sections {
+		if n := f.Sections[i].Name; n != "" {
+			list = append(list, n)
 		}
-		return list
 	}
-	return listRow(Program, old, new, "sections", setDiff(names(f), names(g)))
+	return list
 }
 
 // setDiff are the texts that one list has alone, or more often, sorted.
@@ -196,7 +274,7 @@ func derived(name string) bool {
 }
 
 // placed tells whether the sections of two programs stand at the same addresses.
-func placed(f, g *exe.File) bool {
+func placed(f, g *elf) bool {
 	return slices.EqualFunc(f.Sections, g.Sections, func(s, t exe.Section) bool { return s.Addr == t.Addr && s.Size == t.Size })
 }
 
@@ -213,9 +291,10 @@ func pointers(name string) bool {
 // maxSection bounds a section that is compared byte by byte.
 const maxSection = 64 << 20
 
-// data says which sections of data differ. Those that linkers derive are in
-// one row, which nobody has to read where the program was laid out anew.
-func data(f, g *exe.File, old, new string) (rows []Row) {
+// sectionBytes says which sections differ in their bytes, data only where it was
+// not compared by what it is. Those that linkers derive are in one row, which
+// nobody has to read where the program was laid out anew.
+func sectionBytes(f, g *elf, data bool) (rows []Row) {
 	var others []string
 	same, linked := placed(f, g), false
 	for i := range f.Sections {
@@ -233,11 +312,11 @@ func data(f, g *exe.File, old, new string) (rows []Row) {
 		case err != nil:
 			others = append(others, s.Name+" (not read)")
 		case d.bytes == 0:
-		case derived(s.Name):
+		case derived(s.Name) || s.Flags&exe.SectionAlloc == 0:
 			others = append(others, s.Name)
 			linked = linked || s.Flags&exe.SectionAlloc != 0 && s.Type != exe.SectionNote
-		default:
-			r := Row{Kind: Program, Change: Changed, Old: old, New: new, What: "data in " + s.Name, Note: d.String(), Lines: 1, Items: d.items()}
+		case data:
+			r := Row{Kind: Program, Change: Changed, Old: f.path, New: g.path, What: "data in " + s.Name, Note: d.String(), Lines: 1, Items: d.items()}
 			r.Was, r.Is = plural(int64(s.Size), "byte"), plural(int64(t.Size), "byte")
 			if pointers(s.Name) && !same {
 				r.Lines = 0
@@ -246,7 +325,7 @@ func data(f, g *exe.File, old, new string) (rows []Row) {
 		}
 	}
 	if len(others) > 0 {
-		r := Row{Kind: Program, Change: Changed, Old: old, New: new, What: "tables of the linker", Note: strings.Join(others, " ")}
+		r := Row{Kind: Program, Change: Changed, Old: f.path, New: g.path, What: "tables of the linker", Note: strings.Join(others, " ")}
 		if same && linked {
 			r.Lines = 1
 		}
@@ -261,7 +340,7 @@ func (sectionContent) Close() error { return nil }
 
 // textsOf are the texts in the read-only and the written data of a program: runs
 // of printable bytes up to a zero byte. Secrets are left out by their places.
-func textsOf(f *exe.File, hidden []run) (list []string) {
+func textsOf(f *elf) (list []string) {
 	room := int64(maxStrings)
 	take := func(r *io.SectionReader, at int64) {
 		n := min(r.Size(), room)
@@ -276,7 +355,7 @@ func textsOf(f *exe.File, hidden []run) (list []string) {
 				end = len(b) - off
 			}
 			if end >= leastText && printable(b[off:off+end]) {
-				list = append(list, cut(hidePlaces(hidden, string(b[off:off+min(end, 4*mostText)]), at+int64(off)), mostText))
+				list = append(list, cut(hidePlaces(f.hidden, string(b[off:off+min(end, 4*mostText)]), at+int64(off)), mostText))
 			}
 			off += end + 1
 		}

@@ -202,5 +202,5 @@ func (f *compareFlags) side(ctx context.Context, arg string) (_ *compare.Side, d
 func (f *compareFlags) compare(ctx context.Context, old, new *compare.Side) (*compare.Result, error) {
 	show := newProgress(f.quiet, "comparing")
 	defer show.end()
-	return compare.Compare(ctx, old, new, compare.Options{Checks: checks.Checks()})
+	return compare.Compare(ctx, old, new, compare.Options{Checks: checks.Checks(), NoFunctions: f.noFunction})
 }
