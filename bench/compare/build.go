@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,10 +35,11 @@ var variants = []variant{
 type program struct {
 	name, source, script string
 	skip                 string // processors it is not built for
+	twice                string // processors it is built for in two places
 }
 
 var programs = []program{
-	{name: "dropbear", source: "dropbear", script: `
+	{name: "dropbear", source: "dropbear", twice: "x86-64 aarch64 mips", script: `
 # the cross libc has no crypt()
 printf '#define DROPBEAR_SVR_PASSWORD_AUTH 0\n' > localoptions.h
 $SRC/configure --host=$T --disable-zlib --disable-lastlog --disable-harden --enable-bundled-libtom CC="$CC" CFLAGS="-w $F -fPIE" LDFLAGS="-pie" >/dev/null
@@ -47,7 +49,7 @@ mv dropbear full`},
 cp -r $SRC/. .
 make -s CC="$CC" CFLAGS="-w $F -fPIE" LDFLAGS="-pie" PKG_CONFIG=true
 mv src/dnsmasq full`},
-	{name: "ninja", source: "ninja-build", skip: "mipsel", script: `
+	{name: "ninja", source: "ninja-build", skip: "mipsel", twice: "x86-64 aarch64", script: `
 for f in "$SRC"/src/*.cc; do
 	case $f in *_test.cc|*perftest.cc|*win32.cc|*.in.cc|*_bench.cc|*/test.cc|*/browse.cc|*/hash_collision*) continue;; esac
 	o=$(basename $f).o
@@ -64,7 +66,7 @@ $SRC/configure -C --host=$T --without-ssl --without-zlib --without-libpsl --with
 make -s -C lib
 make -s -C src curl
 mv src/curl full`},
-	{name: "busybox", source: "busybox", skip: "mipsel", script: `
+	{name: "busybox", source: "busybox", skip: "mipsel", twice: "x86-64 arm", script: `
 make -s -C "$SRC" O="$PWD" defconfig >/dev/null
 sed -i -e 's|^CONFIG_EXTRA_CFLAGS=.*|CONFIG_EXTRA_CFLAGS="-w '"$F"'"|' \
 	-e 's@^CONFIG_\(TC\|SHA1_HWACCEL\|SHA256_HWACCEL\)=y@# CONFIG_\1 is not set@' .config
@@ -74,11 +76,16 @@ mv busybox_unstripped full`},
 case $T in
 x86_64*) os=linux-x86_64;; aarch64*) os=linux-aarch64;; arm*) os=linux-armv4;; mips*) os=linux-mips32;; powerpc*) os=linux-ppc;; i686*) os=linux-x86;;
 esac
-CC="$CC" CFLAGS="-w $F" perl $SRC/Configure $os no-asm no-tests no-shared no-module no-engine no-dso no-legacy no-deprecated no-async no-comp no-quic no-cmp no-cms no-ct no-ts no-srp \
-	no-aria no-bf no-blake2 no-camellia no-cast no-idea no-md4 no-mdc2 no-ocb no-rc2 no-rc4 no-rmd160 no-seed no-siphash no-siv no-sm2 no-sm3 no-sm4 no-whirlpool no-ec2m no-gost no-dtls >/dev/null
+case $SRC in
+*openssl-3.0*) more= ;;
+*) more="no-quic no-http no-ml-kem no-ml-dsa no-slh-dsa no-argon2 no-hqinterop no-ecx no-sslkeylog no-integrity-only-ciphers no-tls-deprecated-ec no-jitter no-fips-jitter" ;;
+esac
+CC="$CC" CFLAGS="-w $F" perl $SRC/Configure $os no-asm no-tests shared no-module no-engine no-dso no-legacy no-deprecated no-async no-comp no-cmp no-cms no-ct no-ts no-srp no-ocsp \
+	no-aria no-bf no-blake2 no-camellia no-cast no-idea no-md4 no-mdc2 no-ocb no-rc2 no-rc4 no-rmd160 no-seed no-siphash no-siv no-sm2 no-sm3 no-sm4 no-whirlpool no-ec2m no-gost \
+	no-dtls no-des no-dsa no-scrypt no-rfc3779 no-ui-console $more >/dev/null
 make -s build_generated >/dev/null
-make -s AR="$T-ar" RANLIB="$T-ranlib" apps/openssl
-mv apps/openssl full`},
+make -s AR="$T-ar" RANLIB="$T-ranlib" libcrypto.so
+mv libcrypto.so.3 full`},
 }
 
 // built is one build of a program, which may not have been made yet.
@@ -87,6 +94,18 @@ type built struct {
 	release string
 	variant variant
 	opt     string // -O2, -Os
+	again   *place // where it is built instead, from a copy of its source
+	anew    bool   // with no use of what bench/unsafecall has built
+}
+
+// place is a folder, below / , and a date of which a program is built.
+type place struct{ name, dir, date string }
+
+// places are where the same source is built twice. The names of the folders
+// differ in length, so that everything behind them moves.
+var places = []*place{
+	{"one", "/srv/lab", "2026-03-05 06:07:08"},
+	{"two", "/opt/somewhere/else/entirely", "2027-10-11 21:22:23"},
 }
 
 // version is that of the program, which its source states.
@@ -101,24 +120,33 @@ func (b built) dir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Abs(filepath.Join(*work, "build", b.program.name+"-"+v, b.variant.name+b.opt))
+	name := b.variant.name + b.opt
+	if b.again != nil {
+		name += "-" + b.again.name
+	}
+	return filepath.Abs(filepath.Join(*work, "build", b.program.name+"-"+v, name))
 }
 
 // builds are all that are made: both versions for speed, the older one for
-// size, too.
+// size, too, and some of one version in two places.
 func builds() []built {
 	var list []built
 	for _, p := range programs {
 		for _, v := range variants {
-			if strings.Contains(p.skip, v.name) {
+			if slices.Contains(strings.Fields(p.skip), v.name) {
 				continue
 			}
-			list = append(list, built{p, releases[0], v, "-O2"}, built{p, releases[1], v, "-O2"})
+			list = append(list, built{program: p, release: releases[0], variant: v, opt: "-O2"}, built{program: p, release: releases[1], variant: v, opt: "-O2"})
 		}
 	}
-	for _, p := range programs[:5] {
+	for _, p := range programs {
 		for _, v := range variants[:6] {
-			list = append(list, built{p, releases[0], v, "-Os"})
+			if p.name != "openssl" && p.name != "curl" {
+				list = append(list, built{program: p, release: releases[0], variant: v, opt: "-Os"})
+			}
+			if slices.Contains(strings.Fields(p.twice), v.name) {
+				list = append(list, built{program: p, release: releases[0], variant: v, opt: "-O2", again: places[0]}, built{program: p, release: releases[0], variant: v, opt: "-O2", again: places[1]})
+			}
 		}
 	}
 	return list
@@ -131,7 +159,7 @@ func buildAll() error {
 		if err != nil {
 			return err
 		}
-		name := strings.Join(strings.Split(dir, "/")[strings.Count(dir, "/")-1:], " ")
+		name := strings.Join(strings.Split(dir, "/")[strings.Count(dir, "/")-1:], "/")
 		if !wanted(name) {
 			continue
 		}
@@ -172,15 +200,23 @@ func (b built) make(dir string) (bool, error) {
 		return false, err
 	}
 	script := b.program.script
-	if _, err := os.Stat(other); err == nil && b.release == releases[0] && !*fresh {
+	if _, err := os.Stat(other); err == nil && b.release == releases[0] && b.again == nil && !b.anew && !*fresh {
 		script = "cp -p '" + other + "' full"
 	}
 	out := filepath.Join(tmp, "out")
-	script = "set -e\nmkdir '" + out + "' work; cd work\n" + script + "\n$T-strip -o '" + out + "/stripped' full; mv full '" + out + "/full'\n"
+	in, date := filepath.Join(tmp, "work"), []string{}
+	if p := b.again; p != nil {
+		// dates are those of the build, and asserts state the file they are in
+		in, date = filepath.Join(p.dir, "build"), []string{"faketime", "-f", "@" + p.date}
+		script = "cp -r \"$SRC\" " + p.dir + "/src; SRC=" + p.dir + "/src\n" + strings.ReplaceAll(script, " -DNDEBUG", "")
+		os.RemoveAll(p.dir)
+		defer os.RemoveAll(p.dir)
+	}
+	script = "set -e\nmkdir -p '" + out + "' '" + in + "'; cd '" + in + "'\n" + script + "\n$T-strip -o '" + out + "/stripped' full; mv full '" + out + "/full'\n"
 	t := b.variant.target
-	cmd := exec.Command("nice", "-n", "15", "bash", "-c", script)
+	cmd := exec.Command("nice", append(append([]string{"-n", "10"}, date...), "bash", "-c", script)...)
 	cmd.Dir = tmp
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "SRC="+src, "T="+t, "CC="+t+"-gcc", "CXX="+t+"-g++", "F="+b.opt+" "+b.variant.flags,
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "SRC="+src, "OUT="+out, "T="+t, "CC="+t+"-gcc", "CXX="+t+"-g++", "F="+b.opt+" "+b.variant.flags,
 		fmt.Sprint("BITS=", b.variant.bits), "SITE="+site, "MAKEFLAGS=-j2")
 	log, err := cmd.CombinedOutput()
 	if werr := os.WriteFile(dir+".log", log, 0o644); werr != nil {

@@ -7,6 +7,9 @@
 //	go run ./bench/compare fetch              sources of all programs, from Debian
 //	go run ./bench/compare build              builds that are not there yet (hours)
 //	go run ./bench/compare rebuild            Debian packages built again, for `wardein equiv`
+//	go run ./bench/compare run                what the comparison says of all pairs, scored
+//	go run ./bench/compare diffoscope         diffoscope on some of the pairs
+//	go run ./bench/compare inject             changes made to programs: is each listed
 //
 // Everything lives in bench/work/compare. README.md tells more.
 package main
@@ -27,9 +30,12 @@ var (
 )
 
 var commands = map[string]func() error{
-	"fetch":   fetch,
-	"build":   buildAll,
-	"rebuild": rebuildAll,
+	"fetch":      fetch,
+	"build":      buildAll,
+	"rebuild":    rebuildAll,
+	"inject":     inject,
+	"run":        run,
+	"diffoscope": diffoscope,
 }
 
 func main() {
