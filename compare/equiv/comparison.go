@@ -117,6 +117,7 @@ type fileWork struct {
 	File
 	c       *comparison
 	open    int64 // differences that nothing accepts
+	inBytes int64 // of them, those that stand in bytes of the file
 	waiting []waiting
 	rules   map[string]bool
 	plain   []Difference // explained
@@ -156,6 +157,9 @@ func (f *fileWork) add(rule *Rule, d Difference, n int64) {
 		return
 	}
 	f.open++
+	if d.Shipped.Len+d.Rebuilt.Len > 0 || d.Where == "layout" {
+		f.inBytes++
+	}
 	f.Bytes.Unexplained += n
 	if len(f.Differences) < MaxDifferences {
 		f.Differences = append(f.Differences, d)
@@ -201,7 +205,7 @@ func (f *fileWork) count(rule *Rule, n int64) {
 // done ends the comparison of a file: what was waiting is accepted if nothing
 // is left unexplained. inner is the verdict on what is inside.
 func (f *fileWork) done(inner Verdict) {
-	ok := f.open == 0 && !f.covered
+	ok := f.inBytes == 0 && !f.covered
 	for _, w := range f.waiting {
 		if ok {
 			f.add(w.rule, w.d, w.n)
@@ -229,7 +233,7 @@ func (f *fileWork) done(inner Verdict) {
 	own := f.Verdict
 	f.Verdict = worse(own, inner)
 	if own != f.Verdict {
-		f.Why = strings.TrimPrefix(f.Why+"; what is in it", "; ")
+		f.Why = strings.TrimPrefix(f.Why+"; what is in it differs", "; ")
 	}
 	f.c.result.Files.add(f.Verdict)
 	if own != Identical {
@@ -302,10 +306,8 @@ func (c *comparison) members(m, o *member, verbatim, decoded *Bytes) Verdict {
 		}
 		inner = worse(inner, c.node(k, sum))
 	}
-	for _, k := range o.members {
-		if k.pair == nil {
-			inner = worse(inner, NotComparable)
-		}
+	if slices.ContainsFunc(o.members, func(k *member) bool { return k.pair == nil }) {
+		inner = worse(inner, NotComparable)
 	}
 	return inner
 }
@@ -314,7 +316,9 @@ func (c *comparison) members(m, o *member, verbatim, decoded *Bytes) Verdict {
 func (c *comparison) alone(o *member) {
 	for _, k := range o.members {
 		if k.pair != nil {
-			c.alone(k)
+			if !k.content() || k.Blob != k.pair.Blob {
+				c.alone(k)
+			}
 			continue
 		}
 		f := File{Path: canon.Escape(k.Path), Only: "rebuilt", Format: k.Format, Size: k.Size, Verdict: NotComparable, Why: "no counterpart in the shipped release"}

@@ -212,6 +212,9 @@ func cut(spans []wardein.Span, r run) (out []wardein.Span) {
 	return out
 }
 
+// encodedContents names the bytes that contents are encoded in.
+const encodedContents = "encoded contents"
+
 // encoded compares the bytes that contents are encoded in. They count where
 // the contents are the same; else the contents count for themselves.
 func (f *fileWork) encoded(x, y parts, a, b []byte, counted bool) {
@@ -229,7 +232,7 @@ func (f *fileWork) encoded(x, y parts, a, b []byte, counted bool) {
 			return
 		}
 	}
-	d := Difference{Where: "encoded contents", Bytes: int64(len(p)), Why: fmt.Sprintf("%d and %d bytes", len(p), len(q))}
+	d := Difference{Where: encodedContents, Bytes: int64(len(p)), Why: fmt.Sprintf("%d and %d bytes", len(p), len(q))}
 	if len(x.encoded) > 0 && len(y.encoded) > 0 {
 		d.Shipped = Run{Off: x.encoded[0].from, Len: x.encoded[len(x.encoded)-1].to - x.encoded[0].from}
 		d.Rebuilt = Run{Off: y.encoded[0].from, Len: y.encoded[len(y.encoded)-1].to - y.encoded[0].from}

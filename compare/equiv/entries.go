@@ -46,8 +46,8 @@ func moment(t int64) string {
 // entry takes a difference that stands in no bytes of the file.
 func (f *fileWork) entry(where, before, after string, x place) {
 	x.comparison, x.file, x.a, x.b = f.c, f.nodes[0].Path, []byte(before), []byte(after)
-	m, rule := x.explain(0, 0, false)
-	f.add(rule, Difference{Where: where, Before: canon.Escape(before), After: canon.Escape(after), Why: canon.Escape(m.why)}, 0)
+	_, rule := x.explain(0, 0, false)
+	f.add(rule, Difference{Where: where, Before: canon.Escape(before), After: canon.Escape(after)}, 0)
 }
 
 // target compares targets of links, as text: all of what differs must be

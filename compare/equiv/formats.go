@@ -343,6 +343,7 @@ func cpioFields(m *member, b []byte) []field {
 		k := inode{v[0], v[7], v[8]}
 		groups[k] = append(groups[k], key)
 		f.put("magic", at, 6, other).member = key
+		f.put("name", at+110, min(dataAt, int64(len(b)))-at-110, other).member = key
 		for i, name := range []string{"inode", "", "", "", "", "", "", "device major", "device minor"} {
 			if name != "" {
 				put(name, int64(i), number)

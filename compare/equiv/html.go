@@ -58,11 +58,7 @@ func (r *Result) HTML(w io.Writer, name string) error {
 	}
 	for _, v := range order {
 		g := group{Title: string(v)}
-		for i := range r.List {
-			f := &r.List[i]
-			if f.Verdict != v {
-				continue
-			}
+		for _, f := range r.group(v) {
 			if len(g.Files) == pageFiles {
 				g.More++
 				continue

@@ -53,10 +53,10 @@ func (r *Result) Table(out io.Writer, name string, width int) error {
 		line("facts", "sha256:"+r.Facts)
 	}
 	for _, v := range order {
-		n := 0
-		for i := range r.List {
-			f := &r.List[i]
-			if f.Verdict != v {
+		n, aside := 0, int64(0)
+		for _, f := range r.group(v) {
+			if v == Equivalent && f.Bytes.Explained == 0 && f.Why == "" && f.entriesOnly() {
+				aside++
 				continue
 			}
 			if n == 0 {
@@ -69,12 +69,42 @@ func (r *Result) Table(out io.Writer, name string, width int) error {
 		if n > shownFiles {
 			fmt.Fprintf(w, "and %d more files: -o json has them\n", n-shownFiles)
 		}
+		if aside > 0 {
+			fmt.Fprintf(w, "%s%s with the same bytes, of which the containers say something else (times, owners): -o json has them\n", map[bool]string{true: "\n", false: ""}[n == 0], count(aside, "file"))
+		}
 	}
 	if r.Unlisted > 0 {
 		fmt.Fprintf(w, "\n%d more files are counted and not listed\n", r.Unlisted)
 	}
 	fmt.Fprintf(w, "\n%s\n", term.Wrap(Limits, 0, 0, width))
 	return w.Flush()
+}
+
+// group are the files of a verdict, those with differences of their own that
+// nothing explains first.
+func (r *Result) group(v Verdict) (list []*File) {
+	var after []*File
+	for i := range r.List {
+		f := &r.List[i]
+		switch {
+		case f.Verdict != v:
+		case v == Different && (len(f.Differences) == 0 || f.Differences[0].Accepted):
+			after = append(after, f)
+		default:
+			list = append(list, f)
+		}
+	}
+	return append(list, after...)
+}
+
+// entriesOnly tells whether all that differs is what containers say of a file.
+func (f *File) entriesOnly() bool {
+	for i := range f.Differences {
+		if d := &f.Differences[i]; d.Shipped.Len+d.Rebuilt.Len > 0 || d.Where == encodedContents {
+			return false
+		}
+	}
+	return f.Left == 0
 }
 
 func ruleLine(k *RuleCount) string {
@@ -157,6 +187,9 @@ func (f *File) summary() string {
 	}
 	if f.Why != "" {
 		parts = append(parts, report.Plain(f.Why))
+	}
+	if len(parts) == 0 && len(f.Differences) > 0 && f.Differences[0].Where == encodedContents {
+		return "its contents are encoded in other bytes"
 	}
 	return cmp.Or(strings.Join(parts, ", "), "what its container says of it")
 }
