@@ -111,6 +111,12 @@ func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
 	case Jump, IndirectJump, Return, Stop:
 		t.end()
 		return
+	case Branch:
+		if x.m == 0 && x.op&0xfc == 0xe0 { // LOOP
+			t.lose(1 << 1)
+		}
+		t.pushed = 0
+		return
 	}
 	e := x.entry
 	pushed := t.pushed
@@ -175,7 +181,9 @@ func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
 	if !x.memory {
 		t.lose(bit)
 	}
-	t.lose(1<<(x.reg&15) | 1<<(x.other&15))
+	if t.lose(1 << (x.reg & 15)); x.m != 0 { // behind VEX
+		t.lose(1 << (x.other & 15))
+	}
 	switch {
 	case x.m == 0 && x.op&0xfe == 0xf6, x.m == 1 && (x.op&0xfe == 0xb0 || x.op == 0xc7 || x.op == 0x01):
 		t.lose(1 | 1<<2 | 1<<1)
