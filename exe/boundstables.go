@@ -14,6 +14,8 @@ const (
 
 	dynGlink = 0x70000000 // DT_PPC64_GLINK
 
+	segmentExidx = 0x70000001 // PT_ARM_EXIDX
+
 	maxInit = 1 << 16 // bytes of a list of initialisers
 )
 

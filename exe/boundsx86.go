@@ -91,21 +91,22 @@ func x86Chooses(b, before []byte) bool {
 	return b[1]&7 == 4 && len(b) > 2 && b[2]&0x38 != 0x20
 }
 
+// enters takes PUSH of a register that belongs to the caller; on i386, where
+// arguments are pushed, too, only if more of the kind follows.
 func (r *x86Reader) enters(t *text, at int) bool {
 	b := t.b[at:]
+	saves := func(x byte) bool { return x == 0x53 || x >= 0x55 && x <= 0x57 }
 	switch {
 	case len(b) < 4:
 		return false
 	case b[0] == 0xf3 && b[1] == 0x0f && b[2] == 0x1e && b[3]&0xfe == 0xfa: // ENDBR
 		return true
-	case b[0] == 0x55 || b[0] == 0x53 || b[0] == 0x56 || b[0] == 0x57: // PUSH
-		return true
-	case b[0] == 0x41 && b[1]&0xfc == 0x54: // PUSH r12 to r15
-		return true
-	case b[0] == 0x48 && (b[1] == 0x83 || b[1] == 0x81) && b[2] == 0xec: // SUB rsp
+	case r.code.Set == insn.X86:
+		return saves(b[0]) && (saves(b[1]) || b[1] == 0x89 || b[1] == 0x83 || b[1] == 0x81 || b[1] == 0xe8)
+	case saves(b[0]) && b[0] != 0x56 && b[0] != 0x57, b[0] == 0x41 && b[1]&0xfc == 0x54: // PUSH rbx, rbp, r12 to r15
 		return true
 	}
-	return (b[0] == 0x83 || b[0] == 0x81) && b[1] == 0xec
+	return b[0] == 0x48 && (b[1] == 0x83 || b[1] == 0x81) && b[2] == 0xec // SUB rsp
 }
 
 // x86Fill are the instructions that fill space.

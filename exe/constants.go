@@ -35,8 +35,7 @@ type Routine struct {
 // Bounds on what following arguments may cost.
 const (
 	maxRoutine  = 64 << 10 // bytes of one routine that are followed
-	maxStarts   = 1 << 20
-	maxOrigins  = 1 << 16 // of one routine
+	maxOrigins  = 1 << 16  // of one routine
 	stackOrigin = 1
 	maxMoments  = 1 << 12
 	lentShift   = 7
@@ -50,13 +49,12 @@ const (
 // argument's register (or word of the stack) to the call. A constant counts
 // while no other way leads in between; it is forgotten where a branch leads to.
 type Arguments struct {
-	f      *File
-	calls  *Calls
-	starts []uint64 // of functions, where a table or calls say so
-	got    uint64   // what a register holds for the global offset table
-	toc    uint64   // the same, of 64-bit PowerPC
-	added  map[uint64]uint64
-	thumbs []bool // of arm: which calls are in Thumb state
+	f         *File
+	calls     *Calls
+	functions []Function
+	got       uint64 // what a register holds for the global offset table
+	toc       uint64 // the same, of 64-bit PowerPC
+	added     map[uint64]uint64
 }
 
 // Arguments prepares to follow the arguments of calls that Calls counted.
@@ -82,16 +80,22 @@ func (f *File) Arguments(calls *Calls) (*Arguments, error) {
 		}
 	case "mips", "mips64":
 		a.got += 0x7ff0
-	case "arm":
-		if err := a.states(); err != nil {
-			return nil, err
-		}
 	case "ppc", "ppc64":
 		if err := a.relatives(dyn[dynRela], dyn[dynRelasz]); err != nil {
 			return nil, err
 		}
 	}
-	return a, a.findStarts()
+	if f.Arch == "ppc64" {
+		c := &counter{f: f}
+		if err := c.ranges(); err != nil {
+			return nil, err
+		}
+		if err := a.findTOC(c); err != nil {
+			return nil, err
+		}
+	}
+	a.functions, err = f.Functions(Sources{})
+	return a, err
 }
 
 // relatives reads the addends that stand in relocations and not in the words
@@ -115,13 +119,6 @@ func (a *Arguments) relatives(at, size uint64) error {
 		}
 	}
 	return nil
-}
-
-// Routine returns the function that an address is in.
-func (a *Arguments) Routine(addr uint64) (Routine, bool) {
-	thumb := a.thumb(addr)
-	from, to := a.within(addr, thumb)
-	return Routine{Addr: from, Size: to - from, thumb: thumb}, from != 0 && from <= addr && addr < to
 }
 
 // Calls are those that stand in a routine, sorted by address.
