@@ -68,18 +68,20 @@ var layers = []struct {
 // sameLayer lists the exceptions to "packages of one layer do not know each
 // other", with their reasons.
 var sameLayer = map[[2]string]string{
-	{"codec/xz", "codec/lzma"}:         "an xz block is LZMA2 inside a container of checks",
-	{"codec/xz", "codec/bcj"}:          "xz blocks name BCJ filters",
-	{"vulndb/feed", "vulndb"}:          "writes the database",
-	{"vulndb/feed", "vulndb/version"}:  "makes the keys of versions",
-	{"vulndb/feed", "codec/xz"}:        "feeds may be packed",
-	{"vulndb/feed", "codec/inflate"}:   "zip files are read with it",
-	{"vulndb", "vulndb/version"}:       "compares versions by their keys",
-	{"prove", "prove/record"}:          "a bundle holds records, and one that is none is refused",
-	{"compare", "compare/findings"}:    "what both sides were found to have is a part of what changed",
-	{"place/policy", "place/exposure"}: "rules may bound what is exposed",
-	{"store/disk", "store"}:            "implements its contract",
-	{"store/storetest", "store"}:       "tests its contract",
+	{"codec/xz", "codec/lzma"}:             "an xz block is LZMA2 inside a container of checks",
+	{"codec/xz", "codec/bcj"}:              "xz blocks name BCJ filters",
+	{"vulndb/feed", "vulndb"}:              "writes the database",
+	{"vulndb/feed", "vulndb/version"}:      "makes the keys of versions",
+	{"vulndb/feed", "codec/xz"}:            "feeds may be packed",
+	{"vulndb/feed", "codec/inflate"}:       "zip files are read with it",
+	{"vulndb", "vulndb/version"}:           "compares versions by their keys",
+	{"prove", "prove/record"}:              "a bundle holds records, and one that is none is refused",
+	{"compare", "compare/findings"}:        "what both sides were found to have is a part of what changed",
+	{"place/policy", "place/exposure"}:     "rules may bound what is exposed",
+	{"prove/decision", "prove/profile"}:    "a sheet shows what a report says to a profile",
+	{"prove/decision", "compare/findings"}: "a waiver is carried from the release before",
+	{"store/disk", "store"}:                "implements its contract",
+	{"store/storetest", "store"}:           "tests its contract",
 }
 
 // speechless packages say what they have to say through what they are handed.
