@@ -62,7 +62,7 @@ func (d *detail) programs(f, g *elf, functions bool) {
 		list[i].Text = hideForms(list[i].Text)
 	}
 	rows = append(rows, listRow(Strings, f.path, g.path, "texts", list)...)
-	if !reads(rows) {
+	if !reads(rows) || !compared && (len(f.Sections) == 0 || len(g.Sections) == 0) {
 		x, err := bytesOf(f.content, g.content)
 		if err != nil {
 			d.gap(g.path, err.Error())
@@ -300,7 +300,7 @@ func sectionBytes(f, g *elf, data bool) (rows []Row) {
 	for i := range f.Sections {
 		s := &f.Sections[i]
 		t := g.Section(s.Name)
-		if t == nil || s.Name == "" || !s.InFile || !t.InFile || f.Section(s.Name) != s || s.Flags&exe.SectionExec != 0 {
+		if t == nil || s.Name == "" || !s.InFile || !t.InFile || f.Section(s.Name) != s || !data && s.Flags&exe.SectionExec != 0 {
 			continue
 		}
 		if s.Size > maxSection || t.Size > maxSection {
@@ -316,7 +316,11 @@ func sectionBytes(f, g *elf, data bool) (rows []Row) {
 			others = append(others, s.Name)
 			linked = linked || s.Flags&exe.SectionAlloc != 0 && s.Type != exe.SectionNote
 		case data:
-			r := Row{Kind: Program, Change: Changed, Old: f.path, New: g.path, What: "data in " + s.Name, Note: d.String(), Lines: 1, Items: d.items()}
+			what := "data in "
+			if s.Flags&exe.SectionExec != 0 {
+				what = "code in "
+			}
+			r := Row{Kind: Program, Change: Changed, Old: f.path, New: g.path, What: what + s.Name, Note: d.String(), Lines: 1, Items: d.items()}
 			r.Was, r.Is = plural(int64(s.Size), "byte"), plural(int64(t.Size), "byte")
 			if pointers(s.Name) && !same {
 				r.Lines = 0

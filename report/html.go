@@ -2,9 +2,7 @@ package report
 
 import (
 	"bufio"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"html/template"
 	"io"
 	"strings"
@@ -25,18 +23,7 @@ const maxRows = 5000
 // the room.
 const maxAlike = 1000
 
-var (
-	pageScript = pageFile("page.js")
-	pageTmpl   = template.Must(htmlpage.New("page.html").ParseFS(pageFiles, "page/*.html"))
-)
-
-func pageFile(name string) string {
-	b, err := pageFiles.ReadFile("page/" + name)
-	if err != nil {
-		panic(err) // embedded: cannot be missing
-	}
-	return string(b)
-}
+var pageTmpl = template.Must(htmlpage.New("page.html").ParseFS(pageFiles, "page/*.html"))
 
 // page is what the template prints. Every string that comes from a release
 // has been through term.Clean; the template escapes it for HTML.
@@ -92,9 +79,9 @@ type page struct {
 // tree is the report's tree file, nil where it is left out. What b has stands
 // where it belongs.
 func HTMLBeside(w io.Writer, r *wardein.Report, name string, tree *File, messages map[string]string, b *Beside) error {
-	sum := sha256.Sum256([]byte(pageScript))
+	script, hash := htmlpage.Filter()
 	p := &page{
-		Style: htmlpage.Style(), Script: template.JS(pageScript), ScriptHash: base64.StdEncoding.EncodeToString(sum[:]),
+		Style: htmlpage.Style(), Script: script, ScriptHash: hash,
 		Name: term.Clean(name), Kind: r.Release.Kind.String(), Bytes: group(r.Release.Size),
 		Digest: r.Release.Digest.String(), AsOf: term.Clean(r.Recipe.AsOf), RecipeDigest: b.recipe(&r.Recipe).String(),
 		Tree: r.Tree.String(), Nodes: r.Nodes, Incidents: r.Incidents, Partial: r.Partial,

@@ -131,18 +131,19 @@ func (f *compareFlags) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		defer done()
+		side.Name = distinct(side.Name, sides)
 		sides = append(sides, side)
-	}
-	if len(sides) > 2 {
-		return &hinted{errors.New("more than two releases"), "not yet"}
-	}
-	res, err := f.compare(cmd.Context(), sides[0], sides[1])
-	if err != nil {
-		return err
 	}
 	screen := compare.Screen{Color: color, Command: "wardein compare " + report.Quote(args[0]) + " " + report.Quote(args[1])}
 	if out, ok := cmd.OutOrStdout().(*os.File); ok && term.IsTerminal(out) {
 		screen.Width = term.Width(out)
+	}
+	if len(sides) > 2 {
+		return f.series(cmd, sides, wanted, &choice, screen)
+	}
+	res, err := compare.Compare(cmd.Context(), sides[0], sides[1], f.options())
+	if err != nil {
+		return err
 	}
 	var programs []*compare.Row
 	if f.fn != "" {
@@ -154,6 +155,8 @@ func (f *compareFlags) run(cmd *cobra.Command, args []string) error {
 		switch {
 		case kind == "json":
 			return writeJSON(out, func(w *canon.Writer) { res.Write(w, &choice) })
+		case kind == "html":
+			return res.HTML(out)
 		case f.fn != "":
 			return res.Code(out, programs, screen)
 		case f.path != "" || len(f.only) > 0:
@@ -199,8 +202,47 @@ func (f *compareFlags) side(ctx context.Context, arg string) (_ *compare.Side, d
 	}, res.cleanup, nil
 }
 
-func (f *compareFlags) compare(ctx context.Context, old, new *compare.Side) (*compare.Result, error) {
-	show := newProgress(f.quiet, "comparing")
-	defer show.end()
-	return compare.Compare(ctx, old, new, compare.Options{Checks: checks.Checks(), NoFunctions: f.noFunction})
+// distinct is a name that none of the sides has.
+func distinct(name string, sides []*compare.Side) string {
+	taken := func(s string) bool {
+		return slices.ContainsFunc(sides, func(x *compare.Side) bool { return x.Name == s })
+	}
+	s := name
+	for n := 2; taken(s); n++ {
+		s = fmt.Sprintf("%s (%d)", name, n)
+	}
+	return s
+}
+
+func (f *compareFlags) options() compare.Options {
+	return compare.Options{Checks: checks.Checks(), NoFunctions: f.noFunction}
+}
+
+// series compares three releases or more.
+func (f *compareFlags) series(cmd *cobra.Command, sides []*compare.Side, wanted []output, choice *compare.Choice, screen compare.Screen) error {
+	if slices.ContainsFunc(wanted, func(o output) bool { return o.kind == "html" }) || f.fn != "" || f.path != "" {
+		return &hinted{errors.New("a page, --path and --func are of two releases"), "compare two of them"}
+	}
+	res, err := compare.CompareSeries(cmd.Context(), sides, f.options())
+	if err != nil {
+		return err
+	}
+	err = putAll(cmd, wanted, func(kind string, out io.Writer) error {
+		switch {
+		case kind == "json":
+			return writeJSON(out, func(w *canon.Writer) { res.Write(w, choice) })
+		case len(f.only) > 0:
+			for _, step := range res.Steps {
+				if err := step.List(out, choice, screen); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return res.Table(out, screen)
+	})
+	if err == nil && res.Differs() {
+		err = &exit{exitThreshold}
+	}
+	return err
 }

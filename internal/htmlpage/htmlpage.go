@@ -4,7 +4,9 @@
 package htmlpage
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"html/template"
 )
 
@@ -13,6 +15,17 @@ var style string
 
 // Style is the style of all pages, printed ones included.
 func Style() template.CSS { return template.CSS(style) }
+
+//go:embed filter.js
+var filter string
+
+// Filter is the script of pages with long tables: a field above each table of
+// the class "filter" that hides rows. Its hash is what the page's security
+// policy allows to run.
+func Filter() (script template.JS, hash string) {
+	sum := sha256.Sum256([]byte(filter))
+	return template.JS(filter), base64.StdEncoding.EncodeToString(sum[:])
+}
 
 // sheet prints on each sheet what it is about. A page that has it needs Name,
 // AsOf, Digest (of the release) and RecipeDigest.
