@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -30,7 +31,7 @@ type expression struct {
 
 // newEnvironment makes the language of a pack.
 func newEnvironment(p *Pack) (*environment, error) {
-	strings := cel.ListType(cel.StringType)
+	texts := cel.ListType(cel.StringType)
 	release := cel.MapType(cel.StringType, cel.DynType)
 	options := []cel.EnvOption{
 		cel.Function("date", cel.Overload("date_string", []*cel.Type{cel.StringType}, cel.IntType, cel.UnaryBinding(func(v ref.Val) ref.Val {
@@ -40,7 +41,7 @@ func newEnvironment(p *Pack) (*environment, error) {
 			}
 			return types.Int(d)
 		}))),
-		cel.Function("any_in", cel.Overload("any_in_lists", []*cel.Type{strings, strings}, cel.BoolType, cel.BinaryBinding(anyIn))),
+		cel.Function("any_in", cel.Overload("any_in_lists", []*cel.Type{texts, texts}, cel.BoolType, cel.BinaryBinding(anyIn))),
 		cel.Function("months_after", cel.Overload("months_after_int_int", []*cel.Type{cel.IntType, cel.IntType}, cel.IntType, cel.BinaryBinding(func(d, n ref.Val) ref.Val {
 			day, months := d.(types.Int), n.(types.Int)
 			if day < 0 || day > 1<<20 || months < -2400 || months > 2400 {
@@ -60,10 +61,10 @@ func newEnvironment(p *Pack) (*environment, error) {
 		options = append(options, cel.Variable(v.name, v.typ))
 	}
 	for name := range p.Lists {
-		if !idForm.MatchString(name) || variableOf(name) != nil {
+		if !listForm.MatchString(name) || variableOf(name) != nil {
 			return nil, fmt.Errorf("list %q: want a name of small letters and digits that is no variable", name)
 		}
-		options = append(options, cel.Variable(name, strings))
+		options = append(options, cel.Variable(name, texts))
 	}
 	env, err := cel.NewEnv(options...)
 	if err != nil {
@@ -132,7 +133,7 @@ func (env *environment) compile(text string, network bool) (*expression, error) 
 // variables checks that names are variables.
 func (env *environment) variables(names []string) error {
 	for _, name := range names {
-		if v := variableOf(name); v == nil || v.bytes == nil {
+		if v := variableOf(name); v == nil || v.field == nil && v.list == nil {
 			return fmt.Errorf("%q is no fact of an element", name)
 		}
 	}
@@ -193,7 +194,11 @@ func (x *expression) eval(s *scene, node int, seen cache, buf []byte) (truth, []
 			}
 		}
 		if err != nil && len(t.missing) == 0 {
-			t.missing = append(t.missing, err.Error())
+			fact, other := strings.CutPrefix(err.Error(), "no such key: ")
+			if other {
+				fact = "fact " + fact
+			}
+			t.missing = append(t.missing, fact)
 		}
 	}
 	if len(seen) < 1<<20 {

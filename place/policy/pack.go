@@ -153,7 +153,9 @@ func (o Outcome) String() string {
 
 var (
 	idForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	kinds  = []string{"law", "direction", "guidance", "contract", "proposal", "policy"}
+	// listForm is that of a name in CEL.
+	listForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	kinds    = []string{"law", "direction", "guidance", "contract", "proposal", "policy"}
 )
 
 // Packs are the packs that the program brings along, by ID.

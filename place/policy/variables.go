@@ -160,6 +160,7 @@ var variables = func() (list []*variable) {
 		texts("access_ways", "the ways in which it lets somebody reach it", false, func(s *scene, node int) []string {
 			return s.access(node, func(a *place.Access) string { return a.Way })
 		}),
+		&variable{name: "leaves", about: "the first day on which it is out of service, by its end or its planned removal; the year 2200 where nothing says that it leaves", typ: cel.IntType, field: leaves},
 		&variable{name: "release", about: "what evidence says of the element's release", typ: cel.MapType(cel.StringType, cel.DynType), other: release, bytes: func(s *scene, node int, b []byte) []byte {
 			e := s.Of(node)
 			return appendText(appendText(appendText(appendText(b, e.Vendor), e.Product), e.Release), place.FactOf(e.Facts, "release_digest"))
@@ -205,6 +206,19 @@ func factMap(facts []place.Fact) ref.Val {
 		m[f.Name] = f.Value
 	}
 	return types.NewStringStringMap(types.DefaultTypeAdapter, m)
+}
+
+// stays stands for a day that no file names: nothing says that an element goes.
+var stays = place.Day(2200, 12, 31)
+
+func leaves(_ *scene, e *place.Element) place.Value {
+	day := stays
+	for _, d := range []place.Date{e.To, e.Removal} {
+		if d != 0 {
+			day = min(day, d)
+		}
+	}
+	return place.Value{Type: place.When, N: int64(day)}
 }
 
 // makers are the names by which the vendors of an element are listed.
