@@ -11,6 +11,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 	const called = 0x40000003
 	t := aarch64Table()
 	f := c.follow(code, addr, list, 2)
+	f.preserved = a64Preserved
 	n := len(code) / 4
 	for i := range n {
 		at := addr + uint64(i)*4
@@ -53,7 +54,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 			}
 			in.Ref = v.n + imm
 			in.Word &^= 0x7ffc00
-			f.whole64(v)
+			f.whole(&in, v)
 			f.put64(d, value{n: in.Ref, address: true})
 		case a64Or:
 			if f.kill(d); n == 31 && d != 31 {
@@ -86,20 +87,14 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 			}
 			off := uint64(int64(int32(x<<10)>>25)) << scale
 			f.reads64(&in, n, off, 0x3f8000)
-			if (n == 31 || n == 29) && x&0xffc00000 == 0xa9000000 {
-				f.spill(n, off, d)
-				f.spill(n, off+8, x>>10&31)
-			}
-			if p.kind == a64LoadPair {
-				f.killPair(d, x>>10&31, n)
-			}
+			f.pair64(x, off)
 		case a64LoadBack:
 			f.kill(d)
 			f.kill(n)
 		case a64StoreBack:
 			f.kill(n)
-		case a64PairLoadBack:
-			f.killPair(d, x>>10&31, n)
+		case a64PairBack: // at sp as it is between the two
+			f.pair64(x, 0)
 			f.kill(n)
 		case a64Literal, a64LiteralPlain:
 			f.literal64(&in, x, at+uint64(int64(int32(x<<8)>>13)<<2))
@@ -156,22 +151,25 @@ func (f *follower) put64(d uint32, v value) {
 	}
 }
 
-// killPair forgets what LDP loads. Those that a function gives back to its
-// caller come in pairs from the stack; behind the return that follows is code
-// which is led to from before, where they are what they were.
-func (f *follower) killPair(d, e, base uint32) {
-	const kept = 0x1ff80000
-	if base != 31 || 1<<d&kept == 0 || 1<<e&kept == 0 {
+// a64Preserved are x19 to x28.
+const a64Preserved = 0x1ff80000
+
+// pair64 is LDP and STP of two registers at a distance from Rn.
+func (f *follower) pair64(x uint32, off uint64) {
+	d, e, n := x&31, x>>10&31, x>>5&31
+	stack := (n == 31 || n == 29) && x>>31 != 0
+	switch {
+	case x>>26&1 != 0: // vectors
+	case x>>22&1 == 0 && stack:
+		f.spill(n, off, d)
+		f.spill(n, off+8, e)
+	case x>>22&1 == 0:
+	case stack && d != 31 && e != 31:
+		f.unspill(n, off, d)
+		f.unspill(n, off+8, e)
+	default:
 		f.kill(d)
 		f.kill(e)
-	}
-}
-
-// whole64 is called for a value that became whole: an ADRP before has its page
-// in what became of it.
-func (f *follower) whole64(v value) {
-	if i := v.by[0]; i != 0 {
-		f.list[i-1].Word &^= 0x60ffffe0
 	}
 }
 
@@ -181,7 +179,7 @@ func (f *follower) reads64(in *Inst, base uint32, off uint64, field uint64) {
 	if v, ok := f.get(base); ok {
 		in.Ref = v.n + off
 		in.Word &^= field
-		f.whole64(v)
+		f.whole(in, v)
 	}
 }
 

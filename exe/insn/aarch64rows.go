@@ -28,7 +28,7 @@ const (
 	a64StorePair
 	a64LoadBack // writes Rt and Rn
 	a64StoreBack
-	a64PairLoadBack
+	a64PairBack
 	a64Literal // into Rt
 	a64LiteralPlain
 	a64Jump
@@ -151,12 +151,13 @@ var aarch64Table = sync.OnceValue(func() *table {
 		{"ldnp", a64StorePair, "..10110001"},
 		{"stgp", a64Plain, "0110100..0"},
 		{"ldpsw", a64LoadPair, "0110100101"},
-		{"ldpsw", a64PairLoadBack, "0110100.11"},
+		{"ldpsw", a64PairBack, "0110100.11"},
 		{"stp", a64StorePair, "..101.0100"},
 		{"ldp", a64LoadPair, "..10100101"},
 		{"ldp", a64StorePair, "..10110101"},
-		{"stp", a64StoreBack, "..101.0.10"},
-		{"ldp", a64PairLoadBack, "..10100.11"},
+		{"stp", a64PairBack, "..10100.10"},
+		{"stp", a64StoreBack, "..10110.10"},
+		{"ldp", a64PairBack, "..10100.11"},
 		{"ldp", a64StoreBack, "..10110.11"},
 		{"ldraa", a64Rd, "111110000.1.........01"},
 		{"ldraa", a64LoadBack, "111110000.1.........11"},

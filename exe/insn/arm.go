@@ -10,6 +10,8 @@ const (
 	// change nobody reads behind it, but behind calls of functions that are
 	// known not to change them (__aeabi_read_tp).
 	armCalled = 0x4003
+	// armPreserved are r4 to r11.
+	armPreserved = 0x0ff0
 )
 
 // decodeARM reads A32 code (Arm Architecture Reference Manual ARMv7-A, A5, A8).
@@ -18,6 +20,7 @@ const (
 func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 	t := armTable()
 	f := c.follow(code, addr, list, 2)
+	f.preserved = armPreserved
 	var order binary.ByteOrder = binary.LittleEndian
 	if c.Swapped {
 		order = binary.BigEndian
@@ -154,7 +157,7 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 			in.Word &^= 0xffffff
 			f.known &^= armCalled
 		case armCallOther:
-			in.Flow, in.To = Call, uint64(uint32(at)+8+uint32(int32(x<<8)>>6)+x>>23&2)|1
+			in.Flow, in.To = Call, uint64(uint32(at)+8+uint32(int32(x<<8)>>6)+x>>23&2)
 			in.Word &^= 0x1ffffff
 			f.known &^= armCalled
 		case armIndirectJump:
@@ -172,10 +175,6 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 	f.rest(n * 4)
 	return f.done()
 }
-
-// next is the number that a value has as its part of the instruction that is
-// about to be appended.
-func (f *follower) next() int32 { return int32(len(f.list) + 1) }
 
 // armPut writes a register, or forgets it where v is no value.
 func (f *follower) armPut(r uint32, v value) {
@@ -205,7 +204,7 @@ func (f *follower) armEnds(in *Inst, sure bool) {
 // armGoes is a jump to an address that was computed.
 func (f *follower) armGoes(in *Inst, v value, sure bool) {
 	if in.Flow = IndirectJump; v != (value{}) {
-		in.Flow, in.To, in.Ref = Jump, v.n, 0
+		in.Flow, in.To, in.Ref = Jump, v.n&^1, 0
 	}
 	f.armEnds(in, sure)
 }
@@ -214,7 +213,7 @@ func (f *follower) armGoes(in *Inst, v value, sure bool) {
 func (f *follower) armJump(in *Inst, r uint32, sure bool) {
 	in.Flow = IndirectJump
 	if v, ok := f.get(r); ok {
-		in.Flow, in.To = Jump, v.n
+		in.Flow, in.To = Jump, v.n&^1
 	} else if r == armLR {
 		in.Flow = Return
 	}
@@ -225,16 +224,15 @@ func (f *follower) armJump(in *Inst, r uint32, sure bool) {
 func (f *follower) armCalls(in *Inst, r uint32) {
 	in.Flow = IndirectCall
 	if v, ok := f.get(r); ok {
-		in.Flow, in.To = Call, v.n
+		in.Flow, in.To = Call, v.n&^1
 	}
 	f.known &^= armCalled
 }
 
 // armMany is LDM.
 func (f *follower) armMany(in *Inst, registers, base uint32, back, sure bool) {
-	// As in killPair: what is given back to the caller is still of use behind
-	// the return.
-	const kept = 0x0ff0
+	// As in unspill.
+	const kept = armPreserved
 	if registers>>armPC&1 != 0 {
 		in.Flow = Return
 		f.armEnds(in, sure)
@@ -263,41 +261,10 @@ func (f *follower) armUpper(in *Inst, d, imm uint32) {
 	v.n = v.n&0xffff | uint64(imm)<<16
 	if v.by[1] = f.next(); f.inFile(v.n) {
 		in.Ref = v.n
-		f.armWhole(in, v)
+		f.whole(in, v)
 		v = value{n: v.n, address: true}
 	}
 	f.armPut(d, v)
-}
-
-// armWhole is called for a value that an address was made of: the instructions
-// that hold its parts hold no more of it. In may be the last of them.
-func (f *follower) armWhole(in *Inst, v value) {
-	for _, i := range v.by {
-		if i == 0 {
-			continue
-		}
-		part := in
-		if i != f.next() {
-			part = &f.list[i-1]
-			part.Ref = 0
-		}
-		part.Word &^= f.partMask(part)
-	}
-}
-
-// partMask are the bits of Word that hold a part of a number.
-func (f *follower) partMask(in *Inst) uint64 {
-	const literal = 0xffffffff << 32
-	if f.c.Set == Thumb {
-		if in.Word&0xfb708000 == 0xf2400000 {
-			return 0x040f70ff
-		}
-		return literal
-	}
-	if in.Word&0x0fb00000 == 0x03000000 {
-		return 0xf0fff
-	}
-	return literal
 }
 
 // armPlus is the sum of a register and a constant, which field of the
@@ -312,7 +279,7 @@ func (f *follower) armPlus(in *Inst, r, off uint32, field uint64) value {
 		if !f.inFile(sum) {
 			return value{}
 		}
-		f.armWhole(in, v)
+		f.whole(in, v)
 	}
 	in.Ref = sum
 	in.Word &^= field
@@ -326,8 +293,8 @@ func (f *follower) armSum(in *Inst, n, m uint32) value {
 	if !ok || !also || !v.address && !w.address {
 		return value{}
 	}
-	f.armWhole(in, v)
-	f.armWhole(in, w)
+	f.whole(in, v)
+	f.whole(in, w)
 	in.Ref = uint64(uint32(v.n + w.n))
 	return value{n: in.Ref, address: true}
 }

@@ -15,6 +15,8 @@ type value struct {
 	by [2]int32
 	// address says that n is one, or the upper part of one.
 	address bool
+	// part says that the lower half of an address comes yet.
+	part bool
 }
 
 // registers are those whose content is known, a bit each.
@@ -80,10 +82,12 @@ type follower struct {
 	// absolute says that numbers in code may be addresses: the file does not
 	// begin at 0, as those do that are loaded anywhere.
 	absolute bool
-	spilt    [maxSpilt]spilt
-	kept     int // of spilt
-	ahead    [maxAhead]ahead
-	waiting  int // of ahead
+	// preserved are the registers that functions give back to their callers.
+	preserved uint32
+	spilt     [maxSpilt]spilt
+	kept      int // of spilt
+	ahead     [maxAhead]ahead
+	waiting   int // of ahead
 }
 
 // Marks of a unit.
@@ -104,15 +108,16 @@ type ahead struct {
 	registers
 }
 
-// maxSpilt is the number of words of the stack whose content is known. Of
-// those above it nothing is.
-const maxSpilt = 16
+// maxSpilt is the number of words of the stack of which the content is known.
+// Of those above it nothing is.
+const maxSpilt = 32
 
 // spilt is a word of the stack that holds what a register held.
 type spilt struct {
-	base uint32 // register
-	off  uint64
-	v    value
+	base, r uint32 // registers: of the stack, and that which was written
+	off     uint64
+	v       value
+	known   bool // v is; else r is one that functions preserve
 }
 
 var followers = sync.Pool{New: func() any { return new(follower) }}
@@ -120,7 +125,7 @@ var followers = sync.Pool{New: func() any { return new(follower) }}
 // follow begins a function. Its end is done.
 func (c *Code) follow(code []byte, addr uint64, list []Inst, unit uint8) *follower {
 	f := followers.Get().(*follower)
-	f.c, f.code, f.addr, f.unit = c, code, addr, unit
+	f.c, f.code, f.addr, f.unit, f.preserved = c, code, addr, unit, 0
 	n := len(code) >> unit
 	f.list, f.first = slices.Grow(list, n+1), len(list)
 	f.marks = slices.Grow(f.marks[:0], n)[:n]
@@ -241,30 +246,70 @@ func (f *follower) leads(from, to uint64) {
 // not use a word of it twice while they need what it holds.
 func (f *follower) spill(base uint32, off uint64, r uint32) {
 	v, ok := f.get(r)
+	w := spilt{base, r, off, v, ok}
 	for i := range f.spilt[:f.kept] {
 		if s := &f.spilt[i]; s.base == base && s.off == off {
-			if s.v = v; !ok {
-				f.kept--
-				*s = f.spilt[f.kept]
-			}
+			*s = w
 			return
 		}
 	}
-	if ok && f.kept < maxSpilt {
-		f.spilt[f.kept] = spilt{base, off, v}
+	if f.kept < maxSpilt && (ok || f.preserved>>r&1 != 0) {
+		f.spilt[f.kept] = w
 		f.kept++
 	}
 }
 
-// unspill reads it back.
+// unspill reads it back. A register that a function only gives back to its
+// caller keeps what it held before: behind the return that follows is code which
+// is led to from further up.
 func (f *follower) unspill(base uint32, off uint64, r uint32) {
 	for i := range f.spilt[:f.kept] {
 		if s := &f.spilt[i]; s.base == base && s.off == off {
-			f.set(r, s.v)
+			if s.known {
+				f.set(r, s.v)
+			} else if s.r != r {
+				f.kill(r)
+			}
 			return
 		}
 	}
 	f.kill(r)
+}
+
+// next is the number by which a value names the instruction that is about to
+// be appended.
+func (f *follower) next() int32 { return int32(len(f.list) + 1) }
+
+// whole is called for a value that an address was made of: the instructions
+// that hold its parts hold no more of it. In may be the last of them.
+func (f *follower) whole(in *Inst, v value) {
+	for _, i := range v.by {
+		if i == 0 {
+			continue
+		}
+		part := in
+		if i != f.next() {
+			part = &f.list[i-1]
+			part.Ref = 0
+		}
+		part.Word &^= f.c.partOf(part.Word)
+	}
+}
+
+// partOf are the bits of a word that hold a part of an address.
+func (c *Code) partOf(word uint64) uint64 {
+	const literal = 0xffffffff << 32 // see fold
+	switch {
+	case c.Set == AArch64:
+		return 0x60ffffe0 // ADRP
+	case c.Set == ARM && word&0x0fb00000 == 0x03000000: // MOVW, MOVT
+		return 0xf0fff
+	case c.Set == Thumb && word&0xfb708000 == 0xf2400000:
+		return 0x040f70ff
+	case c.Set == ARM || c.Set == Thumb:
+		return literal
+	}
+	return 0xffff // MIPS
 }
 
 // inFile says whether a number may be an address: that of something in the file, or

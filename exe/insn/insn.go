@@ -106,7 +106,7 @@ func (c *Code) Decode(code []byte, addr uint64, list []Inst) []Inst {
 	case Thumb:
 		return c.decodeThumb(code, addr, list)
 	case MIPS, MIPS64:
-		// mips.go
+		return c.decodeMIPS(code, addr, list)
 	case MIPS16:
 		// mips16.go
 	}
@@ -127,7 +127,10 @@ func (c *Code) Name(op uint16) string {
 		return armTable().name(op)
 	case Thumb:
 		return thumbTable().name(op)
-	case MIPS, MIPS64:
+	case MIPS:
+		return mipsTable().name(op)
+	case MIPS64:
+		return mips64Table().name(op)
 	case MIPS16:
 	}
 	return ""

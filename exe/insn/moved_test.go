@@ -38,6 +38,12 @@ var movedBuilds = []struct {
 	{"arm-linux-gnueabi", []string{"-O2", "-mthumb", "-march=armv7-a"}, 0.99},
 	{"arm-linux-gnueabi", []string{"-Os", "-mthumb", "-march=armv7-a", "-no-pie", "-fno-pic"}, 0.99},
 	{"arm-linux-gnueabihf", []string{"-O2", "-static"}, 0.99},
+	{"mips-linux-gnu", []string{"-O2", "-static"}, 0.99},
+	{"mips-linux-gnu", []string{"-Os", "-no-pie", "-fno-pic", "-mno-abicalls"}, 0.99},
+	{"mipsel-linux-gnu", []string{"-Os"}, 0.99},
+	{"mipsel-linux-gnu", []string{"-O2", "-mxgot"}, 0.99},
+	{"mips64el-linux-gnuabi64", []string{"-O2"}, 0.99},
+	{"mips64el-linux-gnuabi64", []string{"-O2", "-static"}, 0.99},
 }
 
 // TestMoved links the same objects at different addresses, and finds the same

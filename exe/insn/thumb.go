@@ -8,6 +8,7 @@ import "encoding/binary"
 func (c *Code) decodeThumb(code []byte, addr uint64, list []Inst) []Inst {
 	t := thumbTable()
 	f := c.follow(code, addr, list, 1)
+	f.preserved = armPreserved
 	var order binary.ByteOrder = binary.LittleEndian
 	if c.Swapped {
 		order = binary.BigEndian
