@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,19 +21,25 @@ import (
 // A function has the names that symbols give its address; parts that the
 // optimiser split off or copied (foo.isra.0, foo.constprop.1, foo.part.2) have
 // the name of what they were made of, but what it put aside for being run
-// rarely (foo.cold) is only the same as another such part. A pair is right if
-// the two have a name in common: where a name stands for several functions
-// (static ones of different files, copies), any of them will do, since names
-// can't tell them apart; where linkers folded equal functions into one, any of
-// its names.
+// rarely (foo.cold) is only the same as another such part. Of C++ names the
+// types of arguments and results are left out: a function that takes one more
+// is the same function. Functions of one program that are equal byte by byte
+// have each other's names, since nothing tells them apart; so do those that a
+// linker folded into one. A pair is right if the two have a name in common:
+// where a name stands for several functions (static ones of different files,
+// copies), any of them will do.
 //
 // Present counts what could be found: for each name the functions of the side
 // that has fewer of them. A function that has several names counts for the
 // first one that the other side has. Claimed are the pairs of which at least
 // one function has a name, since recovered bounds are also of pieces that have
-// none.
+// none. Of a pair of a name that only the old program has with one that only
+// the new program has, names can't say whether the function was renamed; such
+// pairs are Undecided, and precision is of the others. Strict counts them as
+// wrong.
 type score struct {
 	Present, Claimed, Right int
+	Undecided               int
 	Old, New                int // functions
 	Bounds                  [2]int
 	Named                   [2]int
@@ -43,8 +52,11 @@ type score struct {
 
 type wrong struct{ old, new string }
 
-func (s *score) recall() float64    { return 100 * float64(s.Right) / float64(max(s.Present, 1)) }
-func (s *score) precision() float64 { return 100 * float64(s.Right) / float64(max(s.Claimed, 1)) }
+func (s *score) recall() float64 { return 100 * float64(s.Right) / float64(max(s.Present, 1)) }
+func (s *score) precision() float64 {
+	return 100 * float64(s.Right) / float64(max(s.Claimed-s.Undecided, 1))
+}
+func (s *score) strict() float64 { return 100 * float64(s.Right) / float64(max(s.Claimed, 1)) }
 
 var splitOff = regexp.MustCompile(`(\.(isra|constprop|part|lto_priv|llvm|localalias|clone)(\.[0-9]+)?)+`)
 
@@ -83,10 +95,59 @@ func truth(path string) (map[uint64][]string, error) {
 		}
 		if !slices.Contains(names[at], name) {
 			names[at] = append(names[at], name)
-			slices.Sort(names[at])
 		}
 	}
+	if err := demangle(names); err != nil {
+		return nil, err
+	}
 	return names, nil
+}
+
+// demangle makes names of C++ readable, without the types of arguments and
+// results.
+func demangle(names map[uint64][]string) error {
+	var in bytes.Buffer
+	at := slices.Sorted(maps.Keys(names))
+	for _, a := range at {
+		for _, n := range names[a] {
+			fmt.Fprintln(&in, n)
+		}
+	}
+	filter := exec.Command("c++filt", "-p")
+	filter.Stdin = &in
+	out, err := filter.Output()
+	if err != nil {
+		return fmt.Errorf("c++filt: %w", err)
+	}
+	lines := strings.Split(string(out), "\n")
+	for _, a := range at {
+		for i := range names[a] {
+			names[a][i] = lines[0]
+			lines = lines[1:]
+		}
+		slices.Sort(names[a])
+		names[a] = slices.Compact(names[a])
+	}
+	return nil
+}
+
+// share gives functions that are equal byte by byte each other's names.
+func share(p *function.Program, names map[uint64][]string) {
+	by := map[string][]string{}
+	bytesOf := func(i int) string { return string(p.Bytes(i)) }
+	for i := range p.Functions {
+		if n := names[p.Functions[i].Addr]; n != nil {
+			k := bytesOf(i)
+			by[k] = append(by[k], n...)
+		}
+	}
+	for i := range p.Functions {
+		if a := p.Functions[i].Addr; names[a] != nil {
+			list := slices.Clone(by[bytesOf(i)])
+			slices.Sort(list)
+			names[a] = slices.Compact(list)
+		}
+	}
 }
 
 // readProgram reads a program for matching, without names.
@@ -136,6 +197,9 @@ func scorePair(oldPath, newPath string, stripped bool) (*score, error) {
 			}
 		}
 	}
+	for i := range p {
+		share(p[i], names[i])
+	}
 	begin := time.Now()
 	m := function.Match(p[0], p[1])
 	s.Time = time.Since(begin)
@@ -184,6 +248,9 @@ func scorePair(oldPath, newPath string, stripped bool) (*score, error) {
 			k[1]++
 			left[group(0, a)]--
 		} else {
+			if group(0, a) == "" && group(1, b) == "" && a != nil && b != nil {
+				s.Undecided++
+			}
 			s.Wrong = append(s.Wrong, wrong{fmt.Sprintf("%x %s", m.Old.Functions[pair.Old].Addr, strings.Join(a, " ")), fmt.Sprintf("%x %s by %v", m.New.Functions[pair.New].Addr, strings.Join(b, " "), pair.Key)})
 		}
 		s.Keys[pair.Key] = k

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wardein/wardein/compare/function"
+	"github.com/wardein/wardein/exe"
 )
 
 // TestScorePair prints one pair for looking at misses, SCORE="old new [stripped] [misses]".
@@ -24,7 +28,7 @@ func TestScorePair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Printf("recall %.1f precision %.1f: %d present, %d claimed, %d right; functions %d %d, bounds %v of %v; read %v match %v %v\n", s.recall(), s.precision(), s.Present, s.Claimed, s.Right, s.Old, s.New, s.Bounds, s.Named, s.Reading, s.Time, s.Same)
+	fmt.Printf("recall %.1f precision %.1f strict %.1f: %d present, %d claimed, %d right, %d undecided; functions %d %d, bounds %v of %v; read %v match %v %v\n", s.recall(), s.precision(), s.strict(), s.Present, s.Claimed, s.Right, s.Undecided, s.Old, s.New, s.Bounds, s.Named, s.Reading, s.Time, s.Same)
 	for k := range 10 {
 		for key, v := range s.Keys {
 			if int(key) == k {
@@ -37,5 +41,50 @@ func TestScorePair(t *testing.T) {
 			fmt.Println("wrong", w.old, "=", w.new)
 		}
 		fmt.Println("missed", s.Missed)
+	}
+}
+
+// BenchmarkMatch reads and matches version pairs that were built; MB/s are of
+// the code of both sides.
+func BenchmarkMatch(b *testing.B) {
+	for _, pair := range [][2]string{
+		{"compare/build/curl-7.88.1/aarch64-O2", "compare/build/curl-8.14.1/aarch64-O2"},
+		{"compare/build/curl-7.88.1/x86-64-O2", "compare/build/curl-8.14.1/x86-64-O2"},
+		{"unsafecall/build/busybox/aarch64-O2-gcc", "unsafecall/build/busybox/aarch64-Os-gcc"},
+		{"unsafecall/build/libstdc++/x86-64-O2-gcc", "unsafecall/build/libstdc++/x86-64-Os-gcc"},
+	} {
+		b.Run(pair[0], func(b *testing.B) {
+			var files [2]*exe.File
+			var lists [2][]exe.Function
+			size := int64(0)
+			for i, path := range pair {
+				data, err := os.ReadFile(filepath.Join("../work", path, "full"))
+				if err != nil {
+					b.Skip(err)
+				}
+				if files[i], err = exe.Open(bytes.NewReader(data), int64(len(data))); err != nil {
+					b.Fatal(err)
+				}
+				if lists[i], err = files[i].Functions(exe.Sources{}); err != nil {
+					b.Fatal(err)
+				}
+				for k := range lists[i] {
+					lists[i][k].Name = ""
+					size += int64(lists[i][k].Size)
+				}
+			}
+			b.SetBytes(size)
+			b.ReportAllocs()
+			for b.Loop() {
+				var p [2]*function.Program
+				for i := range files {
+					var err error
+					if p[i], err = function.Read(files[i], lists[i]); err != nil {
+						b.Fatal(err)
+					}
+				}
+				function.Match(p[0], p[1])
+			}
+		})
 	}
 }

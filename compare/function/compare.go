@@ -25,13 +25,13 @@ func (m *Matching) compare() {
 		if m.skeletons(p) {
 			x, y := m.Old.operandsOf(int32(p.Old)), m.New.operandsOf(int32(p.New))
 			for k := range x {
-				vote(votes, &x[k], &y[k])
+				m.vote(votes, &x[k], &y[k])
 			}
 			continue
 		}
 		lines[i] = m.align(p, &b)
 		for _, o := range lines[i].both {
-			vote(votes, o[0], o[1])
+			m.vote(votes, o[0], o[1])
 		}
 	}
 	m.elect(votes)
@@ -49,8 +49,8 @@ func (m *Matching) skeletons(p *Pair) bool {
 
 func placed(o *operand) bool { return o.kind == kindSlot || o.kind == kindCode }
 
-func vote(votes map[[2]int32]int32, a, b *operand) {
-	if placed(a) && a.kind == b.kind {
+func (m *Matching) vote(votes map[[2]int32]int32, a, b *operand) {
+	if placed(a) && a.kind == b.kind && !m.edges(a, b) {
 		votes[[2]int32{int32(a.n), int32(b.n)}]++
 	}
 }
@@ -70,6 +70,13 @@ func (m *Matching) elect(votes map[[2]int32]int32) {
 	}
 }
 
+// edges says whether both operands are where a section of the same name ends:
+// what begins there is another matter.
+func (m *Matching) edges(a, b *operand) bool {
+	x := m.Old.ends[m.Old.objects[a.n].addr]
+	return x != "" && x == m.New.ends[m.New.objects[b.n].addr]
+}
+
 // same says whether two operands point at the same thing.
 func (m *Matching) same(a, b *operand) bool {
 	if a.kind != b.kind || a.through != b.through {
@@ -87,7 +94,7 @@ func (m *Matching) same(a, b *operand) bool {
 		// before one has its address, too.
 		x, y := m.Old.image.Import(m.Old.objects[a.n].addr), m.New.image.Import(m.New.objects[b.n].addr)
 		p, ok := m.places[0][int32(a.n)]
-		return x != "" && x == y || ok && p == int32(b.n) && (x == "" || y == "")
+		return x != "" && x == y || ok && p == int32(b.n) && (x == "" || y == "") || m.edges(a, b)
 	case kindData:
 		return m.sameData(int32(a.n), int32(b.n), 0)
 	case kindTable:

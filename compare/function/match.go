@@ -28,12 +28,20 @@ func (k Key) String() string { return keyNames[k] }
 
 // matcher is the state of one Match. Side 0 is the old program, 1 the new one.
 type matcher struct {
-	side  [2]*Program
-	pair  [2][]int32 // the partner, −1 for none yet
-	key   []Key      // by old function
-	feats [2][][]uint64
-	kept  map[[2]int32]int32 // likeness without context
-	heavy map[uint64]int32   // weight of a feature
+	side [2]*Program
+	pair [2][]int32 // the partner, −1 for none yet
+	key  []Key      // by old function
+
+	// What finding by likeness takes, once ready.
+	ready            bool
+	features         [2]rows[feature]
+	callees, callers [2]rows[int32]
+	list             []candidate
+	of               [2][][]int32 // candidates, by function
+	best             [2][]best
+	stamp            [2][]int32
+	now              int32
+	open             [2][]int32
 }
 
 // pairUp makes a pair of two functions that have no partner yet.
@@ -42,6 +50,11 @@ func (m *matcher) pairUp(a, b int32, key Key) bool {
 		return false
 	}
 	m.pair[0][a], m.pair[1][b], m.key[a] = b, a, key
+	if m.ready {
+		m.changed(0, a)
+		m.changed(1, b)
+		m.around(a, b)
+	}
 	return true
 }
 
@@ -65,26 +78,7 @@ func (m *matcher) groups(key func(side int, i int32) uint64, each func(old, new 
 		}
 		slices.SortFunc(list[s], func(a, b keyed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.of, b.of)) })
 	}
-	a, b := list[0], list[1]
-	run := func(l []keyed) int {
-		n := 1
-		for n < len(l) && l[n].key == l[0].key {
-			n++
-		}
-		return n
-	}
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0].key < b[0].key:
-			a = a[1:]
-		case a[0].key > b[0].key:
-			b = b[1:]
-		default:
-			n, k := run(a), run(b)
-			each(a[:n], b[:k])
-			a, b = a[n:], b[k:]
-		}
-	}
+	same(list[0], list[1], each)
 }
 
 // unique pairs functions that alone have a key's value, and returns how many.
@@ -95,6 +89,7 @@ func (m *matcher) unique(how Key, key func(side int, i int32) uint64) (n int) {
 			found = append(found, [2]int32{old[0].of, new[0].of})
 		}
 	})
+	slices.SortFunc(found, func(a, b [2]int32) int { return cmp.Compare(a[0], b[0]) })
 	for _, p := range found {
 		if m.pairUp(p[0], p[1], how) {
 			n++
@@ -221,6 +216,7 @@ func (m *matcher) order() (n int) {
 			}
 		}
 	})
+	slices.SortFunc(found, func(a, b [2]int32) int { return cmp.Compare(a[0], b[0]) })
 	for _, p := range found {
 		if m.pairUp(p[0], p[1], ByPlace) {
 			n++
@@ -230,13 +226,12 @@ func (m *matcher) order() (n int) {
 }
 
 func newMatcher(old, new *Program) *matcher {
-	m := &matcher{side: [2]*Program{old, new}, kept: map[[2]int32]int32{}}
+	m := &matcher{side: [2]*Program{old, new}}
 	for s, p := range m.side {
 		m.pair[s] = make([]int32, len(p.Functions))
 		for i := range m.pair[s] {
 			m.pair[s][i] = -1
 		}
-		m.feats[s] = make([][]uint64, len(p.Functions))
 	}
 	m.key = make([]Key, len(old.Functions))
 	return m
@@ -245,14 +240,13 @@ func newMatcher(old, new *Program) *matcher {
 // run pairs all that can be paired.
 func (m *matcher) run() {
 	m.exact()
-	m.weigh()
+	m.prepare()
 	for _, step := range thresholds {
 		for {
 			n := m.likely(step)
-			for k := m.neighbours(); k > 0; k = m.neighbours() {
-				n += k
+			for n > 0 && m.likely(step) > 0 {
 			}
-			if n == 0 {
+			if n+m.neighbours() == 0 {
 				break
 			}
 		}

@@ -285,6 +285,9 @@ func (r *reader) sections() (at []uint64) {
 		}
 		if s.Flags&exe.SectionAlloc != 0 && s.Flags&exe.SectionExec == 0 && addr != 0 && len(at) < 2*maxSections {
 			at = append(at, addr, addr+s.Size)
+			if s.Flags&exe.SectionWrite != 0 {
+				r.ends[addr+s.Size] = s.Name
+			}
 		}
 	}
 	return at

@@ -47,8 +47,9 @@ type Program struct {
 	objects  []object // of data, by address
 	callers  [][2]int32
 	callerAt []int32
-	tables   []table // of jumps
-	compact  bool    // code addresses have bit 0 for the instruction set
+	tables   []table           // of jumps
+	ends     map[uint64]string // sections of written data, by where they end
+	compact  bool              // code addresses have bit 0 for the instruction set
 }
 
 // Function is a function and what can be compared of it.
@@ -92,7 +93,7 @@ func Read(f *exe.File, functions []exe.Function) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{file: f, image: image, codes: map[insn.Set]*insn.Code{}, compact: f.Arch == "arm" || f.Arch == "mips"}
+	p := &Program{file: f, image: image, codes: map[insn.Set]*insn.Code{}, ends: map[uint64]string{}, compact: f.Arch == "arm" || f.Arch == "mips"}
 	p.take(functions)
 	r := &reader{Program: p, idle: map[insn.Set]*[1 << 16]int8{}}
 	for i := range p.Functions {
@@ -153,6 +154,9 @@ func (p *Program) code(set insn.Set) *insn.Code {
 
 // bytes are a function's bytes.
 func (p *Program) bytes(f *Function) []byte { return p.image.Bytes(f.Addr)[:f.Size] }
+
+// Bytes are the bytes of a function in the file.
+func (p *Program) Bytes(i int) []byte { return p.bytes(&p.Functions[i]) }
 
 // at is the function that begins at an address, −1 for none.
 func (p *Program) at(addr uint64) int32 {

@@ -1,0 +1,278 @@
+package function
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// threshold is what two functions must be like to be a pair, in thousandths,
+// and by how much more than any other.
+type threshold struct{ least, ahead int32 }
+
+// thresholds are gone down step by step: each pair tells more about others.
+var thresholds = []threshold{{900, 60}, {800, 60}, {700, 60}, {600, 60}, {520, 60}, {450, 80}}
+
+// Bounds on the work for one function.
+const (
+	maxShared     = 12 // functions that a key may have on a side to find them by it
+	maxCandidates = 64
+	maxPeers      = 12  // callers or callees of a pair that are compared with each other
+	maxNeighbours = 256 // callers or callees that are looked at
+)
+
+// candidate is a possible pair.
+type candidate struct {
+	a, b         int32
+	body, weight int32 // likeness without context
+	like         int32
+	key          Key
+	stale        bool // like is from before something around it became a pair
+}
+
+// best are the two most likely candidates of a function.
+type best struct {
+	first        int32 // index, −1 for none
+	like, second int32
+	stale        bool
+}
+
+// suggest adds a candidate, once.
+func (m *matcher) suggest(a, b int32, key Key) {
+	if a < 0 || b < 0 || int(a) >= len(m.pair[0]) || int(b) >= len(m.pair[1]) || m.pair[0][a] >= 0 || m.pair[1][b] >= 0 ||
+		len(m.of[0][a]) >= maxCandidates || len(m.of[1][b]) >= maxCandidates {
+		return
+	}
+	for _, c := range m.of[0][a] {
+		if m.list[c].b == b {
+			return
+		}
+	}
+	c := candidate{a: a, b: b, key: key, stale: true}
+	c.body, c.weight = m.body(a, b)
+	m.of[0][a] = append(m.of[0][a], int32(len(m.list)))
+	m.of[1][b] = append(m.of[1][b], int32(len(m.list)))
+	m.best[0][a].stale, m.best[1][b].stale = true, true
+	m.list = append(m.list, c)
+}
+
+// around looks at what is around a new pair: its neighbours may be pairs, and
+// are more likely so or less.
+func (m *matcher) around(a, b int32) {
+	m.suggest(a+1, b+1, ByBefore)
+	m.suggest(a-1, b-1, ByBefore)
+	for _, list := range [2]*[2]rows[int32]{&m.callees, &m.callers} {
+		x, y := m.open[0][:0], m.open[1][:0]
+		for _, i := range list[0].of(a) {
+			if m.pair[0][i] < 0 {
+				x = append(x, i)
+			}
+		}
+		for _, i := range list[1].of(b) {
+			if m.pair[1][i] < 0 {
+				y = append(y, i)
+			}
+		}
+		m.open = [2][]int32{x, y}
+		for k := range min(len(x), len(y)) {
+			m.suggest(x[k], y[k], ByCaller)
+		}
+		for _, p := range x[:min(len(x), maxPeers)] {
+			for _, q := range y[:min(len(y), maxPeers)] {
+				m.suggest(p, q, ByCaller)
+			}
+		}
+	}
+}
+
+// changed makes stale what depends on a function having a partner or not.
+func (m *matcher) changed(s int, i int32) {
+	for _, c := range m.of[s][i] { // which can't be pairs any more
+		m.best[0][m.list[c].a].stale, m.best[1][m.list[c].b].stale = true, true
+	}
+	touch := func(i int32) {
+		if i < 0 || int(i) >= len(m.of[s]) || m.pair[s][i] >= 0 {
+			return
+		}
+		for _, c := range m.of[s][i] {
+			m.list[c].stale = true
+			m.best[0][m.list[c].a].stale, m.best[1][m.list[c].b].stale = true, true
+		}
+	}
+	touch(i - 1)
+	touch(i + 1)
+	for _, list := range [2]*[2]rows[int32]{&m.callees, &m.callers} {
+		for _, k := range list[s].of(i) {
+			touch(k)
+		}
+	}
+}
+
+// look finds the best candidates of a function again, where something changed.
+func (m *matcher) look(s int, i int32) *best {
+	b := &m.best[s][i]
+	if !b.stale {
+		return b
+	}
+	*b = best{first: -1}
+	list := m.of[s][i][:0]
+	for _, k := range m.of[s][i] {
+		c := &m.list[k]
+		if m.pair[0][c.a] >= 0 || m.pair[1][c.b] >= 0 {
+			continue
+		}
+		list = append(list, k)
+		if c.stale {
+			c.like, c.stale = m.like(c), false
+		}
+		if c.like > b.like {
+			b.first, b.like, b.second = k, c.like, b.like
+		} else {
+			b.second = max(b.second, c.like)
+		}
+	}
+	m.of[s][i] = list
+	return b
+}
+
+// likely pairs the functions that are most like each other, if they are like
+// enough, and returns how many.
+func (m *matcher) likely(t threshold) (n int) {
+	var found []int32
+	for i := range m.pair[0] {
+		if m.pair[0][i] >= 0 || len(m.of[0][i]) == 0 {
+			continue
+		}
+		x := m.look(0, int32(i))
+		if x.first < 0 || x.like < t.least || x.like-x.second < t.ahead {
+			continue
+		}
+		if y := m.look(1, m.list[x.first].b); y.first == x.first && y.like-y.second >= t.ahead {
+			found = append(found, x.first)
+		}
+	}
+	for _, k := range found {
+		if c := &m.list[k]; m.pairUp(c.a, c.b, c.key) {
+			n++
+		}
+	}
+	return n
+}
+
+// prepare finds the first candidates.
+func (m *matcher) prepare() {
+	m.findFeatures()
+	m.findNeighbours()
+	for s := range m.side {
+		m.of[s] = make([][]int32, len(m.pair[s]))
+		m.best[s] = make([]best, len(m.pair[s]))
+		for i := range m.best[s] {
+			m.best[s][i].first = -1
+		}
+	}
+	m.ready = true
+	for i, j := range m.pair[0] {
+		if j >= 0 {
+			m.around(int32(i), j)
+		}
+	}
+	m.byKeys(func(s int, i int32, each func(uint64)) {
+		for _, f := range m.features[s].of(i) {
+			each(f.hash)
+		}
+	})
+	m.byKeys(m.looks)
+}
+
+// looks are keys that functions of the same form share.
+func (m *matcher) looks(s int, i int32, each func(uint64)) {
+	f := &m.side[s].Functions[i]
+	if f.Instructions < 4 {
+		return
+	}
+	each(f.ops ^ 1)
+	if f.Blocks > 2 {
+		each(f.shape ^ 2)
+	}
+	for k, v := range m.sketch(s, i) {
+		each(mix(uint64(k)+3, v))
+	}
+}
+
+// sketch are four parts of a SimHash over the operations (Charikar 2002), of
+// which functions that are alike mostly share one.
+func (m *matcher) sketch(s int, i int32) (out [4]uint64) {
+	f := &m.side[s].Functions[i]
+	var sum [64]int32
+	for k, n := range f.bins {
+		if n == 0 {
+			continue
+		}
+		weight := int32(bits.Len16(n))
+		h := (uint64(k) + 1) * 0x9e3779b97f4a7c15
+		h ^= h >> 29
+		h *= 0xbf58476d1ce4e5b9
+		h ^= h >> 32
+		for j := range sum {
+			sum[j] += weight * (int32(h>>j&1)*2 - 1)
+		}
+	}
+	for j, v := range sum {
+		if v > 0 {
+			out[j/16] |= 1 << (j % 16)
+		}
+	}
+	return out
+}
+
+// byKeys finds candidates that share a key which few have.
+func (m *matcher) byKeys(keys func(s int, i int32, each func(uint64))) {
+	var list [2][]keyed
+	for s, p := range m.side {
+		for i := range p.Functions {
+			if m.pair[s][i] < 0 {
+				keys(s, int32(i), func(k uint64) { list[s] = append(list[s], keyed{k, int32(i)}) })
+			}
+		}
+		slices.SortFunc(list[s], func(a, b keyed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.of, b.of)) })
+	}
+	// By function, since the order of keys is another in each run.
+	var found [][2]int32
+	same(list[0], list[1], func(x, y []keyed) {
+		if len(x) > maxShared || len(y) > maxShared {
+			return
+		}
+		for _, a := range x {
+			for _, b := range y {
+				found = append(found, [2]int32{a.of, b.of})
+			}
+		}
+	})
+	slices.SortFunc(found, func(a, b [2]int32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	for _, p := range slices.Compact(found) {
+		m.suggest(p[0], p[1], ByText)
+	}
+}
+
+// same hands out the runs of two sorted lists that have the same key.
+func same(a, b []keyed, each func(a, b []keyed)) {
+	run := func(l []keyed) int {
+		n := 1
+		for n < len(l) && l[n].key == l[0].key {
+			n++
+		}
+		return n
+	}
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].key < b[0].key:
+			a = a[1:]
+		case a[0].key > b[0].key:
+			b = b[1:]
+		default:
+			n, k := run(a), run(b)
+			each(a[:n], b[:k])
+			a, b = a[n:], b[k:]
+		}
+	}
+}
