@@ -5,6 +5,8 @@ const (
 	mipsGP = 28
 	mipsSP = 29
 	mipsRA = 31
+	// mipsLowest is below what files that begin at 0 have there beside headers.
+	mipsLowest = 0x400
 )
 
 // decodeMIPS reads MIPS32 and MIPS64 code. An address is LUI with the lower half in
@@ -18,8 +20,8 @@ func (c *Code) decodeMIPS(code []byte, addr uint64, list []Inst) []Inst {
 		t = mips64Table()
 	}
 	f := c.follow(code, addr, list, 2)
-	f.preserved = 0x40ff0000 // s0 to s8
-	f.set(mipsT9, value{n: addr, address: true})   // which calls go through
+	f.preserved = 0x40ff0000                     // s0 to s8
+	f.set(mipsT9, value{n: addr, address: true}) // which calls go through
 	if c.Base != 0 {
 		f.set(mipsGP, value{n: c.Base, address: true})
 	}
@@ -185,6 +187,8 @@ func (f *follower) mipsPlus(in *Inst, r uint32, imm uint64) (value, bool) {
 	sum := f.mipsCut(v.n + imm)
 	switch {
 	case v.address && sum == f.c.Base && v.part: // gp
+	case v.address && v.n == 0 && sum < mipsLowest: // the slot of an import, which is empty
+		return v, false
 	case v.address || f.inFile(sum):
 		in.Ref = sum
 	case v.by[1] == 0: // not yet, or never
@@ -249,12 +253,14 @@ func (f *follower) mipsLoad(in *Inst, base, t uint32, imm uint64) {
 		size = 8
 	}
 	n, ok := f.c.read(in.Ref, size)
-	if _, there := f.c.read(n, 1); !ok || !there || n == 0 {
+	if !ok {
 		return
 	}
 	w := value{n: n, address: true}
 	if n&0xffff == 0 { // a page, to which the lower half is added
 		w.by[0], w.part = f.next(), true
+	} else if _, ok := f.c.read(n, 1); !ok {
+		return
 	}
 	f.set(t, w)
 }

@@ -146,6 +146,7 @@ func moved(t *testing.T, a, b *program, least float64) {
 type names struct {
 	symbols []elf.Symbol
 	read    func(addr uint64, n int) (uint64, bool)
+	word    int // size of an address
 }
 
 func newNames(t *testing.T, p *program) *names {
@@ -162,7 +163,11 @@ func newNames(t *testing.T, p *program) *names {
 		}
 		return symbols[i].Name < symbols[j].Name
 	})
-	return &names{symbols, p.code.Read}
+	word := 4
+	if p.f.Class == elf.ELFCLASS64 {
+		word = 8
+	}
+	return &names{symbols, p.code.Read, word}
 }
 
 // of is the name and distance of an address.
@@ -176,9 +181,15 @@ func (n *names) of(addr uint64) string {
 }
 
 // same says whether two addresses are those of the same thing: of a name, at a
-// distance in the function, or of the same eight bytes.
+// distance in the function, of the same eight bytes, or
+// an address of the same thing.
 func (n *names) same(a uint64, m *names, b uint64, f, g function) bool {
 	x, _ := n.read(a&^1, 8)
 	y, _ := m.read(b&^1, 8)
-	return a-f.addr == b-g.addr || n.of(a) == m.of(b) || x == y
+	if a-f.addr == b-g.addr || n.of(a) == m.of(b) || x == y {
+		return true
+	}
+	x, _ = n.read(a&^1, n.word)
+	y, _ = m.read(b&^1, n.word)
+	return x != 0 && y != 0 && n.of(x) == m.of(y)
 }
