@@ -103,13 +103,14 @@ const (
 	byExidx
 	byCall
 	byPointer // those from here on count only where the code agrees
+	byWord    // looks like a pointer
 	byJump
 	byPrologue
 	byNext
 )
 
 var whys = [...]string{bySymbol: "symbol", byUnwind: "unwind", byTable: "table", byPdr: "pdr", byExidx: "exidx", byCall: "call",
-	byPointer: "pointer", byJump: "jump", byPrologue: "prologue", byNext: "next"}
+	byPointer: "pointer", byWord: "pointer", byJump: "jump", byPrologue: "prologue", byNext: "next"}
 
 // stateUnknown says that an address does not tell the instruction set.
 const stateUnknown = 2
@@ -258,7 +259,7 @@ func (b *finder) add(addr uint64, s start) {
 		if s.room == 0 {
 			s.room = old.room
 		}
-		if s.bit == stateUnknown {
+		if s.bit == stateUnknown && old.by != byWord {
 			s.bit = old.bit
 		}
 		if old.name != "" && (s.name == "" || old.rank > s.rank || old.rank == s.rank && old.name < s.name) {

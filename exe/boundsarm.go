@@ -78,7 +78,7 @@ func (r *armReader) step(t *text, at int) step {
 			return step{n: 4, flow: flow(insn.IndirectJump)}
 		}
 		r.literal(t, x>>12&15, at+8+d, 4)
-		return step{n: 4, forms: r.fixed(x >> 12 & 15)}
+		return step{n: 4, forms: r.fixed(x >> 12 & 15), weak: true}
 	case x&0x0fffffff == 0x049df004: // LDR pc, [sp], #4
 		return step{n: 4, flow: flow(insn.Return)}
 	case x&0x0ffff010 == 0x079ff000, x&0x0ffff010 == 0x008ff000 && x&0xff0 != 0: // LDR pc, [pc, r]; ADD pc, pc, r
@@ -117,7 +117,7 @@ func (r *armReader) step(t *text, at int) step {
 		if ok {
 			r.regs.set(x>>12&15, low&0xffff|uint64(x>>4&0xf000|x&0xfff)<<16, false)
 		}
-		return step{n: 4, forms: r.fixed(x >> 12 & 15)}
+		return step{n: 4, forms: r.fixed(x >> 12 & 15), weak: true}
 	case x&0x0ff00ff0 == 0x00800000: // ADD, with pc
 		a, b := x>>16&15, x&15
 		if a == 15 {
@@ -177,7 +177,8 @@ func (r *words) formed(reg uint32) uint64 {
 	return v
 }
 
-// fixed is formed where addresses are, not distances from the instruction.
+// fixed is formed where code holds addresses, not only distances from the
+// instruction.
 func (r *words) fixed(reg uint32) uint64 {
 	if r.b.f.Type != TypeExec {
 		return 0
@@ -314,7 +315,7 @@ func (r *thumbReader) decode(t *text, at int) step {
 		r.regs.set(uint32(x>>8&7), t.addr+uint64(pc+int(x&0xff)*4), false)
 	case x>>11 == 9: // LDR, literal
 		r.literal(t, uint32(x>>8&7), (at+int(t.addr&3)+4)&^3-int(t.addr&3)+int(x&0xff)*4, 4)
-		return step{n: 2, forms: r.fixed(uint32(x >> 8 & 7))}
+		return step{n: 2, forms: r.fixed(uint32(x >> 8 & 7)), weak: true}
 	case x&0xff78 == 0x4478: // ADD with pc
 		reg := uint32(x>>4&8 | x&7)
 		if v, _, ok := r.regs.get(reg); ok {
@@ -379,7 +380,7 @@ func (r *thumbReader) wide(t *text, at int, x, y uint16, addr uint64) step {
 			return s
 		}
 		r.literal(t, uint32(y>>12), pc+distance(int(y&0xfff)), 4)
-		s.forms = r.fixed(uint32(y >> 12))
+		s.forms, s.weak = r.fixed(uint32(y>>12)), true
 	case x&0xff70 == 0xf850 && y>>12 == 15: // LDR pc
 		s.flow, s.table = insn.IndirectJump, x&15 == 15 || y&0xfc0 == 0
 	case x == 0xf20f && y>>15 == 0: // ADR
@@ -400,7 +401,7 @@ func (r *thumbReader) wide(t *text, at int, x, y uint16, addr uint64) step {
 		reg := uint32(y >> 8 & 15)
 		if low, _, ok := r.regs.get(reg); ok {
 			r.regs.set(reg, low&0xffff|thumbImmediate(x, y)<<16, false)
-			s.forms = r.fixed(reg)
+			s.forms, s.weak = r.fixed(reg), true
 		}
 	case x>>9 == 0x7c && x>>4&1 == 1: // LDR
 		r.regs.kill(uint32(y >> 12))

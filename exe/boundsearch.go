@@ -19,6 +19,8 @@ type step struct {
 	// taken, if it stands in the register by which functions are called.
 	forms uint64
 	taken bool
+	// weak says that forms may be a number, too.
+	weak bool
 	// ends says that the function ends behind it, whatever leads further.
 	ends bool
 }
@@ -144,10 +146,11 @@ func (b *finder) keep(t *text, s span) {
 func (b *finder) usual(all []uint64) uint8 {
 	n := 0
 	for _, a := range all {
-		switch b.starts[a].bit {
-		case 0:
+		switch s := b.starts[a]; {
+		case s.by > byPointer:
+		case s.bit == 0:
 			n--
-		case 1:
+		case s.bit == 1:
 			n++
 		}
 	}
@@ -275,6 +278,8 @@ func (w *walk) skip(addr uint64) uint64 {
 func (w *walk) takes(addr uint64, at int, ended bool) bool {
 	s := w.starts[addr]
 	switch {
+	case s.by == byWord && s.bit != w.state:
+		return false
 	case !w.open:
 		return true
 	case addr == w.addr:
@@ -286,7 +291,7 @@ func (w *walk) takes(addr uint64, at int, ended bool) bool {
 	case s.by == byCall:
 		return true
 	}
-	return w.reach < addr && (ended || w.flow == insn.Call || w.flow == insn.IndirectCall)
+	return w.reach < addr && (ended || (s.by != byWord || w.solid < addr) && (w.flow == insn.Call || w.flow == insn.IndirectCall))
 }
 
 // prologue says whether a function begins in the middle of what looked like
@@ -347,7 +352,9 @@ func (w *walk) close(end uint64) {
 	}
 	w.open = false
 	if w.fixed {
-		end = min(end, w.end)
+		if end = min(end, w.end); w.by == byUnwind && end == w.end && end-w.t.addr < uint64(len(w.t.b)) {
+			end += uint64(w.read.tail(w.t, int(end-w.t.addr)))
+		}
 	} else if w.solid > w.addr {
 		end = min(end, w.solid)
 	}
@@ -359,11 +366,14 @@ func (w *walk) close(end uint64) {
 // see takes in an instruction, and says whether the function ends behind it.
 func (w *walk) see(s step, addr, next uint64) bool {
 	if s.forms != 0 && w.linked {
-		if s.taken {
-			w.note(s.forms, byCall)
-		} else {
-			w.note(s.forms, byPointer)
+		by := byPointer
+		switch {
+		case s.taken:
+			by = byCall
+		case s.weak:
+			by = byWord
 		}
+		w.note(s.forms, by)
 	}
 	switch s.flow {
 	case insn.Call:
@@ -428,8 +438,8 @@ func (w *walk) begins(addr uint64) bool {
 	if at >= len(w.t.b) {
 		return true
 	}
-	_, ok := w.starts[w.t.addr+uint64(at)]
-	return ok || w.read.enters(w.t, at)
+	s, ok := w.starts[w.t.addr+uint64(at)]
+	return ok && s.by != byWord || w.read.enters(w.t, at)
 }
 
 // inside says whether a branch stays in the function: no other that is sure

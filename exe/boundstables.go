@@ -164,7 +164,7 @@ func (b *finder) pointers(dyn map[uint64]uint64) {
 				v = uint64(b.f.Order.Uint32(a.b[at:]))
 			}
 			if t, _ := b.at(v); t != nil && !b.code(a.addr+at) {
-				by := byPointer
+				by := byWord
 				if b.f.Arch == "ppc64" && b.image.base != 0 && b.holds(a.addr+at+word) == b.image.base {
 					by = byTable
 				}

@@ -143,6 +143,9 @@ func (r *ppcReader) padding(t *text, at int) int {
 // look like that, unless the flags behind are few. Clang leaves all of it zero,
 // with one more word behind a call that does not come back.
 func (r *ppcReader) tail(t *text, at int) int {
+	if r.b.set == insn.PPC64 && at+18 <= len(t.b) && r.word(t, at) == 0 && r.word(t, at+4) == 0x000c2040 { // of assembly, with its name
+		return min((18+int(r.b.f.Order.Uint16(t.b[at+16:]))+3)&^3, len(t.b)-at)
+	}
 	if r.b.set != insn.PPC64 || at+12 > len(t.b) || r.word(t, at) != 0 || t.b[at+4] != 0 || t.b[at+5] > 14 ||
 		!r.big && (t.b[at+6] != 0 || t.b[at+7]&^0x63 != 0) {
 		return 0
