@@ -66,7 +66,9 @@ func (c *comparison) run() *Result {
 	}
 	if m, o := c.pairs.roots[0], c.pairs.roots[1]; m != nil && o != nil {
 		r.Verdict = c.node(m, &r.Bytes)
-		c.alone(o)
+		if !m.content() || m.Blob != o.Blob {
+			c.alone(o)
+		}
 	}
 	slices.SortFunc(r.List, func(a, b File) int { return cmp.Compare(a.seq, b.seq) })
 	for _, f := range c.only {
@@ -235,7 +237,9 @@ func (f *fileWork) done(inner Verdict) {
 	if own != f.Verdict {
 		f.Why = strings.TrimPrefix(f.Why+"; what is in it differs", "; ")
 	}
-	f.c.result.Files.add(f.Verdict)
+	if f.nodes[0].box != nil || f.nodes[0].content() { // a folder that was given is no file
+		f.c.result.Files.add(f.Verdict)
+	}
 	if own != Identical {
 		f.c.list(f.File)
 	}

@@ -183,7 +183,7 @@ func timeAt(f *Facts, a, b []byte, i, j int) (m match, ok bool) {
 	for k := range timeForms {
 		form := &timeForms[k]
 		for s := back; s >= 0; s-- { // the earliest beginning first
-			if c := a[i-s : min(len(a), i-s+1)]; len(c) == 0 || !isAlnum(c[0]) {
+			if at := i - s; at >= len(a) || !isAlnum(a[at]) || at > 0 && isAlnum(a[at-1]) {
 				continue
 			}
 			x := find(form.re, a, i-s)
@@ -237,23 +237,17 @@ func alone(form *timeForm, b []byte, at, n int) bool {
 	if at+n+1 < len(b) {
 		next = b[at+n+1]
 	}
-	if isDigit(before) || isDigit(after) {
+	if isAlnum(before) || isAlnum(after) {
 		return false
+	}
+	if bytes.IndexByte(b[at:at+n], ':') >= 0 {
+		if rest := b[at+n : min(len(b), at+n+6)]; after == ':' && isDigit(next) || before == ':' || localZone.Match(rest) {
+			return false
+		}
 	}
 	switch form.name {
 	case "year", "seconds since 1970", "compact date", "compact date and time", "__TIME__":
-		if isAlnum(before) || isAlnum(after) || before == '_' || after == '_' ||
-			before == '.' && at > 1 && isAlnum(b[at-2]) || after == '.' && isAlnum(next) {
-			return false
-		}
-		if before == ':' && form.day || after == ':' && form.day && isDigit(next) {
-			return false
-		}
-	default:
-		if rest := b[at+n : min(len(b), at+n+6)]; bytes.IndexByte(b[at:at+n], ':') >= 0 && localZone.Match(rest) {
-			return false
-		}
-		if isAlnum(b[at]) && !isDigit(b[at]) && isAlnum(before) {
+		if before == '_' || after == '_' || before == '.' && at > 1 && isAlnum(b[at-2]) || after == '.' && isAlnum(next) {
 			return false
 		}
 	}
