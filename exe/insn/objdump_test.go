@@ -94,7 +94,7 @@ func openProgram(t testing.TB, path string) *program {
 	t.Cleanup(func() { f.Close() })
 	p := &program{f, map[*elf.Section][]byte{}}
 	for _, s := range f.Sections {
-		if s.Flags&elf.SHF_ALLOC == 0 || s.Flags&elf.SHF_TLS != 0 && s.Type == elf.SHT_NOBITS {
+		if s.Size == 0 || s.Flags&elf.SHF_ALLOC == 0 || s.Flags&elf.SHF_TLS != 0 && s.Type == elf.SHT_NOBITS {
 			continue
 		}
 		if s.Type == elf.SHT_NOBITS {
@@ -208,6 +208,9 @@ func (p *program) reader() func(uint64, int) (uint64, bool) {
 	}
 	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.addr, b.addr) })
 	return func(addr uint64, n int) (uint64, bool) {
+		if p.Type == elf.ET_DYN && addr == 0 { // the file's first bytes, which are in no section
+			return 0, true
+		}
 		lo, hi := 0, len(parts)
 		for lo < hi {
 			if m := (lo + hi) / 2; parts[m].addr > addr {
@@ -225,7 +228,11 @@ func (p *program) reader() func(uint64, int) (uint64, bool) {
 		}
 		var v uint64
 		for i := range n {
-			v |= uint64(s.b[addr-s.addr+uint64(i)]) << (8 * i)
+			if p.ByteOrder == binary.ByteOrder(binary.LittleEndian) {
+				v |= uint64(s.b[addr-s.addr+uint64(i)]) << (8 * i)
+			} else {
+				v = v<<8 | uint64(s.b[addr-s.addr+uint64(i)])
+			}
 		}
 		return v, true
 	}

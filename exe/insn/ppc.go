@@ -1,8 +1,11 @@
 package insn
 
-// ppcCalled are the registers that calls change (System V ABI, PowerPC
-// supplement; 64-bit ELF V2 ABI, 2.2.1).
-const ppcCalled = 0x1ff9
+// The registers that calls change, and those that functions give back (System V
+// ABI, PowerPC supplement; 64-bit ELF V2 ABI, 2.2.1).
+const (
+	ppcCalled    = 0x1ff9
+	ppcPreserved = 0xffffc000
+)
 
 // ppc follows code of both widths (Power ISA, book I). An address is formed in
 // two halves, behind a register: none, the TOC's (r2, 64 bits), that of the
@@ -17,9 +20,6 @@ type ppc struct {
 	here uint64 // the last of it that was moved to a register
 	// count is what the count register holds, 0 for not known.
 	count uint64
-	// saved is where on the stack a function's first instructions put its
-	// caller's registers, 1 + the distance.
-	saved [32]uint32
 	// table is the last address in the function that was formed.
 	table uint64
 }
@@ -29,6 +29,7 @@ var bigFirst = []byte{0, 1}
 
 func (c *Code) decodePPC(code []byte, addr uint64, list []Inst) []Inst {
 	p := ppc{follower: c.follow(code, addr, list, 2), maps: ppcTables(), long: c.Set == PPC64, mask: 1<<32 - 1}
+	p.preserved = ppcPreserved
 	if p.long {
 		p.mask = 1<<64 - 1
 		if c.Base != 0 {
@@ -135,7 +136,7 @@ func (p *ppc) step(in *Inst, kind uint8, x, t, a uint32) {
 		} else {
 			p.kill(t)
 		}
-	case ppcLoad, ppcAccess, ppcLoadDS, ppcAccessDS, ppcStoreWord, ppcStoreDS, ppcLoadMany:
+	case ppcLoad, ppcAccess, ppcLoadDS, ppcAccessDS, ppcStoreWord, ppcStoreDS, ppcLoadBack, ppcAccessBack, ppcLoadMany:
 		p.access(in, kind, x, t, a)
 	case ppcFrom:
 		p.kill(t)
@@ -187,18 +188,27 @@ func (p *ppc) access(in *Inst, kind uint8, x, t, a uint32) {
 	case ppcLoadDS, ppcAccessDS, ppcStoreDS:
 		field, off = 0xfffc, off&^3
 	}
+	back := kind == ppcLoadBack || kind == ppcAccessBack
 	v, ok := p.get(a)
-	if ok && a != 0 {
+	if ok && a != 0 && (!back || v.by[0] != 0) {
 		if n := (v.n + off) & p.mask; v.address || v.by[0] != 0 && p.inFile(n) {
 			in.Ref = n
 			in.Word &^= field
 			p.whole(v)
 		}
 	}
+	if back {
+		if p.kill(a); in.Ref != 0 {
+			p.set(a, value{n: in.Ref, address: true})
+		}
+	}
 	switch kind {
+	case ppcLoadBack:
+		p.kill(t)
 	case ppcLoad, ppcLoadDS:
-		if a == 1 && p.saved[t] == uint32(off)+1 {
-			return // the caller's, before a return behind which code is that branches lead to from before
+		if a == 1 {
+			p.unspill(1, off, t)
+			return
 		}
 		if p.kill(t); in.Ref != 0 && p.here != 0 && v.n == p.here && v.by[0] == 0 {
 			// A distance that stands before the function.
@@ -213,8 +223,8 @@ func (p *ppc) access(in *Inst, kind uint8, x, t, a uint32) {
 			}
 		}
 	case ppcStoreWord, ppcStoreDS:
-		if a == 1 && t >= 14 && p.saved[t] == 0 && p.known>>t&1 == 0 {
-			p.saved[t] = uint32(off) + 1
+		if a == 1 {
+			p.spill(1, off, t)
 		}
 	}
 }
@@ -267,9 +277,13 @@ func (p *ppc) branch(in *Inst, kind uint8, x, t uint32) {
 		}
 		if call {
 			in.Flow = Call
-			// The GOT of old has blrl before it, to tell where it is.
-			if w, ok := p.c.read(in.To, 4); !p.long && ok && w == 0x4e800021 {
-				link = in.To + 4
+			w, ok := p.c.read(in.To, 4)
+			switch {
+			case !ok:
+			case w == 0x4e800021 && !p.long:
+				link = in.To + 4 // the GOT of old has blrl before it, to tell where it is
+			case p.saves(in.To, w):
+				return
 			}
 		} else {
 			p.leads(in.Addr, in.To)
@@ -306,6 +320,26 @@ func (p *ppc) branch(in *Inst, kind uint8, x, t uint32) {
 	if p.dead = in.Flow != Branch; p.dead {
 		p.count = 0
 	}
+}
+
+// saves tells the functions that only save or restore a caller's registers
+// (64-bit ELF V2 ABI, 2.3.3; System V ABI, PowerPC supplement, 3), of which w
+// is the first word. They change none that its code counts on.
+func (p *ppc) saves(at, w uint64) bool {
+	const most = 20
+	for range most {
+		switch a := w >> 16 & 31; w >> 26 {
+		case 32, 36, 50, 54, 58, 62: // lwz, stw, lfd, stfd, ld, std
+			if a != 1 && a != 11 && a != 12 {
+				return false
+			}
+		default:
+			return w == 0x4e800020 || w == 0x7c0803a6 // blr, mtlr r0
+		}
+		at += 4
+		w, _ = p.c.read(at, 4)
+	}
+	return false
 }
 
 // prefixed is an instruction of eight bytes (Power ISA 3.1, 1.6.3).

@@ -44,11 +44,7 @@ func comparePPC(t *testing.T, path string) {
 	tool := "powerpc-linux-gnu-objdump"
 	if p.Machine == elf.EM_PPC64 {
 		c.Set, tool = PPC64, "powerpc64le-linux-gnu-objdump"
-		if c.Base = p.symbol(".TOC."); c.Base == 0 {
-			if s := p.Section(".got"); s != nil {
-				c.Base = s.Addr + 0x8000
-			}
-		}
+		c.Base = p.toc()
 	}
 	var list []Inst
 	total, wrong, tables := 0, 0, 0
@@ -173,7 +169,7 @@ func BenchmarkDecodePPC(b *testing.B) {
 			p := openProgram(b, build(b, "../testdata/calls/all.c", target+"-linux-gnu-gcc", "-O2", "-static"))
 			c := Code{Set: PPC, Order: p.ByteOrder, Read: p.reader()}
 			if target == "powerpc64le" {
-				c.Set, c.Base = PPC64, p.symbol(".TOC.")
+				c.Set, c.Base = PPC64, p.toc()
 			}
 			benchmarkDecode(b, p, &c)
 		})

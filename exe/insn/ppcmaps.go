@@ -25,6 +25,8 @@ const (
 	ppcAccessDS
 	ppcStoreWord // as ppcAccess, of a word of the ABI
 	ppcStoreDS
+	ppcLoadBack // as ppcLoad, and RA is the address then
+	ppcAccessBack
 	ppcLoadMany
 	ppcBranch
 	ppcBranchIf
@@ -42,9 +44,9 @@ const (
 	ppcFirst = `
 1 prefix prefix  2 tdi -  3 twi -  4 vmx -  6 lxvp -  7 mulli t  8 subfic t  10 cmpli -  11 cmpi -  12 addic t  13 addic. t  14 addi addi
 15 addis addis  16 bc branchif  17 sc -  18 b branch  20 rlwimi a  21 rlwinm a  23 rlwnm a  24 ori ori  25 oris a  26 xori a  27 xoris a
-28 andi. a  29 andis. a  32 lwz load  33 lwzu ta  34 lbz load  35 lbzu ta  36 stw storeword  37 stwu a  38 stb access  39 stbu a  40 lhz load
-41 lhzu ta  42 lha load  43 lhau ta  44 sth access  45 sthu a  46 lmw loadmany  47 stmw -  48 lfs access  49 lfsu a  50 lfd access  51 lfdu a
-52 stfs access  53 stfsu a  54 stfd access  55 stfdu a  56 lq loadds  59 fp -  60 vsx -  63 fp -`
+28 andi. a  29 andis. a  32 lwz load  33 lwzu loadback  34 lbz load  35 lbzu loadback  36 stw storeword  37 stwu accessback  38 stb access  39 stbu accessback  40 lhz load
+41 lhzu loadback  42 lha load  43 lhau loadback  44 sth access  45 sthu accessback  46 lmw loadmany  47 stmw -  48 lfs access  49 lfsu accessback  50 lfd access  51 lfdu accessback
+52 stfs access  53 stfsu accessback  54 stfd access  55 stfdu accessback  56 lq loadds  59 fp -  60 vsx -  63 fp -`
 	ppc19 = `
 0 mcrf -  16 bclr link  18 rfid -  33 crnor -  38 rfmci -  50 rfi -  51 rfci -  129 crandc -  150 isync -  193 crxor -  225 crnand -
 257 crand -  274 hrfid -  289 creqv -  417 crorc -  449 cror -  528 bcctr count  560 bctar count`
@@ -97,7 +99,7 @@ const (
 // ppcWays are the words of the tables.
 var ppcWays = map[string]uint8{
 	"-": ppcPlain, "t": ppcT, "a": ppcA, "ta": ppcTA, "addi": ppcAddi, "addis": ppcAddis, "ori": ppcOri, "or": ppcOr, "add": ppcAdd, "load": ppcLoad,
-	"access": ppcAccess, "loadds": ppcLoadDS, "accessds": ppcAccessDS, "storeword": ppcStoreWord, "storeds": ppcStoreDS, "loadmany": ppcLoadMany,
+	"access": ppcAccess, "loadds": ppcLoadDS, "accessds": ppcAccessDS, "storeword": ppcStoreWord, "storeds": ppcStoreDS, "loadmany": ppcLoadMany, "loadback": ppcLoadBack, "accessback": ppcAccessBack,
 	"branch": ppcBranch, "branchif": ppcBranchIf, "link": ppcLink, "count": ppcCount, "from": ppcFrom, "to": ppcTo, "trap": ppcTrap, "prefix": ppcPrefix,
 }
 

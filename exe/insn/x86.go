@@ -26,6 +26,7 @@ type x86Inst struct {
 	entry   uint32
 	m       uint8 // map: 0 for one byte, as in x86Maps.rest else
 	op      byte
+	group   bool // the middle of ModRM is no register
 	memory  bool
 	rip     bool
 	based   bool // of a memory operand: has a base register, which is rm
@@ -159,6 +160,7 @@ func (d *x86) finish(x *x86Inst, in *Inst) {
 	case e&x86Address != 0 && !x.memory && t.places>>x.rm&1 != 0 && x.adds():
 		t.value[x.rm] = (t.value[x.rm] + x.imm) & d.mask
 		t.kept |= 1 << x.rm
+		t.home = t.value[x.rm]
 		in.Ref, x.imm = t.value[x.rm], 0
 	case e&x86Address != 0 && x.imm+0x1000 >= 0x2000 && x.prefix&x8666 == 0 && d.loaded(x.imm):
 		if in.Ref == 0 {
@@ -178,12 +180,16 @@ func (d *x86) finish(x *x86Inst, in *Inst) {
 	in.Word = x86Hash(x.head, operand)
 }
 
-// loaded says whether a constant may be an address of the program.
+// loaded says whether a constant may be an address of the program, or where
+// something of it ends.
 func (d *x86) loaded(v uint64) bool {
 	if !d.fixed {
 		return false
 	}
 	_, ok := d.c.Read(v&d.mask, 1)
+	if !ok {
+		_, ok = d.c.Read((v-1)&d.mask, 1)
+	}
 	return ok
 }
 
@@ -272,7 +278,7 @@ func (d *x86) take(x *x86Inst, b *[x86Window]byte) int {
 		m := b[q]
 		q++
 		reg, rm := m>>3&7, m&7
-		if e&x86Group != 0 {
+		if x.group = e&x86Group != 0; x.group {
 			if e = d.groupOf(x, e, op, m, prefix); e == 0 {
 				return 0
 			}

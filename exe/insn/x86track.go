@@ -1,5 +1,7 @@
 package insn
 
+import "math/bits"
+
 // x86Track follows what registers hold through a function, as far as that is an
 // address, in the order of the code. Where paths join, it knows only what all of
 // those seen so far agree on.
@@ -9,13 +11,13 @@ type x86Track struct {
 	slots     uint16 // registers that hold the word that is at value
 	places    uint16 // registers that hold value, from which i386 code counts its addresses
 	kept      uint16 // registers that held such a place somewhere in the function
+	home      uint64 // that place
 	ended     bool   // nothing leads here from the instruction before
 	pushed    uint64 // CALL to the next instruction has pushed this
 	long      bool
-	got       bool   // the caller's GOT is in EBX
 	labels    uint64 // hashes of the targets that are noted
 	targets   [64]x86Label
-	spilled   [4]x86Spill
+	spilled   [8]x86Spill
 	spills    int
 	depth     uint64 // how far the stack pointer is below where it was
 }
@@ -31,22 +33,26 @@ type x86Label struct {
 type x86Spill struct{ at, value uint64 }
 
 const (
-	x86ESP = 4
-	x86EBX = 3
-	x86EBP = 5
+	x86ESP   = 4
+	x86EBX   = 3
+	x86EBP   = 5
+	x86Saved = 1<<x86EBX | 1<<x86EBP | 1<<6 | 1<<7 // by functions, for their callers
 )
 
 func (t *x86Track) begin(c *Code, long bool) {
 	t.long = long
 	if !long && c.Base != 0 {
-		// Parts of functions that were split off are entered with it.
-		t.value[x86EBX] = c.Base
-		t.places = 1 << x86EBX
-		t.kept = t.places
+		// Parts of functions that were split off are entered with it in any of
+		// these; others do not use what is in them.
+		t.home, t.places, t.kept = c.Base, x86Saved, 1<<x86EBX
+		t.resume(x86Saved)
 	}
 }
 
-func (t *x86Track) live() bool { return t.addresses|t.slots|t.places != 0 || t.ended || t.pushed != 0 }
+// live says whether the next instruction matters.
+func (t *x86Track) live() bool {
+	return t.addresses|t.slots|t.places|t.kept != 0 || t.ended || t.pushed != 0
+}
 
 // end forgets what is known where no instruction leads on.
 func (t *x86Track) end() {
@@ -61,11 +67,11 @@ func (t *x86Track) branch(to uint64) {
 	i := x86LabelHash(to)
 	l := &t.targets[i]
 	if l.at == to && t.labels>>i&1 != 0 {
-		l.places &= t.places
+		l.places &= t.homes()
 		return
 	}
 	t.labels |= 1 << i
-	*l = x86Label{to, t.places, t.depth}
+	*l = x86Label{to, t.homes(), t.depth}
 }
 
 // label takes what branches to an instruction know.
@@ -75,25 +81,45 @@ func (t *x86Track) label(at uint64) {
 	if t.labels>>i&1 == 0 || l.at != at {
 		if t.ended {
 			// Reached from behind, or through a table.
-			t.places = t.kept & (1<<x86EBX | 1<<x86EBP | 1<<6 | 1<<7)
+			t.resume(t.kept & x86Saved)
 			t.ended = false
 		}
 		return
 	}
 	t.addresses, t.slots, t.pushed = 0, 0, 0
 	if t.ended {
-		t.places, t.depth = l.places, l.depth
+		t.resume(l.places)
+		t.depth = l.depth
 	} else {
-		t.places &= l.places
+		t.places = t.homes() & l.places
 	}
 	t.ended = false
+}
+
+// homes are the registers that hold what code of this function counts from.
+// There is one such place in a function, once it is computed.
+func (t *x86Track) homes() (regs uint16) {
+	for p := t.places; p != 0; p &= p - 1 {
+		if r := bits.TrailingZeros16(p); t.value[r] == t.home {
+			regs |= 1 << r
+		}
+	}
+	return regs
+}
+
+// resume is where code goes on behind a jump, with the place in some registers.
+func (t *x86Track) resume(regs uint16) {
+	t.places = regs
+	for p := regs; p != 0; p &= p - 1 {
+		t.value[bits.TrailingZeros16(p)] = t.home
+	}
 }
 
 // step follows one instruction, and gives calls through registers their targets.
 func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
 	if t.ended {
 		t.ended = false
-		t.places = t.kept & (1<<x86EBX | 1<<x86EBP | 1<<6 | 1<<7)
+		t.resume(t.kept & x86Saved)
 	}
 	bit := uint16(1) << (x.rm & 15)
 	switch in.Flow {
@@ -160,36 +186,63 @@ func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
 		return
 	case e&x86Reads != 0:
 		return
-	case e&x86ModRM == 0: // what is written is implied, or in the opcode
-		if x.m == 0 && x.op&0xc0 == 0 && x.op&7 < 6 { // on the accumulator
-			t.lose(1)
-			return
-		}
-		t.lose(bit | 0xc7)
-		if x.m == 0 && x.op == 0xc9 {
-			t.lose(1 << x86EBP)
-		}
-		if x.m == 0 && x.op == 0x61 {
-			t.lose(0xff)
-		}
-		if x.m != 0 {
-			t.lose(0xf)
-		}
-		return
 	}
-	// Groups have no register in the field.
-	if !x.memory {
-		t.lose(bit)
+	t.lose(x.writes())
+}
+
+// writes are the general registers that an instruction writes, but for those
+// that x86Track.step knows.
+func (x *x86Inst) writes() uint16 {
+	const implied = 1 | 1<<1 | 1<<2 | 1<<6 | 1<<7 // of strings, multiplication, input, …
+	rm, reg := x.rm&15, x.reg&15
+	if x.bytes() && x.prefix&x86REX == 0 { // AH to BH
+		rm, reg = rm&3, reg&3
 	}
-	if t.lose(1 << (x.reg & 15)); x.m != 0 { // behind VEX
-		t.lose(1 << (x.other & 15))
+	if x.entry&x86ModRM == 0 {
+		switch {
+		case x.m == 1 && x.op&0xf8 == 0xc8: // BSWAP
+			return 1 << rm
+		case x.m != 0: // CPUID
+			return 0xf
+		case x.op < 0x40:
+			return 1
+		case x.op&0xf0 == 0x40 || x.op&0xf8 == 0x90 || x.op&0xf0 == 0xb0:
+			return 1 | 1<<rm
+		case x.op == 0xc9: // LEAVE
+			return 1 << x86EBP
+		case x.op == 0x61: // POPA
+			return 0xff
+		}
+		return implied
+	}
+	w := uint16(0)
+	inRM := x.group || x.entry&x86Store != 0
+	if inRM && !x.memory {
+		w = 1 << rm
+	}
+	if !inRM {
+		w = 1 << reg
 	}
 	switch {
-	case x.m == 0 && x.op&0xfe == 0xf6, x.m == 1 && (x.op&0xfe == 0xb0 || x.op == 0xc7 || x.op == 0x01):
-		t.lose(1 | 1<<2 | 1<<1)
-	case x.m == 0 && x.op == 0x8f:
-		t.depth -= 4
+	case x.m == 0 && x.op&0xfe == 0x86, x.m == 1 && x.op&0xfe == 0xc0: // XCHG, XADD
+		w |= 1 << reg
+	case x.m == 0 && x.op&0xfe == 0xf6, x.m == 1 && (x.op&0xfe == 0xb0 || x.op == 0xc7 || x.op == 0x01): // MUL, DIV, CMPXCHG
+		w |= 7
+	case x.m > 3:
+		w |= 1 << (x.other & 15)
 	}
+	return w
+}
+
+// bytes tells instructions on registers of a byte.
+func (x *x86Inst) bytes() bool {
+	switch op := x.op; x.m {
+	case 0:
+		return op&1 == 0 && (op < 0x40 || op >= 0x80 && op < 0x8c || op&0xed == 0xc0 || op == 0xc6 || op == 0xf6 || op == 0xfe) || op&0xf8 == 0xb0
+	case 1:
+		return op&0xf0 == 0x90 || op == 0xb0 || op == 0xc0
+	}
+	return false
 }
 
 func (t *x86Track) lose(regs uint16) {
@@ -246,7 +299,7 @@ func (t *x86Track) move(x *x86Inst, in *Inst) {
 			}
 		}
 		if t.places>>from&1 != 0 {
-			t.spilled[t.spills&3] = x86Spill{at, t.value[from]}
+			t.spilled[t.spills&7] = x86Spill{at, t.value[from]}
 			t.spills++
 		}
 	}
