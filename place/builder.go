@@ -202,6 +202,9 @@ func overlay[T any](b *Builder, kind string, rows []T, id func(*T) string, field
 				}
 			}
 		}
+		if b.net.over == nil {
+			b.net.over = map[overKey]Origin{}
+		}
 		b.net.over[o.overKey] = o.at
 	}
 }
@@ -357,4 +360,27 @@ func sorted[T any](b *Builder, kind string, rows *[]T, of func(*T) (string, *Spa
 	clear(list[len(kept):])
 	*rows = kept
 	return index
+}
+
+// Edit makes a builder of a network's rows, for a network that differs from it
+// in some: edit is given each element and may change it, and returns elements
+// that stand beside it. The network itself stays as it is.
+func (n *Network) Edit(source Source, edit func(e *Element, at Origin) []Element) *Builder {
+	b := NewBuilder()
+	b.net = *n
+	b.net.ids = nil
+	b.net.Sources = append(slices.Clone(n.Sources), source)
+	b.net.Gaps = slices.Clone(n.Gaps)
+	at := Origin{Source: int32(len(n.Sources))}
+	b.net.Elements = make([]Element, 0, len(n.Elements))
+	for i := range n.Elements {
+		e := n.Elements[i]
+		more := edit(&e, at)
+		b.net.Elements = append(append(b.net.Elements, e), more...)
+	}
+	b.net.Links = slices.Clone(n.Links)
+	b.net.Dependencies = slices.Clone(n.Dependencies)
+	b.net.Vendors = slices.Clone(n.Vendors)
+	b.net.over = n.over
+	return b
 }
