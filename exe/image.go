@@ -17,9 +17,9 @@ const maxImage = 512 << 20
 // dynamic linker will put where. The file's bytes are kept once, however many
 // segments load them.
 //
-// A relocatable object is linked first, see link: its sections stand at their
-// offsets in the file, and each symbol of another file has an address behind
-// them.
+// A relocatable object is linked first: its sections stand ObjectBase behind
+// their offsets in the file, and each symbol of another file has an address
+// behind them.
 type Image struct {
 	f     *File
 	areas []area  // sorted by address, not overlapping
@@ -27,6 +27,11 @@ type Image struct {
 	words []word  // sorted by address
 	named []named // sorted by address
 	base  uint64
+
+	// Of relocatable objects: the symbols of other files, of which each has
+	// stride bytes from foreign on.
+	others          []string
+	foreign, stride uint64
 }
 
 // area is a run of memory; behind its bytes it is zero.
@@ -234,8 +239,16 @@ func (m *Image) Text(addr uint64) []byte {
 }
 
 // Import is the name of the function that a stub at addr jumps to, or of the
-// object of another file that the dynamic linker copies there.
+// object of another file that the dynamic linker copies there. In a relocatable
+// object it is the symbol of another file, with the distance from it, if any.
 func (m *Image) Import(addr uint64) string {
+	if n := addr - m.foreign; m.stride != 0 && n < uint64(len(m.others))*m.stride {
+		if name, d := m.others[n/m.stride], n%m.stride; d != 0 {
+			return fmt.Sprintf("%s+%d", name, d)
+		} else {
+			return name
+		}
+	}
 	i, ok := slices.BinarySearchFunc(m.named, addr, func(n named, at uint64) int { return cmp.Compare(n.addr, at) })
 	if !ok {
 		return ""

@@ -63,7 +63,7 @@ type dataRun struct {
 
 // notData are sections that other parts of a comparison look at.
 var notData = []string{".dyn", ".gnu.", ".hash", ".rel", ".interp", ".note", ".eh_frame", ".gcc_except_table", ".ARM.", ".got", ".plt", ".iplt", ".pdr", ".MIPS.",
-	".reginfo", ".mdebug", ".toc", ".branch_lt", ".debug", ".symtab", ".strtab", ".shstrtab", "__versions", ".orc_", ".altinstr", "__mcount_loc"}
+	".reginfo", ".mdebug", ".toc", ".branch_lt", ".debug", ".symtab", ".strtab", ".shstrtab", "__versions", ".orc_", ".altinstr", "__mcount_loc", "__ksymtab", "__kcrctab", "__bug_table", "__ex_table", "__jump_table", ".static_call", ".return_sites", ".retpoline", "__patchable"}
 
 func (p *Program) dataRuns() (out []dataRun) {
 	f := p.file
@@ -71,7 +71,7 @@ func (p *Program) dataRuns() (out []dataRun) {
 		s := &f.Sections[i]
 		addr := s.Addr
 		if f.Type == exe.TypeRel {
-			addr = s.Off
+			addr = exe.ObjectBase + s.Off
 		}
 		if !s.InFile || s.Flags&exe.SectionAlloc == 0 || s.Flags&exe.SectionExec != 0 ||
 			s.Type != exe.SectionProgbits && s.Type < 14 || slices.ContainsFunc(notData, func(n string) bool { return strings.HasPrefix(s.Name, n) }) {

@@ -227,3 +227,47 @@ func TestTurned(t *testing.T) {
 		}
 	})
 }
+
+// TestObjects compares relocatable objects, which kernel modules are too: what
+// their code points at relocations say.
+func TestObjects(t *testing.T) {
+	for _, b := range targets {
+		args := append([]string{"-c", "-fno-pic"}, b.args...)
+		args = slices.DeleteFunc(args, func(a string) bool { return a == "-no-pie" })
+		switch {
+		case strings.HasPrefix(b.cc, "mips-"), strings.HasPrefix(b.cc, "mips64"):
+			args = append(args, "-mno-abicalls")
+		case slices.Contains(b.args, "-no-pie"):
+			continue
+		}
+		t.Run(b.cc+" "+strings.Join(args, " "), func(t *testing.T) {
+			cc := testkit.Tool(t, b.cc)
+			base := build(t, cc, args, nil)
+			for _, x := range injections {
+				old, _ := read(t, base, false)
+				new, names := read(t, build(t, cc, args, []string{x.define}), false)
+				m := function.Match(old, new)
+				var got []string
+				for _, p := range m.Pairs {
+					at := new.Functions[p.New].Addr - exe.ObjectBase
+					if p.Same != function.Changed {
+						continue
+					}
+					if got = append(got, names[at]); slices.Contains(x.names, names[at]) && !x.check(p.Change) {
+						t.Errorf("%s: %s: %+v", x.define, names[at], *p.Change)
+					}
+				}
+				slices.Sort(got)
+				if x.data != "" {
+					got = slices.DeleteFunc(got, func(n string) bool { return !slices.Contains(x.names, n) })
+				}
+				if want := slices.Sorted(slices.Values(x.names)); !slices.Equal(got, want) || len(m.Gone)+len(m.Came) > 0 {
+					t.Errorf("%s: %v changed, want %v, gone %v, came %v", x.define, got, want, m.Gone, m.Came)
+				}
+				if data := m.Data(); (len(data) > 0) != (x.data != "" || slices.Contains([]string{"STRING", "ADDED"}, x.define)) && x.define != "JUMP" {
+					t.Errorf("%s: data %+v", x.define, data)
+				}
+			}
+		})
+	}
+}

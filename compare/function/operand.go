@@ -281,7 +281,7 @@ func (r *reader) sections() (at []uint64) {
 		s := &r.file.Sections[i]
 		addr := s.Addr
 		if r.file.Type == exe.TypeRel {
-			addr = s.Off
+			addr = exe.ObjectBase + s.Off
 		}
 		if s.Flags&exe.SectionAlloc != 0 && s.Flags&exe.SectionExec == 0 && addr != 0 && len(at) < 2*maxSections {
 			at = append(at, addr, addr+s.Size)
@@ -373,6 +373,14 @@ func (r *reader) describe(o *object) {
 
 // inCode says whether an address without a function is in code.
 func (p *Program) inCode(addr uint64) bool {
+	if p.file.Type == exe.TypeRel {
+		for i := range p.file.Sections {
+			if s := &p.file.Sections[i]; s.InFile && addr-exe.ObjectBase-s.Off < s.Size && s.Flags&exe.SectionAlloc != 0 {
+				return s.Flags&exe.SectionExec != 0
+			}
+		}
+		return false
+	}
 	for i := range p.file.Sections {
 		if s := &p.file.Sections[i]; s.Flags&exe.SectionAlloc != 0 && addr-s.Addr < s.Size && s.Addr != 0 {
 			return s.Flags&exe.SectionExec != 0

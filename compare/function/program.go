@@ -52,7 +52,8 @@ type Program struct {
 	compact  bool              // code addresses have bit 0 for the instruction set
 }
 
-// Function is a function and what can be compared of it.
+// Function is a function and what can be compared of it. In a relocatable
+// object its address is exe.ObjectBase behind its offset in the file.
 type Function struct {
 	exe.Function
 	// Instructions is how many it has; Blocks how many straight runs of them.
@@ -117,6 +118,9 @@ func (p *Program) take(functions []exe.Function) {
 		if len(list) == maxFunctions {
 			p.Left = fmt.Sprintf("%d functions, the limit is %d", len(functions), maxFunctions)
 			break
+		}
+		if p.file.Type == exe.TypeRel {
+			f.Addr += exe.ObjectBase
 		}
 		list = append(list, Function{Function: f})
 	}
