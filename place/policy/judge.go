@@ -44,6 +44,8 @@ type Group struct {
 	Outcome Outcome
 	// Low and High bound the share in parts per million, or the count.
 	Low, High int64
+	// Whole is what a share is of, in its measure, at the least share.
+	Whole int64
 	// Members are the nodes that are counted, Uncertain those of which a
 	// fact is missing. Assumed says what the interval takes for granted.
 	Members, Uncertain []int32

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"cel.dev/cel-go/common/types"
@@ -147,4 +148,12 @@ func (s *scene) access(node int, of func(*place.Access) string) []string {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// Summary says in a few words what the evidence is.
+func (r *Release) Summary() string {
+	if !r.Bundle {
+		return "no verified bundle"
+	}
+	return fmt.Sprintf("verified bundle: %d critical, %d high, %s of bytes opened", r.Findings["critical"], r.Findings["high"], Percent(r.Opened))
 }

@@ -125,6 +125,7 @@ func (s *scene) share(r *Rule, res *Result, missing missingFacts) {
 			}
 		}
 		g.Low, g.High = ratio(low, lowAll), ratio(high, highAll)
+		g.Whole = int64(lowAll)
 		if !bounded {
 			g.Low, g.High = 0, 1_000_000
 			g.Assumed = fmt.Sprintf("no element of some function has a known number of %s: the share can be anything", r.Share.Measure)
@@ -140,6 +141,13 @@ func (s *scene) share(r *Rule, res *Result, missing missingFacts) {
 	}
 	res.Outcome = worstGroup(res.Groups)
 }
+
+// MeasureOf is what an element counts for in the share, Unknown where that is not
+// known.
+func (s *Share) MeasureOf(e *place.Element) int64 { return measures[s.Measure](e) }
+
+// Bound is the cap, in parts per million.
+func (s *Share) Bound() int64 { return s.max }
 
 func ratio(part, whole float64) int64 {
 	if whole == 0 {
