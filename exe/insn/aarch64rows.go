@@ -233,7 +233,7 @@ var aarch64Table = sync.OnceValue(func() *table {
 	add(a64RsRt, "0.001000001.....*", "casp caspl")
 	add(a64RsRt, "0.001000011.....*", "caspa caspal")
 	rows = append(rows, aarch64Vector()...)
-	rows = append(rows, row{"ldst", a64Rd, "....1.0"}, row{"dp", a64Rd, "...1101"}, row{"dp", a64Rd, "...100"}, row{"sve", a64Rd, "0..0010"})
+	rows = append(rows, row{"ldst", a64Rd, "....1.0"}, row{"dp", a64Rd, "...1101"}, row{"dp", a64Rd, "...100"}, row{"sve", a64Rd, "...0010"})
 	return newTable(rows, 32, group{31, 21, 1}, group{10, 10, 0})
 })
 

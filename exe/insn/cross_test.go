@@ -52,6 +52,15 @@ func load(t testing.TB, file string) *program {
 		if f.Class == elf.ELFCLASS64 {
 			p.code.Set = insn.MIPS64
 		}
+	case elf.EM_386:
+		p.code.Set = insn.X86
+	case elf.EM_X86_64:
+		p.code.Set = insn.X8664
+	case elf.EM_PPC:
+		p.code.Set = insn.PPC
+	case elf.EM_PPC64:
+		p.code.Set = insn.PPC64
+		p.code.Base = f.Section(".got").Addr + 0x8000
 	}
 	type part struct {
 		addr uint64
@@ -90,10 +99,11 @@ func load(t testing.TB, file string) *program {
 	}
 	seen := map[uint64]bool{}
 	for _, s := range symbols {
-		if s.Name == "_gp" {
+		if s.Name == "_gp" || s.Name == "_GLOBAL_OFFSET_TABLE_" && p.code.Set == insn.X86 {
 			p.code.Base = s.Value
 		}
-		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Size == 0 || s.Section == 0 || int(s.Section) >= len(f.Sections) || seen[s.Value] {
+		// What changes from Thumb to ARM is both.
+		if strings.HasSuffix(s.Name, "_from_thumb") || elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Size == 0 || s.Section == 0 || int(s.Section) >= len(f.Sections) || seen[s.Value] {
 			continue
 		}
 		seen[s.Value] = true

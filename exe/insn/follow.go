@@ -52,12 +52,26 @@ func (r *registers) copyFrom(other *registers) {
 	}
 }
 
-// meet forgets what other does not know, or knows differently.
+// join adds what other knows.
+func (r *registers) join(other *registers) {
+	r.known |= other.known
+	for k := other.known; k != 0; k &= k - 1 {
+		i := bits.TrailingZeros32(k)
+		r.v[i] = other.v[i]
+	}
+}
+
+// meet forgets what other does not know, or knows differently. Of an address
+// the same upper part may come from two instructions.
 func (r *registers) meet(other *registers) {
 	r.known &= other.known
 	for k := r.known; k != 0; k &= k - 1 {
-		if i := bits.TrailingZeros32(k); r.v[i].n != other.v[i].n {
+		i := bits.TrailingZeros32(k)
+		v, w := &r.v[i], &other.v[i]
+		if v.n != w.n {
 			r.known &^= 1 << i
+		} else if v.address && v.by[1] == 0 && v.by[0] != 0 && v.by[0] != w.by[0] {
+			v.by[1] = w.by[0]
 		}
 	}
 }
@@ -201,9 +215,12 @@ func (f *follower) arrive(addr uint64) {
 		if a.to != addr {
 			continue
 		}
-		if f.dead {
+		switch {
+		case f.dead:
 			f.copyFrom(&a.registers)
-		} else {
+		case f.behindCall():
+			f.join(&a.registers)
+		default:
 			f.meet(&a.registers)
 		}
 		if f.waiting--; i != f.waiting {
@@ -213,6 +230,16 @@ func (f *follower) arrive(addr uint64) {
 		}
 		return
 	}
+}
+
+// behindCall says whether a call stands before. Where a jump leads there too it
+// is often one that does not return.
+func (f *follower) behindCall() bool {
+	i := len(f.list) - 1
+	if f.c.Set == MIPS || f.c.Set == MIPS64 {
+		i--
+	}
+	return i >= f.first && (f.list[i].Flow == Call || f.list[i].Flow == IndirectCall)
 }
 
 // leads keeps what is known for where a jump leads.

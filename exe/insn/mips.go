@@ -26,7 +26,7 @@ func (c *Code) decodeMIPS(code []byte, addr uint64, list []Inst) []Inst {
 		f.set(mipsGP, value{n: c.Base, address: true})
 	}
 	order := c.order()
-	big := order.Uint16([]byte{0, 1}) == 1
+	big := order.Uint16(bigFirst) == 1
 	n := len(code) / 4
 	var slot delay // of the instruction before
 	for i := range n {

@@ -84,6 +84,7 @@ func newMIPSTable(wide bool) *table {
 	add(mipsIndirectCall, "000000 ..... 00000.....1.... 001001", "jalr.hb")
 	add(mipsIndirectCall, "000000 .................... 001001", "jalr")
 	add(mipsStop, "000000 .................... 001101", "break")
+	add(mipsStop, "000000 0000000000.......... 110100", "teq") // of zero and zero
 	add(mipsAdd, "000000 .......... ..... 00000 100001", "addu")
 	add(mipsAdd, "000000 .......... ..... 00000 101101", "daddu")
 	add(mipsOr, "000000 .......... ..... 00000 100101", "or")
