@@ -22,6 +22,9 @@ const (
 	Absent   State = "no such finding" // nothing is known of an earlier release
 )
 
+// states are all states, in the order of waivers on the sheet.
+var states = []State{Counts, Expired, Replaced, Unlooked, Gone, Absent}
+
 // Waived is a waiver as it stands to a report.
 type Waived struct {
 	Finding string `json:"finding"`
@@ -70,9 +73,8 @@ func (s *Sheet) waive(in *Input, c *findings.Changes) (counts map[string]bool) {
 		}
 		s.Waivers = append(s.Waivers, x)
 	}
-	order := []State{Counts, Expired, Replaced, Unlooked, Gone, Absent}
 	slices.SortStableFunc(s.Waivers, func(a, b Waived) int {
-		return cmp.Or(slices.Index(order, a.State)-slices.Index(order, b.State), rank(b.Severity)-rank(a.Severity), strings.Compare(a.Finding, b.Finding))
+		return cmp.Or(slices.Index(states, a.State)-slices.Index(states, b.State), rank(b.Severity)-rank(a.Severity), strings.Compare(a.Finding, b.Finding))
 	})
 	return counts
 }

@@ -116,6 +116,7 @@ type Question struct {
 // Accept is what was not seen, for somebody to accept.
 type Accept struct {
 	Kind  string   `json:"kind"` // of gap; "unknown" for bytes that no format explains
+	Who   []string `json:"who"`  // formats and checks that could not look
 	Gaps  int64    `json:"gaps"`
 	Bytes int64    `json:"bytes"` // 0: of no size
 	PPM   int64    `json:"ppm"`   // of all bytes but padding
@@ -295,8 +296,8 @@ func nodesOf(gaps []wardein.Gap, kind wardein.GapKind) (nodes []string) {
 	}
 	slices.SortStableFunc(of, func(a, b wardein.Gap) int { return cmp.Compare(b.Len, a.Len) })
 	for _, g := range of {
-		if node := cmp.Or(g.Node, "the release"); !slices.Contains(nodes, node) {
-			nodes = append(nodes, node)
+		if g.Node != "" && !slices.Contains(nodes, g.Node) {
+			nodes = append(nodes, g.Node)
 		}
 	}
 	return nodes
@@ -324,11 +325,14 @@ func (s *Sheet) accept(r *wardein.Report) {
 		return wardein.Share(bytes, all)
 	}
 	for _, kind := range []wardein.GapKind{wardein.Encrypted, wardein.Unsupported, wardein.Damaged, wardein.Limit, wardein.Crashed, wardein.NoData} {
-		a := Accept{Kind: string(kind), Nodes: []string{}}
+		a := Accept{Kind: string(kind), Who: []string{}, Nodes: []string{}}
 		for _, g := range r.Gaps {
 			if g.Kind == kind {
 				a.Gaps++
 				a.Bytes += min(g.Len, 1<<50)
+				if !slices.Contains(a.Who, g.Who) {
+					a.Who = append(a.Who, g.Who)
+				}
 			}
 		}
 		if a.Gaps == 0 {
@@ -340,6 +344,6 @@ func (s *Sheet) accept(r *wardein.Report) {
 		s.Gaps = append(s.Gaps, a)
 	}
 	if n := r.Coverage.Unknown; n > 0 {
-		s.Gaps = append(s.Gaps, Accept{Kind: "unknown", Bytes: n, PPM: share(n), Nodes: []string{}})
+		s.Gaps = append(s.Gaps, Accept{Kind: "unknown", Who: []string{}, Bytes: n, PPM: share(n), Nodes: []string{}})
 	}
 }
