@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/wardein/wardein/place"
 	"github.com/wardein/wardein/place/reader/csv"
+	"github.com/wardein/wardein/place/reader/netbox"
 	"github.com/wardein/wardein/place/reader/topology"
 )
 
@@ -11,6 +12,7 @@ import (
 func Readers() []place.Reader {
 	return []place.Reader{
 		topology.Reader,
+		netbox.Reader,
 		csv.Reader,
 	}
 }
