@@ -9,7 +9,9 @@
 //	go run ./bench/compare rebuild            Debian packages built again, for `wardein equiv`
 //	go run ./bench/compare run                what the comparison says of all pairs, scored
 //	go run ./bench/compare diffoscope         diffoscope on some of the pairs
+//	go run ./bench/compare releases           whole releases of about 100 MB compared
 //	go run ./bench/compare inject             changes made to programs: is each listed
+//	go run ./bench/compare injecttrees        the same in whole trees, by wardein compare
 //
 // Everything lives in bench/work/compare. README.md tells more.
 package main
@@ -30,12 +32,14 @@ var (
 )
 
 var commands = map[string]func() error{
-	"fetch":      fetch,
-	"build":      buildAll,
-	"rebuild":    rebuildAll,
-	"inject":     inject,
-	"run":        run,
-	"diffoscope": diffoscope,
+	"fetch":       fetch,
+	"build":       buildAll,
+	"rebuild":     rebuildAll,
+	"inject":      inject,
+	"injecttrees": injectTrees,
+	"releases":    releasesRun,
+	"run":         run,
+	"diffoscope":  diffoscope,
 }
 
 func main() {

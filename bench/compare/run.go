@@ -243,13 +243,9 @@ type compared struct {
 }
 
 type row struct {
-	Kind, Change, Path, Old, New, What, Was, Is string
-	Functions                                   struct {
-		List []struct {
-			Change           string
-			Old, New         string
-			OldName, NewName string
-		}
+	Kind, Change, Old, New, What string
+	Functions                    struct {
+		List []struct{ Lines []string }
 	}
 }
 
@@ -283,3 +279,11 @@ func review(bin, old, new string) (int, error) {
 }
 
 func resultFile(name string) string { return filepath.Join(*work, "results", name+".json") }
+
+// maxResident is the most memory in kB that a process had.
+func maxResident(s *os.ProcessState) int64 {
+	if u, ok := s.SysUsage().(*syscall.Rusage); ok {
+		return u.Maxrss
+	}
+	return 0
+}
