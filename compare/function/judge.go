@@ -133,7 +133,8 @@ func (p *Program) text(o *operand) string {
 	return string(p.image.Text(addr))
 }
 
-// apart takes out of two lists what both have, and sorts what is left.
+// apart takes out of two lists what both have, and sorts what is left, each
+// once.
 func apart(a, b []string) (x, y []string) {
 	slices.Sort(a)
 	slices.Sort(b)
@@ -147,5 +148,5 @@ func apart(a, b []string) (x, y []string) {
 			a, b = a[1:], b[1:]
 		}
 	}
-	return append(x, a...), append(y, b...)
+	return slices.Compact(append(x, a...)), slices.Compact(append(y, b...))
 }

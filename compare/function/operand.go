@@ -174,11 +174,14 @@ func (r *reader) trim(c *insn.Code, f *Function, list []insn.Inst) []insn.Inst {
 		case insn.Next, insn.Stop:
 			if idle[in.Op] == 0 {
 				idle[in.Op] = 1
-				if name := c.Name(in.Op); name == "nop" || name == "int3" || name == "xchg" && in.Len <= 2 {
+				switch name := c.Name(in.Op); {
+				case name == "nop" || name == "int3" || name == "xchg" && in.Len <= 2:
 					idle[in.Op] = 2
+				case name == "ori": // of PowerPC, where nothing is in another operand
+					idle[in.Op] = 3
 				}
 			}
-			if idle[in.Op] != 2 {
+			if idle[in.Op] == 1 || idle[in.Op] == 3 && r.file.Order.Uint32(r.bytes(f)[in.Addr-f.Addr:]) != 0x60000000 {
 				return list[:n]
 			}
 		case insn.Data:
@@ -300,7 +303,7 @@ const maxSections = 1 << 16
 func (r *reader) slots() func(uint64) bool {
 	var list []*exe.Section
 	for i := range r.file.Sections {
-		if s := &r.file.Sections[i]; (s.Name == ".got" || s.Name == ".got.plt" || s.Name == ".toc") && s.Addr != 0 {
+		if s := &r.file.Sections[i]; (s.Name == ".got" || s.Name == ".got2" || s.Name == ".got.plt" || s.Name == ".toc") && s.Addr != 0 {
 			list = append(list, s)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 
 	"github.com/wardein/wardein/exe"
+	"github.com/wardein/wardein/exe/insn"
 )
 
 // resolve finds out what all operands point at, and takes what does not depend
@@ -45,17 +46,22 @@ func (r *Program) token(o *operand) uint64 {
 // operand finds out what one operand of a function points at.
 func (r *reader) operand(i int32, o *operand) {
 	addr := o.addr
-	if addr == r.code(r.Functions[i].Set).Base {
+	if addr == r.code(r.Functions[i].Set).Base || r.objectBase(i, o) {
 		return // what addresses are counted from: those are operands themselves
 	}
 	if !o.to {
 		// A word that the dynamic linker fills in, of a table of such words.
-		if p, ok := r.image.Pointer(addr); ok && (p.Name != "" || r.slot(addr)) {
+		p, ok := r.image.Pointer(addr)
+		if !ok && r.slot(addr) { // of a file with fixed addresses
+			p.To, _ = r.image.Read(addr, r.file.Class/8)
+			ok = r.pointsAt(p.To)
+		}
+		if ok && (p.Name != "" || r.slot(addr)) {
 			if r.page(addr, p) {
 				return
 			}
 			o.through = true
-			r.pointer(o, p)
+			r.pointer(i, o, p)
 			return
 		}
 	}
@@ -63,10 +69,23 @@ func (r *reader) operand(i int32, o *operand) {
 		o.kind, o.n = kindImport, maphash.String(seed, name)
 		return
 	}
-	if o.table && r.jumps(i, o) {
+	if o.table && r.jumps(i, o, addr) {
 		return
 	}
 	r.place(o, addr)
+}
+
+// headOf is how far into a function it sets what it counts addresses from.
+const headOf = 16
+
+// objectBase tells what functions of 32-bit PowerPC load into r30: 0x8000
+// behind where their object's part of .got2 is.
+func (r *reader) objectBase(i int32, o *operand) bool {
+	if r.Functions[i].Set != insn.PPC || o.to || o.at > headOf {
+		return false
+	}
+	s := r.file.Section(".got2")
+	return s != nil && o.addr-0x8000-s.Addr < s.Size
 }
 
 // page tells the words of MIPS's global offset table that hold the upper part
@@ -76,12 +95,14 @@ func (r *reader) page(addr uint64, p exe.Pointer) bool {
 }
 
 // pointer resolves what a word holds.
-func (r *reader) pointer(o *operand, p exe.Pointer) {
+func (r *reader) pointer(i int32, o *operand, p exe.Pointer) {
 	if p.Name != "" {
 		o.kind, o.n = kindImport, maphash.String(seed, p.Name)+p.To
 		return
 	}
-	r.place(o, p.To)
+	if !r.jumps(i, o, p.To) {
+		r.place(o, p.To)
+	}
 }
 
 // slot says whether an address is in a table of words that the linker made.
@@ -123,10 +144,10 @@ const maxTable = 1 << 14
 // jumps finds out whether an operand is a table of jumps into its function:
 // addresses, or distances from the table or from where the processor's code
 // counts from. Entries that lead elsewhere end it.
-func (r *reader) jumps(i int32, o *operand) bool {
+func (r *reader) jumps(i int32, o *operand, addr uint64) bool {
 	f := &r.Functions[i]
-	k, ok := r.objectAt(o.addr)
-	if !ok || r.image.Written(o.addr) {
+	k, ok := r.objectAt(addr)
+	if !ok || r.image.Written(addr) {
 		return false
 	}
 	b := r.content(&r.objects[k])
@@ -148,9 +169,11 @@ func (r *reader) jumps(i int32, o *operand) bool {
 	switch {
 	case r.file.Class == 64 && in(r.file.Order.Uint64(b)):
 		size = 8
+	case f.Set == insn.MIPS64 && in(r.file.Order.Uint64(b)+r.code(f.Set).Base):
+		base, size = r.code(f.Set).Base, 8
 	case in(first):
-	case in(first + o.addr):
-		base = o.addr
+	case in(first + addr):
+		base = addr
 	case r.code(f.Set).Base != 0 && in(first+r.code(f.Set).Base):
 		base = r.code(f.Set).Base
 	default:
@@ -172,6 +195,6 @@ func (r *reader) jumps(i int32, o *operand) bool {
 		return false
 	}
 	o.kind, o.n = kindTable, uint64(len(r.tables))
-	r.tables = append(r.tables, table{addr: o.addr, size: uint64(n * size), function: i, hash: h})
+	r.tables = append(r.tables, table{addr: addr, size: uint64(n * size), function: i, hash: h})
 	return true
 }
