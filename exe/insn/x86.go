@@ -1,6 +1,9 @@
 package insn
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // x86 decodes code of both widths, by Intel SDM volume 2, chapter 2 (formats)
 // and appendix A (maps).
@@ -57,6 +60,7 @@ const (
 	x86HeadIndexed = 1 << 43
 	x86HeadScale   = 44
 	x86HeadMemory  = 1 << 46
+	x86HeadREX     = 47 // of what is not VEX or EVEX, as some of it may mean nothing
 	x86HeadOther   = 47
 	x86HeadL       = 52
 	x86HeadMask    = 54
@@ -65,10 +69,16 @@ const (
 	x86HeadDisp8   = 1 << 59 // behind EVEX, where it is scaled
 	x86Head16      = 1 << 60 // addresses of two bytes
 	x86HeadMapLow  = 61      // which of the maps that are rare
+	x86HeadX       = 63      // of VEX and EVEX, the same
 )
 
+var x86s = sync.Pool{New: func() any { return new(x86) }}
+
 func (c *Code) decodeX86(code []byte, addr uint64, list []Inst) []Inst {
-	d := x86{c: c, maps: x86Tables(), long: c.Set == X8664, mask: 1<<64 - 1}
+	d := x86s.Get().(*x86)
+	defer x86s.Put(d)
+	d.c, d.maps, d.long, d.mask, d.fixed = c, x86Tables(), c.Set == X8664, 1<<64-1, false
+	defer func() { d.c = nil }()
 	d.first = &d.maps.first[1]
 	if !d.long {
 		d.first, d.mask = &d.maps.first[0], 1<<32-1
@@ -78,7 +88,7 @@ func (c *Code) decodeX86(code []byte, addr uint64, list []Inst) []Inst {
 		_, relative := c.Read(0, 1)
 		d.fixed = !relative
 	}
-	d.track.begin(c, d.long)
+	d.track.begin(c, addr)
 	var x x86Inst
 	tail := -1
 	for p := 0; p < len(code); {
@@ -88,7 +98,7 @@ func (c *Code) decodeX86(code []byte, addr uint64, list []Inst) []Inst {
 		} else {
 			if tail < 0 {
 				tail = p
-				copy(d.window[:], code[p:])
+				clear(d.window[copy(d.window[:], code[p:]):])
 			}
 			b = (*[x86Window]byte)(d.window[p-tail:])
 		}
@@ -121,7 +131,7 @@ func (d *x86) finish(x *x86Inst, in *Inst) {
 	}
 	in.Op = uint16(e&x86Mnemonic<<3 | form)
 	t := &d.track
-	if t.labels != 0 {
+	if i := t.slot(in.Addr); t.ended || t.labels[i>>6]>>(i&63)&1 != 0 {
 		t.label(in.Addr)
 	}
 	if x.rel {
@@ -131,7 +141,7 @@ func (d *x86) finish(x *x86Inst, in *Inst) {
 			in.To &= 0xffff
 		}
 		if in.To == 0 { // no target by the contract, so that it stays in Word
-			x.imm = next
+			x.imm = 1
 		}
 		if in.Flow != Call {
 			t.branch(in.To)
@@ -143,6 +153,7 @@ func (d *x86) finish(x *x86Inst, in *Inst) {
 	case x.rip:
 		in.Ref, disp = (next+disp)&d.mask, 0
 	case x.prefix&(x86FS|x86GS) != 0:
+	case e&x86Mnemonic == d.maps.nop:
 	case x.based && disp == 0 && !x.indexed && x.rm == x.reg && e&x86Mnemonic == d.maps.lea: // alignment
 	case x.based && t.places>>x.rm&1 != 0:
 		in.Ref, disp = (t.value[x.rm]+disp)&d.mask, 0
@@ -360,6 +371,9 @@ func (d *x86) take(x *x86Inst, b *[x86Window]byte) int {
 	if x.m < 2 && e&x86Address == 0 {
 		e, op = d.special(x, e, op, prefix)
 	}
+	if head>>x86HeadKind&3 == 0 {
+		head |= uint64(rex&7) << x86HeadREX
+	}
 	x.entry, x.op, x.prefix = e, op, prefix
 	x.head = head | uint64(op) | uint64(x.m)<<x86HeadMap | prefix<<x86HeadPrefix
 	return q
@@ -444,9 +458,10 @@ func (d *x86) memory(x *x86Inst, b *[x86Window]byte, q int, m, rex byte, head ui
 		s := b[q]
 		q++
 		base = s & 7
+		head |= uint64(s>>6) << x86HeadScale
 		if i := s>>3&7 | rex&2<<2; i != 4 {
 			x.indexed, x.index, x.scaled = true, i, s>>6 != 0
-			head |= x86HeadIndexed | uint64(i)<<x86HeadIndex | uint64(s>>6)<<x86HeadScale
+			head |= x86HeadIndexed | uint64(i)<<x86HeadIndex
 		}
 		if base == 5 && m>>6 == 0 {
 			far = true
@@ -519,6 +534,7 @@ func (d *x86) vector(x *x86Inst, b *[x86Window]byte, q int, kind uint32, prefix 
 	if kind == x86KindEVEX && b[q] >= 0xc0 {
 		x.rm = rex & 2 << 3
 	}
+	head |= uint64(rex>>1&1) << x86HeadX
 	rex |= p1 >> 4 & 8
 	pp := p1 & 3
 	prefix |= uint64(rex&8)<<9 | [4]uint64{0, x8666, x86F3, x86F2}[pp]

@@ -15,10 +15,12 @@ type x86Track struct {
 	ended     bool   // nothing leads here from the instruction before
 	pushed    uint64 // CALL to the next instruction has pushed this
 	long      bool
-	labels    uint64 // hashes of the targets that are noted
-	targets   [64]x86Label
+	start     uint64                         // of the function
+	labels    [1 << x86LabelBits / 64]uint64 // which targets are noted
+	targets   [1 << x86LabelBits]x86Label
 	spilled   [8]x86Spill
 	spills    int
+	frame     uint64 // depth at the branch before
 	depth     uint64 // how far the stack pointer is below where it was
 }
 
@@ -39,12 +41,16 @@ const (
 	x86Saved = 1<<x86EBX | 1<<x86EBP | 1<<6 | 1<<7 // by functions, for their callers
 )
 
-func (t *x86Track) begin(c *Code, long bool) {
-	t.long = long
-	if !long && c.Base != 0 {
+// begin starts a function at an address. Of targets, what labels tells is used.
+func (t *x86Track) begin(c *Code, start uint64) {
+	t.start, t.long = start, c.Set == X8664
+	t.addresses, t.slots, t.places, t.kept, t.home = 0, 0, 0, 0, 0
+	t.ended, t.pushed, t.labels, t.frame, t.depth, t.spills = false, 0, [len(t.labels)]uint64{}, 0, 0, 0
+	t.spilled = [len(t.spilled)]x86Spill{}
+	if !t.long && c.Base != 0 {
 		// Parts of functions that were split off are entered with it in any of
 		// these; others do not use what is in them.
-		t.home, t.places, t.kept = c.Base, x86Saved, 1<<x86EBX
+		t.home, t.kept = c.Base, 1<<x86EBX
 		t.resume(x86Saved)
 	}
 }
@@ -60,40 +66,47 @@ func (t *x86Track) end() {
 	t.ended = true
 }
 
-func x86LabelHash(at uint64) uint64 { return at * 0x9e3779b97f4a7c15 >> 58 }
+// slot is where a target is noted, by its distance from the function's start, so
+// that it is the same wherever the function is.
+func (t *x86Track) slot(at uint64) uint64 {
+	return (at - t.start) * 0x9e3779b97f4a7c15 >> (64 - x86LabelBits)
+}
+
+const x86LabelBits = 8
 
 // branch notes where a branch leads.
 func (t *x86Track) branch(to uint64) {
-	i := x86LabelHash(to)
+	i := t.slot(to)
 	l := &t.targets[i]
-	if l.at == to && t.labels>>i&1 != 0 {
+	if l.at == to && t.labels[i>>6]>>(i&63)&1 != 0 {
 		l.places &= t.homes()
 		return
 	}
-	t.labels |= 1 << i
+	t.labels[i>>6] |= 1 << (i & 63)
+	t.frame = t.depth
 	*l = x86Label{to, t.homes(), t.depth}
 }
 
 // label takes what branches to an instruction know.
 func (t *x86Track) label(at uint64) {
-	i := x86LabelHash(at)
+	i := t.slot(at)
 	l := &t.targets[i]
-	if t.labels>>i&1 == 0 || l.at != at {
+	if t.labels[i>>6]>>(i&63)&1 == 0 || l.at != at {
 		if t.ended {
 			// Reached from behind, or through a table.
 			t.resume(t.kept & x86Saved)
-			t.ended = false
+			t.ended, t.depth = false, t.frame
 		}
 		return
 	}
 	t.addresses, t.slots, t.pushed = 0, 0, 0
 	if t.ended {
 		t.resume(l.places)
-		t.depth = l.depth
 	} else {
 		t.places = t.homes() & l.places
 	}
-	t.ended = false
+	// A call before that never returns may have left arguments on the stack.
+	t.ended, t.depth = false, l.depth
 }
 
 // homes are the registers that hold what code of this function counts from.
@@ -118,7 +131,7 @@ func (t *x86Track) resume(regs uint16) {
 // step follows one instruction, and gives calls through registers their targets.
 func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
 	if t.ended {
-		t.ended = false
+		t.ended, t.depth = false, t.frame
 		t.resume(t.kept & x86Saved)
 	}
 	bit := uint16(1) << (x.rm & 15)
@@ -193,7 +206,6 @@ func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
 // writes are the general registers that an instruction writes, but for those
 // that x86Track.step knows.
 func (x *x86Inst) writes() uint16 {
-	const implied = 1 | 1<<1 | 1<<2 | 1<<6 | 1<<7 // of strings, multiplication, input, …
 	rm, reg := x.rm&15, x.reg&15
 	if x.bytes() && x.prefix&x86REX == 0 { // AH to BH
 		rm, reg = rm&3, reg&3
@@ -213,7 +225,11 @@ func (x *x86Inst) writes() uint16 {
 		case x.op == 0x61: // POPA
 			return 0xff
 		}
-		return implied
+		switch x.op & 0xfe {
+		case 0x6c, 0x6e, 0xa4, 0xa6, 0xaa, 0xac, 0xae: // strings
+			return 1 | 1<<1 | 1<<6 | 1<<7
+		}
+		return 1 | 1<<2
 	}
 	w := uint16(0)
 	inRM := x.group || x.entry&x86Store != 0
@@ -273,7 +289,7 @@ func (t *x86Track) move(x *x86Inst, in *Inst) {
 		t.addresses |= a << to
 		t.slots |= s << to
 		t.places |= p << to
-		t.kept |= t.kept >> from & 1 << to
+		t.kept |= p << to
 	case x.op == 0x8b:
 		t.lose(1 << to)
 		if in.Ref != 0 && !x.indexed {
