@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/exe"
 	"github.com/wardein/wardein/internal/canon"
 )
 
@@ -206,7 +207,8 @@ func (f *fileWork) leaf(a, b []byte) {
 	if f.signature(a, b) {
 		return
 	}
-	if begins(a, "\x7fELF") && begins(b, "\x7fELF") && f.elf(a, b) {
+	if begins(a, exe.Magic) && begins(b, exe.Magic) {
+		f.elf(a, b)
 		return
 	}
 	f.align(&region{place: place{what: data, a: a, b: b}, where: "content", spansA: busy(m.Spans), spansB: busy(o.Spans)})

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"math"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
@@ -30,27 +31,37 @@ type piece struct {
 	what     kind
 }
 
-// elf compares two programs; false: they are none that can be read.
-func (f *fileWork) elf(a, b []byte) bool {
+// elf compares two programs.
+func (f *fileWork) elf(a, b []byte) {
 	var p [2]program
 	for i, x := range [2][]byte{a, b} {
 		file, err := exe.Open(bytes.NewReader(x), int64(len(x)))
 		if err != nil || file.Truncated {
-			return false
+			f.unreadable(a, b)
+			return
 		}
 		p[i] = program{file, x}
 	}
 	if !alikeLoaded(p[0].File, p[1].File) {
 		f.moved(&p)
-		return true
+		return
+	}
+	x, y := p[0].pieces(), p[1].pieces()
+	if !slices.EqualFunc(x, y, func(x, y piece) bool { return x.name == y.name && x.what == y.what && x.addr == y.addr }) {
+		f.unreadable(a, b)
+		return
 	}
 	look := f.codeReader(&p)
-	x, y := p[0].pieces(), p[1].pieces()
 	for i := range x {
 		f.piece(&p, &x[i], &y[i], look)
 	}
 	f.rest(restOf(x, a), restOf(y, b), a, b)
-	return true
+}
+
+// unreadable compares programs whose headers contradict themselves: no rule
+// holds in bytes of which nothing tells what they are.
+func (f *fileWork) unreadable(a, b []byte) {
+	f.align(&region{place: place{what: closed, a: a, b: b}, where: "program whose headers can't be followed"})
 }
 
 // alikeLoaded tells whether all that is loaded stands in the same places of
@@ -128,12 +139,15 @@ func (p *program) pieces() (list []piece) {
 		name := "section header of " + cut40(s.Name)
 		// sh_name, then up to sh_offset, sh_offset and sh_size, the rest.
 		free := 8 + 2*word
-		list = append(list, piece{name: name, off: off, len: 4, what: placed}, piece{name: name, off: off + 4, len: free - 4, what: closed})
-		what := placed
-		if s.Flags&exe.SectionAlloc != 0 {
-			what = closed
+		named, stands := closed, closed
+		if s.Name != "" {
+			named = placed
 		}
-		list = append(list, piece{name: name, off: off + free, len: 2 * word, what: what}, piece{name: name, off: off + free + 2*word, len: entry - free - 2*word, what: closed})
+		if s.InFile && s.Flags&exe.SectionAlloc == 0 {
+			stands = placed
+		}
+		list = append(list, piece{name: name, off: off, len: 4, what: named}, piece{name: name, off: off + 4, len: free - 4, what: closed},
+			piece{name: name, off: off + free, len: 2 * word, what: stands}, piece{name: name, off: off + free + 2*word, len: entry - free - 2*word, what: closed})
 	}
 	return list
 }
