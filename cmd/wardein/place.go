@@ -12,13 +12,14 @@ import (
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/place"
 	"github.com/wardein/wardein/place/exposure"
+	"github.com/wardein/wardein/place/plan"
 	"github.com/wardein/wardein/place/policy"
 	"github.com/wardein/wardein/place/print"
 )
 
 func placeCmd() *cobra.Command {
 	var packs, by []string
-	var asOf string
+	var asOf, decided, planFile, planOut, modelName string
 	var blind bool
 	cmd := &cobra.Command{
 		Use:   "place NETWORK…",
@@ -47,13 +48,50 @@ of an inventory is dropped in silence: what could not be taken is listed.`,
 			if err != nil {
 				return err
 			}
-			r := &print.Result{Network: net.At(day), Plan: "none", Packs: chosen, Blind: blind}
+			start, err := place.ParseDate(decided)
+			if err != nil {
+				return fmt.Errorf("--decided: %w", err)
+			}
+			if start == 0 {
+				start = day
+			}
+			model, err := chooseModel(modelName)
+			if err != nil {
+				return err
+			}
+			r := &print.Result{Plan: "none", Packs: chosen, Blind: blind}
+			if planFile != "" {
+				p, err := readPlan(planFile)
+				if err != nil {
+					return err
+				}
+				net, r.Plan = p.Apply(net), p.Name
+			}
+			r.Network = net.At(day)
 			for _, p := range chosen {
 				list, err := p.Judge(cmd.Context(), r.Network, policy.Options{Blind: blind})
 				if err != nil {
 					return err
 				}
 				r.Results = append(r.Results, list...)
+			}
+			steps := &plan.Plan{}
+			for i := range r.Results {
+				if res := &r.Results[i]; res.Outcome == policy.Breaks {
+					need, err := plan.NeedOf(cmd.Context(), r.Network, res, model, start, plan.Options{AsOf: start}, nil)
+					if err != nil {
+						return err
+					}
+					r.Needs = append(r.Needs, need)
+					if need.Plan != nil && res.Rule.Status == "verified" {
+						steps.Add(need.Plan)
+					}
+				}
+			}
+			if planOut != "" {
+				if err := writeFile(planOut, steps.WriteCSV); err != nil {
+					return err
+				}
 			}
 			for _, kind := range by {
 				x, err := exposure.Of(cmd.Context(), r.Network, exposure.Options{By: kind})
@@ -79,9 +117,57 @@ of an inventory is dropped in silence: what could not be taken is listed.`,
 	f.StringArrayVar(&packs, "policy", nil, "judge by this `PACK`: a name of wardein policy list, or a file; may be repeated")
 	f.StringVar(&asOf, "as-of", "", "judge the network as it stands on this `DATE` (YYYY-MM-DD)")
 	f.StringArrayVar(&by, "by", []string{"vendor"}, "count exposure by this `KIND`: "+strings.Join(exposure.Kinds, ", ")+"; may be repeated")
+	f.StringVar(&planFile, "plan", "", "judge the network as the steps of this `FILE` make it")
+	f.StringVar(&planOut, "plan-out", "", "write what broken rules ask to be replaced to this `FILE`, a step a row")
+	f.StringVar(&decided, "decided", "", "count from this `DATE` on when work could begin (default: --as-of)")
+	f.StringVar(&modelName, "model", "", "price by this `MODEL`: a name, or a file (default: the first)")
 	f.BoolVar(&blind, "blind", false, "leave out rules that read who made something")
 	complete(cmd, "by", exposure.Kinds...)
 	return cmd
+}
+
+// chooseModel is the cost model of a name or file.
+func chooseModel(name string) (*plan.Model, error) {
+	own, err := plan.Models()
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return own[0], nil
+	}
+	if i := slices.IndexFunc(own, func(m *plan.Model) bool { return m.ID == name }); i >= 0 {
+		return own[i], nil
+	}
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		var ids []string
+		for _, m := range own {
+			ids = append(ids, m.ID)
+		}
+		return nil, &hinted{fmt.Errorf("no such cost model: %q", name), "models are " + strings.Join(ids, ", ") + ", or a file"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := plan.ReadModel(f)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, name)
+	}
+	return m, nil
+}
+
+func readPlan(name string) (*plan.Plan, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	p, err := plan.ReadCSV(outputName(name), f)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, name)
+	}
+	return p, nil
 }
 
 // choosePacks are the packs that flags name: those that the program brings

@@ -44,6 +44,29 @@ func (p *Plan) Sort() {
 	})
 }
 
+// Add puts another plan's steps into the plan. Of two for one element the earlier
+// stays, and says what both are for.
+func (p *Plan) Add(other *Plan) {
+	at := make(map[string]int, len(p.Steps))
+	for i := range p.Steps {
+		at[p.Steps[i].Element] = i
+	}
+	for _, s := range other.Steps {
+		i, ok := at[s.Element]
+		if !ok {
+			p.Steps = append(p.Steps, s)
+			continue
+		}
+		first := &p.Steps[i]
+		why := first.Why + " " + s.Why
+		if s.Date < first.Date {
+			*first = s
+		}
+		first.Why = why
+	}
+	p.Sort()
+}
+
 // Apply is the network as the plan makes it: what a step replaces ends on its
 // day, and what comes instead begins. Steps for elements that are not there on
 // that day are gaps of the result.

@@ -13,6 +13,7 @@ import (
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/place"
 	"github.com/wardein/wardein/place/exposure"
+	"github.com/wardein/wardein/place/plan"
 	"github.com/wardein/wardein/place/policy"
 )
 
@@ -23,6 +24,8 @@ type Result struct {
 	Packs    []*policy.Pack
 	Results  []policy.Result
 	Exposure []*exposure.Result
+	// Needs are what broken rules ask for.
+	Needs []*plan.Need
 	// Blind tells that origin was not looked at.
 	Blind bool
 }
@@ -95,6 +98,7 @@ func Table(w io.Writer, r *Result, width int) error {
 			out.rules(r, func(res *policy.Result) bool { return res.Rule.Status != "verified" })
 		}
 	}
+	out.needs(r.Needs)
 	for _, x := range r.Exposure {
 		out.line(0, "")
 		out.exposure(x)
@@ -166,6 +170,62 @@ func (s *screen) rules(r *Result, want func(*policy.Result) bool) {
 			s.line(13, "unconfirmed: %s", term.Clean(res.Rule.Unconfirmed))
 		}
 	}
+}
+
+// needs writes what broken rules ask for.
+func (s *screen) needs(list []*plan.Need) {
+	shown := false
+	for _, n := range list {
+		if n.Plan == nil {
+			continue
+		}
+		if !shown {
+			s.line(0, "")
+			s.line(0, "REPLACING  (model %s, payer: %s)", n.Cost.Model.ID, n.Cost.Model.Payer)
+			shown = true
+		}
+		start := fmt.Sprintf("%s to %s", n.Early, n.Late)
+		if n.Passed {
+			start = n.Late.String() + " passed"
+		}
+		s.line(0, "%-22s %s by %s · latest start %s (%s) · %s", n.Result.Rule.ID, plural(n.Cost.Elements, "element"), n.Deadline, start, cmp.Or(term.Clean(n.Region), "region not known"), money(n.Cost.Cost, n.Cost.Model.Currency))
+		if n.Blocks.Anchors > 0 {
+			s.line(13, "blocked by: %s that need 4G of the same maker", plural(n.Blocks.Anchors, "5G element"))
+		}
+		for i, m := range n.Blocks.Managers {
+			if i == 3 {
+				break
+			}
+			s.line(13, "blocked by: %s of the same maker manages %s of them", term.Clean(m.ID), thousands(m.Elements))
+		}
+		if n.Blocks.Spares > 0 || n.Blocks.Permits > 0 {
+			s.line(13, "not known: spares of %s, permits of %s", plural(n.Blocks.Spares, "element"), plural(n.Blocks.Permits, "element"))
+		}
+		for i, in := range n.Incoming {
+			if i == 3 {
+				break
+			}
+			s.line(13, "if replaced by %s: then %s of %s (%s before) · its release: %s", term.Clean(in.Vendor), policy.Percent(in.After), in.Group, policy.Percent(in.Before), in.Examined)
+		}
+		for _, o := range n.Cost.Open {
+			s.line(13, "not counted: %s, %s", o.What, plural(o.Elements, "element"))
+		}
+		s.line(13, "due anyway %s to %s · higher prices %s to %s", policy.Percent(n.Cost.Due.Low), policy.Percent(n.Cost.Due.High), policy.Percent(n.Cost.Uplift.Low), policy.Percent(n.Cost.Uplift.High))
+	}
+}
+
+// money prints a range of an amount.
+func money(r plan.Range, currency string) string {
+	unit, name := int64(1), ""
+	switch {
+	case r.High >= 10_000_000_000:
+		unit, name = 1_000_000_000, " bn"
+	case r.High >= 10_000_000:
+		unit, name = 1_000_000, " m"
+	case r.High >= 10_000:
+		unit, name = 1_000, " k"
+	}
+	return fmt.Sprintf("%s %d to %d%s (5 to 95 %% of draws)", currency, r.Low/unit, (r.High+unit-1)/unit, name)
 }
 
 // group is a share or count, with its bound.
