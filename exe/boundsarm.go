@@ -262,7 +262,16 @@ func (r *thumbReader) stub(t *text, at int) bool {
 	return x == 0x4778 || x == 0xf8df && r.half(t, at+2) == 0xf000
 }
 
-func (r *thumbReader) tail(t *text, at int) int { return t.literals(at) }
+func (r *thumbReader) tail(t *text, at int) int {
+	p := at
+	for p < at+8 && p < len(t.b) && r.padding(t, p) > 0 {
+		p += r.padding(t, p)
+	}
+	if n := t.literals(p); n > 0 {
+		return p + n - at
+	}
+	return 0
+}
 
 func (r *thumbReader) step(t *text, at int) step {
 	if n := t.literals(at); n > 0 {

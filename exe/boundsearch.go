@@ -59,6 +59,7 @@ type walk struct {
 	read  reader
 	bit   uint8
 	state uint8 // where no start says it
+	mixed bool
 	fns   []span
 	open  bool
 	span  // the open function
@@ -99,7 +100,7 @@ func (b *finder) search() {
 		for i := range b.runs {
 			w := &walk{finder: b, t: &b.runs[i], all: all, old: found[i], changed: fresh}
 			w.sure = pass > 0 || b.covered(w.t, all)
-			w.state = b.usual(all)
+			w.state, w.mixed = b.usual(all)
 			w.run()
 			found[i] = w.fns
 		}
@@ -142,22 +143,18 @@ func (b *finder) keep(t *text, s span) {
 	b.list = append(b.list, Function{Addr: s.addr, Size: s.end - s.addr, Off: t.off + int64(s.addr-t.addr), Set: set, Name: at.name, By: whys[s.by]})
 }
 
-// usual is the state of most starts.
-func (b *finder) usual(all []uint64) uint8 {
-	n := 0
+// usual is the state of most starts, and whether there are any of both.
+func (b *finder) usual(all []uint64) (state uint8, mixed bool) {
+	var n [3]int
 	for _, a := range all {
-		switch s := b.starts[a]; {
-		case s.by > byPointer:
-		case s.bit == 0:
-			n--
-		case s.bit == 1:
-			n++
+		if s := b.starts[a]; s.by <= byPointer {
+			n[s.bit]++
 		}
 	}
-	if n > 0 {
-		return 1
+	if n[1] > n[0] {
+		state = 1
 	}
-	return 0
+	return state, n[0] > 0 && n[1] > 0
 }
 
 // run finds the functions in the run.
@@ -278,7 +275,7 @@ func (w *walk) skip(addr uint64) uint64 {
 func (w *walk) takes(addr uint64, at int, ended bool) bool {
 	s := w.starts[addr]
 	switch {
-	case s.by == byWord && s.bit != w.state:
+	case s.by == byWord && s.bit != w.state && !w.mixed:
 		return false
 	case !w.open:
 		return true
@@ -307,7 +304,7 @@ func (w *walk) prologue(addr uint64, at int, ended bool) bool {
 
 func (w *walk) begin(addr uint64, at int, by why, bit uint8) {
 	if bit == stateUnknown {
-		bit = w.near()
+		bit = w.looks(at)
 	}
 	w.turn(bit)
 	w.span = span{addr: addr, by: by, bit: bit}
@@ -316,16 +313,33 @@ func (w *walk) begin(addr uint64, at int, by why, bit uint8) {
 	w.stub = w.image.Import(addr) != "" || by > byTable && w.read.stub(w.t, at)
 }
 
-// near is the state of code between two functions: theirs if they agree, else
-// that of most.
-func (w *walk) near() uint8 {
-	if w.bit == w.state {
+// looks is the state that code has by its looks, where there is code in both:
+// most ARM instructions have no condition. MIPS16 code is not told so.
+func (w *walk) looks(at int) uint8 {
+	if !w.mixed || w.set != insn.ARM {
 		return w.state
 	}
+	if (w.t.addr+uint64(at))&2 != 0 {
+		return 1
+	}
+	r := words{b: w.finder, big: w.bigCode()}
+	n, arm := 0, 0
+	for ; n < 8 && at+4*n+4 <= len(w.t.b); n++ {
+		if r.word(w.t, at+4*n)>>28 == 14 {
+			arm++
+		}
+	}
+	switch {
+	case 4*arm >= 3*n:
+		return 0
+	case 5*arm <= n:
+		return 1
+	}
+	// As what is in front of it and behind it, if that is the same.
 	for i := w.next; i < min(w.next+8, len(w.all)); i++ {
-		if bit := w.starts[w.all[i]].bit; bit != stateUnknown {
-			if bit == w.bit {
-				return bit
+		if s := w.starts[w.all[i]]; s.by <= byPointer && s.bit != stateUnknown {
+			if s.bit == w.bit {
+				return w.bit
 			}
 			break
 		}
@@ -370,17 +384,20 @@ func (w *walk) see(s step, addr, next uint64) bool {
 		switch {
 		case s.taken:
 			by = byCall
-		case s.weak:
+		case s.weak && w.addr != w.f.Entry&^uint64(min(w.other, 1)): // which hands main on
 			by = byWord
 		}
 		w.note(s.forms, by)
 	}
 	switch s.flow {
 	case insn.Call:
-		if w.linked {
-			w.note(s.to, byCall)
+		if !w.linked {
+			return false
 		}
-		return false
+		w.note(s.to, byCall)
+		// What else stands behind a call that does not come back is mostly reached
+		// from elsewhere.
+		return next > w.reach && !w.tables && !w.comesBack(s.to) && (w.pads(next) || w.begins(next))
 	case insn.Branch, insn.Jump:
 		to := s.to
 		if !w.linked && (s.flow == insn.Jump || to <= addr) {
@@ -422,6 +439,12 @@ func (w *walk) see(s step, addr, next uint64) bool {
 		return next > w.reach && !w.tables
 	}
 	return false
+}
+
+// pads says whether there is padding at an address.
+func (w *walk) pads(addr uint64) bool {
+	at := int(addr - w.t.addr)
+	return at >= len(w.t.b) || w.read.padding(w.t, at) > 0
 }
 
 // begins says whether a function seems to begin at an address, or behind the

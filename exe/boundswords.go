@@ -7,19 +7,20 @@ import (
 	"github.com/wardein/wardein/exe/insn"
 )
 
+// bigCode says whether instructions are in big-endian order.
+func (b *finder) bigCode() bool {
+	return b.f.Order.Uint16([]byte{0, 1}) == 1 && b.set != insn.AArch64 && (b.set != insn.ARM || b.f.Flags&flagBE8 == 0)
+}
+
 // readers returns the reader of a set.
 func (b *finder) readers(set insn.Set) reader {
-	w := words{b: b, big: b.f.Order.Uint16([]byte{0, 1}) == 1}
-	if b.f.Flags&flagBE8 != 0 && b.f.Arch == "arm" {
-		w.big = false
-	}
+	w := words{b: b, big: b.bigCode()}
 	switch set {
 	case insn.ARM:
 		return &armReader{words: w}
 	case insn.Thumb:
 		return &thumbReader{words: w}
 	case insn.AArch64:
-		w.big = false
 		return &aarch64Reader{words: w}
 	case insn.MIPS, insn.MIPS64:
 		return &mipsReader{words: w}
@@ -182,7 +183,7 @@ func (r *ppcReader) step(t *text, at int) step {
 			return step{n: 4, flow: insn.Jump, to: r.local(r.b.f.addr(to))}
 		}
 		n := 4
-		if r.b.set == insn.PPC64 && r.word(t, at+4) == 0x60000000 { // may become what restores r2
+		if y := r.word(t, at+4); r.b.set == insn.PPC64 && (y == 0x60000000 || y == 0xe8410018 || y == 0xe8410028) { // restores r2, or may
 			n = 8
 		}
 		return step{n: n, flow: insn.Call, to: r.local(r.b.f.addr(to))}
