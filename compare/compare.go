@@ -245,7 +245,7 @@ func (c *comparison) nodes() {
 			}
 			r := &c.out.Rows[k]
 			r.Left++
-			if y.marked {
+			if x.marked || y.marked {
 				c.out.Rows = append(c.out.Rows, Row{Kind: SetID, Change: Changed, Old: x.path, New: y.path, What: "path", Was: x.path, Is: y.path, Lines: 1})
 			}
 		}

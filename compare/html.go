@@ -132,6 +132,9 @@ func (r *Result) HTML(w io.Writer) error {
 func (p *page) row(s *section, r *Row) {
 	s.Rows++
 	where := dot(r.Path())
+	if r.Found != nil && r.Path() == "" {
+		where = ""
+	}
 	if r.Old != "" && r.New != "" && r.Old != r.New {
 		where = term.Clean(r.Old) + " → " + term.Clean(r.New)
 	}
