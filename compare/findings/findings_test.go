@@ -2,7 +2,10 @@ package findings
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/stable"
 )
 
@@ -377,5 +381,42 @@ func TestSeries(t *testing.T) {
 	}
 	if s := h.Steps[2]; s.Count(Finding, Looked) != 1 {
 		t.Errorf("%+v", s.Differences())
+	}
+}
+
+// docs/recheck.md has each word and field.
+func TestHandbook(t *testing.T) {
+	b, err := os.ReadFile("../../docs/recheck.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &canon.Writer{}
+	w.Object(func() { (&Changes{Rows: []Row{{State: New}}}).Write(w, true) })
+	var fields map[string]any
+	if err := json.Unmarshal(w.B, &fields); err != nil {
+		t.Fatal(err)
+	}
+	words := slices.Sorted(maps.Keys(fields))
+	for name := range fields["rows"].([]any)[0].(map[string]any) {
+		words = append(words, name)
+	}
+	for _, k := range Kinds {
+		words = append(words, string(k))
+	}
+	for _, s := range States {
+		words = append(words, string(s))
+	}
+	for _, c := range []Cause{ByRelease, ByRules, ByData, ByRulesOrData, ByDisturbance} {
+		words = append(words, string(c))
+	}
+	for rule, of := range names {
+		if of != nil {
+			words = append(words, rule)
+		}
+	}
+	for _, word := range words {
+		if !strings.Contains(string(b), "`"+word) {
+			t.Errorf("docs/recheck.md lacks %s", word)
+		}
 	}
 }
