@@ -28,7 +28,7 @@ func fuzz(f *testing.F, sets []insn.Set, seeds ...[]uint32) {
 				}
 				list := c.Decode(code, addr, nil)
 				whole(t, code, addr, list)
-				again := c.Decode(code, addr, list[:1:1])[1:]
+				again := c.Decode(code, addr, make([]insn.Inst, 1))[1:]
 				if len(code) > 0 && !slices.Equal(list, again) {
 					t.Fatalf("%v, and then %v", list, again)
 				}
