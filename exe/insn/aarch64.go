@@ -20,7 +20,8 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 		}
 		x := binary.LittleEndian.Uint32(code[i*4:])
 		p := t.find(x)
-		in := Inst{Addr: at, Len: 4, Op: p.op, Word: uint64(x)}
+		in := f.add()
+		*in = Inst{Addr: at, Len: 4, Op: p.op, Word: uint64(x)}
 		d, n := x&31, x>>5&31
 		switch p.kind {
 		case a64Plain:
@@ -41,7 +42,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 			f.put64(d, value{n: in.Ref, address: true})
 		case a64ADRP:
 			page := at&^0xfff + uint64(int64(int32(x<<8)>>13)<<2|int64(x>>29&3))<<12
-			f.put64(d, value{n: page, address: true, by: [2]int32{int32(len(f.list) + 1)}})
+			f.put64(d, value{n: page, address: true, by: [2]int32{f.last()}})
 		case a64Add, a64Sub:
 			v, ok := f.get(n)
 			if !ok {
@@ -54,7 +55,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 			}
 			in.Ref = v.n + imm
 			in.Word &^= 0x7ffc00
-			f.whole(&in, v)
+			f.whole(in, v)
 			f.put64(d, value{n: in.Ref, address: true})
 		case a64Or:
 			if f.kill(d); n == 31 && d != 31 {
@@ -66,7 +67,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 				scale = 4
 			}
 			off := uint64(x>>10&0xfff) << scale
-			f.reads64(&in, n, off, 0x3ffc00)
+			f.reads64(in, n, off, 0x3ffc00)
 			switch {
 			case (n == 31 || n == 29) && x&0xffc00000 == 0xf9000000:
 				f.spill(n, off, d)
@@ -76,7 +77,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 				f.kill(d)
 			}
 		case a64LoadNear, a64StoreNear:
-			f.reads64(&in, n, uint64(int64(int32(x<<11)>>23)), 0x1ff000)
+			f.reads64(in, n, uint64(int64(int32(x<<11)>>23)), 0x1ff000)
 			if p.kind == a64LoadNear {
 				f.kill(d)
 			}
@@ -86,7 +87,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 				scale = 2 + x>>30
 			}
 			off := uint64(int64(int32(x<<10)>>25)) << scale
-			f.reads64(&in, n, off, 0x3f8000)
+			f.reads64(in, n, off, 0x3f8000)
 			f.pair64(x, off)
 		case a64LoadBack:
 			f.kill(d)
@@ -97,7 +98,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 			f.pair64(x, 0)
 			f.kill(n)
 		case a64Literal, a64LiteralPlain:
-			f.literal64(&in, x, at+uint64(int64(int32(x<<8)>>13)<<2))
+			f.literal64(in, x, at+uint64(int64(int32(x<<8)>>13)<<2))
 			if p.kind == a64Literal {
 				f.kill(d)
 			}
@@ -138,7 +139,6 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 		default:
 			in.Flow = Bad
 		}
-		f.list = append(f.list, in)
 	}
 	f.rest(n * 4)
 	return f.done()

@@ -37,14 +37,15 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 			key |= 1 << 28
 		}
 		p := t.find(key)
-		in := Inst{Addr: at, Len: 4, Op: p.op, Word: uint64(x)}
+		in := f.add()
+		*in = Inst{Addr: at, Len: 4, Op: p.op, Word: uint64(x)}
 		sure := x>>28 >= 14
 		d, n, m := x>>12&15, x>>16&15, x&15
-		f.set(armPC, value{n: at + 8, address: true})
+		f.pc = at + 8
 		switch p.kind {
 		case armPlain:
 		case armRd, armRt:
-			f.armWrite(&in, d, sure)
+			f.armWrite(in, d, sure)
 		case armRn:
 			f.kill(n)
 		case armTwo:
@@ -52,30 +53,30 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 			f.kill(n)
 		case armMov:
 			if d == armPC {
-				f.armJump(&in, m, sure)
+				f.armJump(in, m, sure)
 			} else {
-				f.move(d, m)
+				f.armMove(d, m)
 			}
 		case armMovw:
 			f.armHalf(d, value{n: uint64(x>>4&0xf000 | x&0xfff)})
 		case armMovt:
-			f.armUpper(&in, d, x>>4&0xf000|x&0xfff)
+			f.armUpper(in, d, x>>4&0xf000|x&0xfff)
 		case armAdd, armSub:
 			imm := x & 0xff
 			imm = imm>>(x>>7&30) | imm<<(32-x>>7&30)
 			if p.kind == armSub {
 				imm = -imm
 			}
-			v := f.armPlus(&in, n, imm, 0xfff)
+			v := f.armPlus(in, n, imm, 0xfff)
 			if d == armPC {
-				f.armGoes(&in, v, sure)
+				f.armGoes(in, v, sure)
 			} else {
 				f.armPut(d, v)
 			}
 		case armAddReg:
-			v := f.armSum(&in, n, m)
+			v := f.armSum(in, n, m)
 			if d == armPC {
-				f.armGoes(&in, v, sure)
+				f.armGoes(in, v, sure)
 			} else {
 				f.armPut(d, v)
 			}
@@ -94,44 +95,44 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 			case n == armSP && x>>22&1 == 0 && d != armPC:
 				f.unspill(n, uint64(off), d)
 			case p.kind == armStore:
-				f.armPlus(&in, n, off, 0xfff)
+				f.armPlus(in, n, off, 0xfff)
 			case n == armPC && x>>22&1 == 0:
 				in.Word &^= 0x800fff
-				v := f.armLiteral(&in, uint64(uint32(at)+8+off))
+				v := f.armLiteral(in, uint64(uint32(at)+8+off))
 				if d == armPC {
-					f.armGoes(&in, v, sure)
+					f.armGoes(in, v, sure)
 				} else {
 					f.armPut(d, v)
 				}
 			default:
-				f.armPlus(&in, n, off, 0xfff)
-				f.armWrite(&in, d, sure)
+				f.armPlus(in, n, off, 0xfff)
+				f.armWrite(in, d, sure)
 			}
 		case armLoadReg:
 			if x&0xff0 == 0x100 && x>>22&3 == 2 {
-				f.armIndexed(&in, d, n)
+				f.armIndexed(in, d, n)
 			} else if x&0xff0 == 0 && x>>23&1 != 0 {
-				f.armSum(&in, n, m)
+				f.armSum(in, n, m)
 			}
-			f.armWrite(&in, d, sure)
+			f.armWrite(in, d, sure)
 		case armLoadBack:
 			if d == armPC && n == armSP {
 				in.Flow = Return
-				f.armEnds(&in, sure)
+				f.armEnds(in, sure)
 			} else {
-				f.armWrite(&in, d, sure)
+				f.armWrite(in, d, sure)
 			}
 			f.kill(n)
 		case armStoreBack:
 			f.kill(n)
 		case armLoadHalf, armStoreHalf:
-			f.armHalves(&in, x, at)
+			f.armHalves(in, x, at)
 			if p.kind == armLoadHalf {
-				f.armWrite(&in, d, sure)
+				f.armWrite(in, d, sure)
 			}
 		case armPair:
 			if x&0x01600000 == 0x01400000 {
-				f.armHalves(&in, x, at)
+				f.armHalves(in, x, at)
 			}
 			f.kill(d)
 			f.kill(d + 1)
@@ -139,19 +140,19 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 				f.kill(n)
 			}
 		case armLoadMany:
-			f.armMany(&in, x&0xffff, n, x>>21&1 != 0, sure)
+			f.armMany(in, x&0xffff, n, x>>21&1 != 0, sure)
 		case armStoreMany:
 			if x>>21&1 != 0 {
 				f.kill(n)
 			}
 		case armVectorLoad:
-			f.armVector(&in, uint64(uint32(at)+8), n)
+			f.armVector(in, uint64(uint32(at)+8), n)
 		case armJump:
 			in.To = uint64(uint32(at) + 8 + uint32(int32(x<<8)>>6))
 			in.Word &^= 0xffffff
 			in.Flow = Jump
 			f.leads(at, in.To)
-			f.armEnds(&in, sure)
+			f.armEnds(in, sure)
 		case armCall:
 			in.Flow, in.To = Call, uint64(uint32(at)+8+uint32(int32(x<<8)>>6))
 			in.Word &^= 0xffffff
@@ -161,19 +162,35 @@ func (c *Code) decodeARM(code []byte, addr uint64, list []Inst) []Inst {
 			in.Word &^= 0x1ffffff
 			f.known &^= armCalled
 		case armIndirectJump:
-			f.armJump(&in, m, sure)
+			f.armJump(in, m, sure)
 		case armIndirectCall:
-			f.armCalls(&in, m)
+			f.armCalls(in, m)
 		case armStop:
 			in.Flow = Stop
-			f.armEnds(&in, sure)
+			f.armEnds(in, sure)
 		default:
 			in.Flow = Bad
 		}
-		f.list = append(f.list, in)
 	}
 	f.rest(n * 4)
 	return f.done()
+}
+
+// armGet is a register, or the program counter.
+func (f *follower) armGet(r uint32) (value, bool) {
+	if r == armPC {
+		return value{n: f.pc, address: true}, true
+	}
+	return f.get(r)
+}
+
+// armMove copies a register.
+func (f *follower) armMove(d, m uint32) {
+	v, ok := f.armGet(m)
+	if !ok {
+		v = value{}
+	}
+	f.armPut(d, v)
 }
 
 // armPut writes a register, or forgets it where v is no value.
@@ -212,7 +229,7 @@ func (f *follower) armGoes(in *Inst, v value, sure bool) {
 // armJump is BX or MOV pc.
 func (f *follower) armJump(in *Inst, r uint32, sure bool) {
 	in.Flow = IndirectJump
-	if v, ok := f.get(r); ok {
+	if v, ok := f.armGet(r); ok {
 		in.Flow, in.To = Jump, v.n&^1
 	} else if r == armLR {
 		in.Flow = Return
@@ -223,7 +240,7 @@ func (f *follower) armJump(in *Inst, r uint32, sure bool) {
 // armCalls is BLX of a register.
 func (f *follower) armCalls(in *Inst, r uint32) {
 	in.Flow = IndirectCall
-	if v, ok := f.get(r); ok {
+	if v, ok := f.armGet(r); ok {
 		in.Flow, in.To = Call, v.n&^1
 	}
 	f.known &^= armCalled
@@ -247,19 +264,19 @@ func (f *follower) armMany(in *Inst, registers, base uint32, back, sure bool) {
 
 // armHalf is MOVW: a number that MOVT may complete.
 func (f *follower) armHalf(d uint32, v value) {
-	v.by[0] = f.next()
+	v.by[0] = f.last()
 	f.armPut(d, v)
 }
 
 // armUpper is MOVT.
 func (f *follower) armUpper(in *Inst, d, imm uint32) {
-	v, ok := f.get(d)
+	v, ok := f.armGet(d)
 	if !ok || v.by[1] != 0 {
 		f.kill(d)
 		return
 	}
 	v.n = v.n&0xffff | uint64(imm)<<16
-	if v.by[1] = f.next(); f.inFile(v.n) {
+	if v.by[1] = f.last(); f.inFile(v.n) {
 		in.Ref = v.n
 		f.whole(in, v)
 		v = value{n: v.n, address: true}
@@ -270,7 +287,7 @@ func (f *follower) armUpper(in *Inst, d, imm uint32) {
 // armPlus is the sum of a register and a constant, which field of the
 // instruction holds.
 func (f *follower) armPlus(in *Inst, r, off uint32, field uint64) value {
-	v, ok := f.get(r)
+	v, ok := f.armGet(r)
 	if !ok {
 		return value{}
 	}
@@ -288,8 +305,8 @@ func (f *follower) armPlus(in *Inst, r, off uint32, field uint64) value {
 
 // armSum is the sum of two registers, one of which holds an address.
 func (f *follower) armSum(in *Inst, n, m uint32) value {
-	v, ok := f.get(n)
-	w, also := f.get(m)
+	v, ok := f.armGet(n)
+	w, also := f.armGet(m)
 	if !ok || !also || !v.address && !w.address {
 		return value{}
 	}
@@ -308,10 +325,10 @@ func (f *follower) armLiteral(in *Inst, from uint64) value {
 		return value{}
 	case f.inFile(n):
 		in.Ref = n
-		return value{n: n, address: true, by: [2]int32{f.next()}}
+		return value{n: n, address: true, by: [2]int32{f.last()}}
 	}
 	in.Word = fold(in.Word, n)
-	return value{n: n, by: [2]int32{f.next()}}
+	return value{n: n, by: [2]int32{f.last()}}
 }
 
 // armHalves is for loads and stores of halves and pairs with a constant.
@@ -400,7 +417,7 @@ func (f *follower) armTable(table, behind uint64, as uint8) {
 // armIndexed is LDR of a register from Rn and Rm times 4, which is how tables of
 // jumps are read.
 func (f *follower) armIndexed(in *Inst, t, n uint32) {
-	if v, ok := f.get(n); ok && v.address {
+	if v, ok := f.armGet(n); ok && v.address {
 		as := markTable
 		if t == armPC {
 			as = markTargets

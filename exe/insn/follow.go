@@ -91,6 +91,8 @@ type follower struct {
 	marks []uint8 // of each unit of code
 	// dead says that the instruction before does not go on to this one.
 	dead bool
+	// pc is what the program counter reads as (ARM, Thumb).
+	pc uint64
 	// limit is 1 + the constant of the last comparison, 0 if it had none.
 	limit uint64
 	// absolute says that numbers in code may be addresses: the file does not
@@ -178,13 +180,27 @@ func (c *Code) read(addr uint64, n int) (uint64, bool) {
 // Where there is data instead it appends that, and returns how many units it is.
 func (f *follower) begin(unit int) (data int) {
 	if m := f.marks[unit]; m != 0 {
-		if m&(markData|markTable|markTargets) != 0 {
-			return f.beside(unit, m)
-		}
-		f.arrive(f.addr + uint64(unit)<<f.unit)
+		return f.marked(unit, m)
 	}
 	f.dead = false
 	return 0
+}
+
+// marked is begin for a unit that has the marks m.
+func (f *follower) marked(unit int, m uint8) (data int) {
+	if m&(markData|markTable|markTargets) != 0 {
+		return f.beside(unit, m)
+	}
+	f.arrive(f.addr + uint64(unit)<<f.unit)
+	f.dead = false
+	return 0
+}
+
+// add appends an instruction, for which follow made room.
+func (f *follower) add() *Inst {
+	n := len(f.list)
+	f.list = f.list[:n+1]
+	return &f.list[n]
 }
 
 // beside appends a piece of data that has the mark m.
@@ -303,9 +319,9 @@ func (f *follower) unspill(base uint32, off uint64, r uint32) {
 	f.kill(r)
 }
 
-// next is the number by which a value names the instruction that is about to
-// be appended.
-func (f *follower) next() int32 { return int32(len(f.list) + 1) }
+// last is the number by which a value names the instruction that was added
+// last.
+func (f *follower) last() int32 { return int32(len(f.list)) }
 
 // whole is called for a value that an address was made of: the instructions
 // that hold its parts hold no more of it. In may be the last of them.
@@ -314,9 +330,8 @@ func (f *follower) whole(in *Inst, v value) {
 		if i == 0 {
 			continue
 		}
-		part := in
-		if i != f.next() {
-			part = &f.list[i-1]
+		part := &f.list[i-1]
+		if part != in {
 			part.Ref = 0
 		}
 		part.Word &^= f.c.partOf(part.Word)

@@ -40,10 +40,10 @@ func (c *Code) decodeMIPS(code []byte, addr uint64, list []Inst) []Inst {
 			x = uint32(b[3]) | uint32(b[2])<<8 | uint32(b[1])<<16 | uint32(b[0])<<24
 		}
 		p := t.find(x)
-		in := Inst{Addr: at, Len: 4, Op: p.op, Word: uint64(x)}
+		in := f.add()
+		*in = Inst{Addr: at, Len: 4, Op: p.op, Word: uint64(x)}
 		before := slot
-		slot = f.mips(&in, p.kind, x)
-		f.list = append(f.list, in)
+		slot = f.mips(in, p.kind, x)
 		switch before.then {
 		case delayBranch, delayJump:
 			f.leads(at, before.to)
@@ -96,7 +96,7 @@ func (f *follower) mips(in *Inst, kind uint8, x uint32) (slot delay) {
 			f.kill(rd)
 		}
 	case mipsUpper:
-		f.mipsPut(rt, value{n: f.mipsCut(uint64(int64(int32(x << 16)))), by: [2]int32{f.next()}}, true)
+		f.mipsPut(rt, value{n: f.mipsCut(uint64(int64(int32(x << 16)))), by: [2]int32{f.last()}}, true)
 	case mipsAddConstant:
 		v, ok := f.mipsPlus(in, rs, imm)
 		f.mipsPut(rt, v, ok && rt != mipsSP)
@@ -192,7 +192,7 @@ func (f *follower) mipsPlus(in *Inst, r uint32, imm uint64) (value, bool) {
 	case v.address || f.inFile(sum):
 		in.Ref = sum
 	case v.by[1] == 0: // not yet, or never
-		v.n, v.by[1] = sum, f.next()
+		v.n, v.by[1] = sum, f.last()
 		return v, true
 	default:
 		return v, false
@@ -258,7 +258,7 @@ func (f *follower) mipsLoad(in *Inst, base, t uint32, imm uint64) {
 	}
 	w := value{n: n, address: true}
 	if n&0xffff == 0 { // a page, to which the lower half is added
-		w.by[0], w.part = f.next(), true
+		w.by[0], w.part = f.last(), true
 	} else if _, ok := f.c.read(n, 1); !ok {
 		return
 	}

@@ -30,7 +30,8 @@ func (c *Code) decodeThumb(code []byte, addr uint64, list []Inst) []Inst {
 			x, size = x|uint32(order.Uint16(code[i*2+2:])), 2
 		}
 		p := t.find(x)
-		in := Inst{Addr: at, Len: uint32(size) * 2, Op: p.op, Word: uint64(x)}
+		in := f.add()
+		*in = Inst{Addr: at, Len: uint32(size) * 2, Op: p.op, Word: uint64(x)}
 		if size == 1 {
 			in.Word = uint64(a)
 		}
@@ -39,7 +40,7 @@ func (c *Code) decodeThumb(code []byte, addr uint64, list []Inst) []Inst {
 			conditional--
 		}
 		pc := uint64(uint32(at) + 4)
-		f.set(armPC, value{n: pc, address: true})
+		f.pc = pc
 		switch {
 		case p.kind == armIf:
 			conditional = 4
@@ -47,11 +48,10 @@ func (c *Code) decodeThumb(code []byte, addr uint64, list []Inst) []Inst {
 				conditional--
 			}
 		case size == 1:
-			f.thumbShort(&in, p.kind, uint32(a), pc, sure)
+			f.thumbShort(in, p.kind, uint32(a), pc, sure)
 		default:
-			f.thumbWide(&in, p.kind, x, pc, sure)
+			f.thumbWide(in, p.kind, x, pc, sure)
 		}
-		f.list = append(f.list, in)
 		i += size
 	}
 	f.rest(int(f.end() - addr))
@@ -84,7 +84,7 @@ func (f *follower) thumbShort(in *Inst, kind uint8, a uint32, pc uint64, sure bo
 		if d == armPC {
 			f.armJump(in, m, sure)
 		} else {
-			f.move(d, m)
+			f.armMove(d, m)
 		}
 	case armAdd, armSub:
 		d, n, imm, field := low, mid, a>>6&7, uint64(0x1c0)
@@ -187,7 +187,7 @@ func (f *follower) thumbWide(in *Inst, kind uint8, x uint32, pc uint64, sure boo
 		f.kill(rt)
 		f.kill(d)
 	case armMov:
-		f.move(d, m)
+		f.armMove(d, m)
 	case armMovw:
 		f.armHalf(d, value{n: uint64(n<<12 | imm12)})
 	case armMovt:
@@ -300,7 +300,7 @@ func (f *follower) thumbWide(in *Inst, kind uint8, x uint32, pc uint64, sure boo
 		f.armEnds(in, sure)
 	case armTableBytes, armTableHalves:
 		in.Flow, f.dead = IndirectJump, true
-		if v, ok := f.get(n); ok {
+		if v, ok := f.armGet(n); ok {
 			f.thumbTable(v.n, pc, uint64(kind-armTableBytes)+1)
 		}
 	case armStop:
