@@ -214,7 +214,7 @@ func (w *walk) run() {
 			w.solid = next
 		}
 		switch {
-		case w.see(s, addr, next):
+		case w.see(&s, addr, next):
 			ended = true
 			if fill {
 				w.close(w.solid)
@@ -378,7 +378,7 @@ func (w *walk) close(end uint64) {
 }
 
 // see takes in an instruction, and says whether the function ends behind it.
-func (w *walk) see(s step, addr, next uint64) bool {
+func (w *walk) see(s *step, addr, next uint64) bool {
 	if s.forms != 0 && w.linked {
 		by := byPointer
 		switch {
@@ -395,9 +395,12 @@ func (w *walk) see(s step, addr, next uint64) bool {
 			return false
 		}
 		w.note(s.to, byCall)
-		// What else stands behind a call that does not come back is mostly reached
-		// from elsewhere.
-		return next > w.reach && !w.tables && !w.comesBack(s.to) && (w.pads(next) || w.begins(next))
+		if w.comesBack(s.to) {
+			return false
+		}
+		// What else stands behind is mostly reached from elsewhere.
+		s.flow = insn.Stop
+		return next > w.reach && !w.tables && (w.pads(next) || w.begins(next))
 	case insn.Branch, insn.Jump:
 		to := s.to
 		if !w.linked && (s.flow == insn.Jump || to <= addr) {

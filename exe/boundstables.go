@@ -99,12 +99,13 @@ func (b *finder) stubs() error {
 	}
 	dyn, err := b.f.dynamicTags()
 	if glink := dyn[dynGlink]; b.f.Arch == "ppc64" && glink > 32 {
-		// The lazy stubs stand behind what they lead to, one for each slot.
-		each := uint64(8)
+		// The lazy stubs, one for each slot, begin 32 bytes behind that address;
+		// before it begins what they lead to, with a word of data.
+		before, each := uint64(20), uint64(8)
 		if b.f.Flags&3 == 2 { // ELF V2
-			each = 4
+			before, each = 28, 4
 		}
-		b.cut(glink-28, 60+each*min(dyn[dynPltrelsz]/24, maxSlots))
+		b.cut(glink-before, before+32+each*min(dyn[dynPltrelsz]/24, maxSlots))
 	}
 	return err
 }

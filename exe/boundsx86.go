@@ -2,6 +2,7 @@ package exe
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/wardein/wardein/exe/insn"
 )
@@ -9,6 +10,9 @@ import (
 // x86Piece is how much code is decoded at a time, at first: where the places of
 // instructions turn out to be others, little was decoded in vain.
 const x86Piece = 64
+
+// maxTable is how many places of a table of jumps are read.
+const maxTable = 1 << 10
 
 // x86Reader reads code of both widths.
 type x86Reader struct {
@@ -19,9 +23,12 @@ type x86Reader struct {
 	// piece is how much was decoded.
 	piece int
 	prev  int // where the instruction before begins
+	// ref is what was read or formed last that is no code, and limit how many
+	// values the last comparison lets pass.
+	ref, limit uint64
 }
 
-func (r *x86Reader) reset() {}
+func (r *x86Reader) reset() { r.ref, r.limit = 0, 0 }
 
 // inst is the instruction at t.b[at:], the next one of those that were decoded
 // if it follows them.
@@ -62,12 +69,63 @@ func (r *x86Reader) step(t *text, at int) step {
 		}
 	case insn.IndirectJump:
 		before := t.b[min(r.prev, at):at]
-		s.table = x86Chooses(b, before)
+		if s.table = x86Chooses(b, before); s.table {
+			if i.Ref != 0 {
+				r.ref = i.Ref
+			}
+			s.far = r.farthest(t, i.Ref != 0)
+		}
 	case insn.Data:
 		s.n = 1
 	}
 	r.prev = at
+	if n, ok := x86Compares(b); ok {
+		r.limit = n + 1
+	}
+	if i.Ref != 0 && i.Ref-t.addr >= uint64(len(t.b)) {
+		r.ref = i.Ref
+	}
 	return s
+}
+
+// x86Compares tells CMP with a constant.
+func x86Compares(b []byte) (n uint64, ok bool) {
+	if len(b) > 1 && b[0]&0xf0 == 0x40 || len(b) > 1 && b[0] == 0x66 {
+		b = b[1:]
+	}
+	last := len(b) - 1
+	switch {
+	case last >= 2 && (b[0] == 0x83 || b[0] == 0x80) && b[1]>>3&7 == 7, last == 1 && b[0] == 0x3c:
+		return uint64(b[last] & 0x7f), true
+	case last >= 5 && b[0] == 0x81 && b[1]>>3&7 == 7, last == 4 && b[0] == 0x3d:
+		return uint64(binary.LittleEndian.Uint32(b[last-3:])), true
+	}
+	return 0, false
+}
+
+// farthest is the last place that a table of jumps leads to: a list of places,
+// or of distances from the list or from the GOT. It is 0 where one of them
+// is no code.
+func (r *x86Reader) farthest(t *text, places bool) (far uint64) {
+	for k := range min(r.limit, maxTable) {
+		var to uint64
+		switch {
+		case places && r.code.Set == insn.X8664:
+			to, _ = r.code.Read(r.ref+8*k, 8)
+		case places:
+			to, _ = r.code.Read(r.ref+4*k, 4)
+		default:
+			d, _ := r.code.Read(r.ref+4*k, 4)
+			if to = r.ref + uint64(int64(int32(d))); r.code.Set == insn.X86 {
+				to = uint64(uint32(r.code.Base + d))
+			}
+		}
+		if to-t.addr >= uint64(len(t.b)) {
+			return 0
+		}
+		far = max(far, to)
+	}
+	return far
 }
 
 // x86Chooses says whether a jump is one among a function's own places: through a
