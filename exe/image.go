@@ -27,6 +27,7 @@ type Image struct {
 	words []word  // sorted by address
 	named []named // sorted by address
 	base  uint64
+	table uint64
 
 	// Of relocatable objects: the symbols of other files, of which each has
 	// stride bytes from foreign on.
@@ -81,6 +82,7 @@ func (f *File) Image() (*Image, error) {
 		return nil, err
 	}
 	m.relocations(tags, symbols)
+	m.table = tags[dynPltgot]
 	m.findBase(tags)
 	m.stubs()
 	slices.SortStableFunc(m.words, func(a, b word) int { return cmp.Compare(a.addr, b.addr) })
@@ -281,6 +283,10 @@ func (m *Image) Code(set insn.Set) insn.Code {
 	return insn.Code{Set: set, Order: f.Order, Base: m.base, Read: m.Read,
 		Swapped: f.Arch == "arm" && f.Order.Uint16([]byte{0, 1}) == 1 && f.Flags&flagBE8 == 0}
 }
+
+// Table is the address of the global offset table, which code forms to count
+// from it; 0 where no tag says it.
+func (m *Image) Table() uint64 { return m.table }
 
 // findBase finds what position-independent code counts from (insn.Code.Base).
 func (m *Image) findBase(tags map[uint64]uint64) {

@@ -17,7 +17,7 @@ func hex(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }
 // compare compares the functions of all pairs. Which places of written data
 // are the same all pairs decide together, so that is found out first.
 func (m *Matching) compare() {
-	votes := map[[2]int32]int32{}
+	votes := map[[2]int32]*votes{}
 	lines := make([]*lines, len(m.Pairs))
 	var b [2]buffer
 	for i := range m.Pairs {
@@ -25,13 +25,13 @@ func (m *Matching) compare() {
 		if m.skeletons(p) {
 			x, y := m.Old.operandsOf(int32(p.Old)), m.New.operandsOf(int32(p.New))
 			for k := range x {
-				m.vote(votes, &x[k], &y[k])
+				m.vote(votes, i, &x[k], &y[k])
 			}
 			continue
 		}
 		lines[i] = m.align(p, &b)
 		for _, o := range lines[i].both {
-			m.vote(votes, o[0], o[1])
+			m.vote(votes, i, o[0], o[1])
 		}
 	}
 	m.elect(votes)
@@ -49,25 +49,84 @@ func (m *Matching) skeletons(p *Pair) bool {
 
 func placed(o *operand) bool { return o.kind == kindSlot || o.kind == kindCode }
 
-func (m *Matching) vote(votes map[[2]int32]int32, a, b *operand) {
-	if placed(a) && a.kind == b.kind && !m.edges(a, b) {
-		votes[[2]int32{int32(a.n), int32(b.n)}]++
+// votes are how many instructions say that two places are the same, and how
+// many functions.
+type votes struct{ instructions, functions, last int }
+
+func (m *Matching) vote(list map[[2]int32]*votes, pair int, a, b *operand) {
+	if !placed(a) || a.kind != b.kind || m.edges(a, b) {
+		return
+	}
+	at := [2]int32{int32(a.n), int32(b.n)}
+	v := list[at]
+	if v == nil {
+		v = &votes{last: -1}
+		list[at] = v
+	}
+	if v.instructions++; v.last != pair {
+		v.functions++
+		v.last = pair
 	}
 }
 
-// elect decides which place is which: what most instructions say first.
-func (m *Matching) elect(votes map[[2]int32]int32) {
-	list := slices.SortedFunc(maps.Keys(votes), func(a, b [2]int32) int {
-		return cmp.Or(cmp.Compare(votes[b], votes[a]), cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
+// elect decides which place is which: what most instructions say first. What
+// one function alone says must fit to what others do: a place that moved by
+// another distance than all around it is another place.
+func (m *Matching) elect(list map[[2]int32]*votes) {
+	order := slices.SortedFunc(maps.Keys(list), func(a, b [2]int32) int {
+		return cmp.Or(cmp.Compare(list[b].instructions, list[a].instructions), cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
 	})
 	m.places = [2]map[int32]int32{{}, {}}
-	for _, p := range list {
+	var sure, open [][2]int32
+	for _, p := range order {
 		_, a := m.places[0][p[0]]
 		_, b := m.places[1][p[1]]
-		if !a && !b {
-			m.places[0][p[0]], m.places[1][p[1]] = p[1], p[0]
+		if a || b {
+			continue
+		}
+		m.places[0][p[0]], m.places[1][p[1]] = p[1], p[0]
+		if list[p].functions > 1 {
+			sure = append(sure, p)
+		} else {
+			open = append(open, p)
 		}
 	}
+	sure = append(sure, m.sections()...)
+	slices.SortFunc(sure, func(a, b [2]int32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	moved := func(p [2]int32) int64 { return int64(m.New.objects[p[1]].addr - m.Old.objects[p[0]].addr) }
+	for _, p := range open {
+		i, _ := slices.BinarySearchFunc(sure, p[0], func(a [2]int32, b int32) int { return cmp.Compare(a[0], b) })
+		if i == 0 || i == len(sure) {
+			continue
+		}
+		x, y, d := moved(sure[i-1]), moved(sure[i]), moved(p)
+		if d < min(x, y) || d > max(x, y) {
+			delete(m.places[0], p[0])
+			delete(m.places[1], p[1])
+		}
+	}
+}
+
+// sections pairs the beginnings and ends of sections of written data.
+func (m *Matching) sections() (list [][2]int32) {
+	add := func(a, b uint64) {
+		i, x := m.Old.objectAt(a)
+		j, y := m.New.objectAt(b)
+		if x && y {
+			list = append(list, [2]int32{int32(i), int32(j)})
+		}
+	}
+	for i := range m.Old.file.Sections {
+		s := &m.Old.file.Sections[i]
+		if s.Flags&exe.SectionWrite == 0 || s.Flags&exe.SectionAlloc == 0 || i > maxSections {
+			continue
+		}
+		if o := m.New.file.Section(s.Name); o != nil && o.Addr != 0 {
+			add(s.Addr, o.Addr)
+			add(s.Addr+s.Size, o.Addr+o.Size)
+		}
+	}
+	return list
 }
 
 // edges says whether both operands are where a section of the same name ends:
@@ -79,7 +138,7 @@ func (m *Matching) edges(a, b *operand) bool {
 
 // same says whether two operands point at the same thing.
 func (m *Matching) same(a, b *operand) bool {
-	if a.kind != b.kind || a.through != b.through {
+	if a.kind != b.kind || a.through != b.through || a.odd != b.odd {
 		return false
 	}
 	switch a.kind {
@@ -94,7 +153,7 @@ func (m *Matching) same(a, b *operand) bool {
 		// before one has its address, too.
 		x, y := m.Old.image.Import(m.Old.objects[a.n].addr), m.New.image.Import(m.New.objects[b.n].addr)
 		p, ok := m.places[0][int32(a.n)]
-		return x != "" && x == y || ok && p == int32(b.n) && (x == "" || y == "") || m.edges(a, b)
+		return x != "" && x == y || ok && p == int32(b.n) && x == y || m.edges(a, b)
 	case kindData:
 		return m.sameData(int32(a.n), int32(b.n), 0)
 	case kindTable:
@@ -178,6 +237,9 @@ func (m *Matching) samePointer(a, b exe.Pointer, depth int) bool {
 	}
 	if a.Name != "" {
 		return a.To == b.To
+	}
+	if m.Old.compact && m.New.compact && a.To&1 != b.To&1 && m.Old.at(a.To&^1) >= 0 {
+		return false // another instruction set
 	}
 	ra, rb := reader{Program: m.Old}, reader{Program: m.New}
 	var x, y operand

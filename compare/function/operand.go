@@ -38,6 +38,7 @@ type operand struct {
 	// dynamic linker fills in.
 	through bool
 	to      bool // where it leads, not what it reads
+	odd     bool // bit 0 of the address says which instruction set is there
 	table   bool // a table of jumps may be there
 }
 
@@ -184,7 +185,7 @@ func (r *reader) trim(c *insn.Code, f *Function, list []insn.Inst) []insn.Inst {
 			if idle[in.Op] == 1 || idle[in.Op] == 3 && r.file.Order.Uint32(r.bytes(f)[in.Addr-f.Addr:]) != 0x60000000 {
 				return list[:n]
 			}
-		case insn.Data:
+		case insn.Data, insn.Bad:
 			for _, x := range r.bytes(f)[in.Addr-f.Addr:][:in.Len] {
 				if x != 0 {
 					return list[:n]
@@ -195,7 +196,7 @@ func (r *reader) trim(c *insn.Code, f *Function, list []insn.Inst) []insn.Inst {
 		}
 		// Padding can't be run into: what is before must not go on.
 		switch list[n-2].Flow {
-		case insn.Jump, insn.Return, insn.IndirectJump, insn.Stop, insn.Data, insn.Next, insn.Call:
+		case insn.Jump, insn.Return, insn.IndirectJump, insn.Stop, insn.Data, insn.Bad, insn.Next, insn.Call:
 		default:
 			return list[:n]
 		}
@@ -268,6 +269,9 @@ func (r *reader) findObjects() {
 		}
 	}
 }
+
+// odd says whether bit 0 of an address tells the instruction set of a function.
+func (r *reader) odd(addr uint64) bool { return r.code1(addr) != addr }
 
 // code1 is an address without the bit that tells the instruction set.
 func (r *reader) code1(addr uint64) uint64 {

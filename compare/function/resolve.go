@@ -40,13 +40,16 @@ func (r *Program) token(o *operand) uint64 {
 	case kindTable:
 		t ^= r.tables[o.n].hash >> 1
 	}
+	if o.odd {
+		t++
+	}
 	return t
 }
 
 // operand finds out what one operand of a function points at.
 func (r *reader) operand(i int32, o *operand) {
 	addr := o.addr
-	if addr == r.code(r.Functions[i].Set).Base || r.objectBase(i, o) {
+	if addr == r.code(r.Functions[i].Set).Base || addr == r.image.Table() && !o.to || r.objectBase(i, o) {
 		return // what addresses are counted from: those are operands themselves
 	}
 	if !o.to {
@@ -115,6 +118,7 @@ func (r *reader) slot(addr uint64) bool {
 
 // place resolves an address.
 func (r *reader) place(o *operand, addr uint64) {
+	o.odd = r.odd(addr)
 	addr = r.code1(addr)
 	if i := r.before(addr); i >= 0 && addr-r.Functions[i].Addr < r.Functions[i].Size {
 		f := &r.Functions[i]
