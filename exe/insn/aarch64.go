@@ -15,6 +15,7 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 	n := len(code) / 4
 	for i := range n {
 		at := addr + uint64(i)*4
+		dead := f.dead
 		if f.begin(i) != 0 {
 			continue
 		}
@@ -25,6 +26,9 @@ func (c *Code) decodeAArch64(code []byte, addr uint64, list []Inst) []Inst {
 		d, n := x&31, x>>5&31
 		switch p.kind {
 		case a64Plain:
+			if x == 0xd503201f { // nop: what is alignment is not come to
+				f.dead = dead
+			}
 		case a64Rd:
 			f.kill(d)
 		case a64Rs:

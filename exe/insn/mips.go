@@ -31,6 +31,7 @@ func (c *Code) decodeMIPS(code []byte, addr uint64, list []Inst) []Inst {
 	var slot delay // of the instruction before
 	for i := range n {
 		at := addr + uint64(i)*4
+		dead := f.dead
 		if f.begin(i) != 0 {
 			continue
 		}
@@ -42,6 +43,9 @@ func (c *Code) decodeMIPS(code []byte, addr uint64, list []Inst) []Inst {
 		p := t.find(x)
 		in := f.add()
 		*in = Inst{Addr: at, Len: 4, Op: p.op, Word: uint64(x)}
+		if x == 0 { // nop: what is alignment is not come to
+			f.dead = dead
+		}
 		before := slot
 		slot = f.mips(in, p.kind, x)
 		switch before.then {
