@@ -11,6 +11,7 @@ type x86 struct {
 	c      *Code
 	maps   *x86Maps
 	first  *[256]uint32
+	sizes  *[16 * 4]uint8 // of immediates
 	long   bool
 	fixed  bool // the program is loaded where it says, so that constants may be addresses
 	mask   uint64
@@ -79,9 +80,9 @@ func (c *Code) decodeX86(code []byte, addr uint64, list []Inst) []Inst {
 	defer x86s.Put(d)
 	d.c, d.maps, d.long, d.mask, d.fixed = c, x86Tables(), c.Set == X8664, 1<<64-1, false
 	defer func() { d.c = nil }()
-	d.first = &d.maps.first[1]
+	d.first, d.sizes = &d.maps.first[1], &x86Sizes[1]
 	if !d.long {
-		d.first, d.mask = &d.maps.first[0], 1<<32-1
+		d.first, d.sizes, d.mask = &d.maps.first[0], &x86Sizes[0], 1<<32-1
 	}
 	if c.Read != nil {
 		// What is loaded at any address begins at 0.
@@ -317,58 +318,24 @@ func (d *x86) take(x *x86Inst, b *[x86Window]byte) int {
 		x.reg = rex & 1 << 3
 		head |= uint64(x.reg) << x86HeadReg
 	}
-	switch imm := b[q:]; e >> x86ImmShift & 15 {
-	case x86ImmB:
-		x.imm = uint64(int8(imm[0]))
-		q++
-	case x86ImmW:
-		x.imm = uint64(binary.LittleEndian.Uint16(imm))
-		q += 2
-	case x86ImmE:
-		x.imm = uint64(binary.LittleEndian.Uint32(imm)) & 0xffffff
-		q += 3
-	case x86ImmV:
-		if rex&8 != 0 {
-			x.imm, x.wide = binary.LittleEndian.Uint64(imm), true
-			q += 8
-			break
-		}
-		fallthrough
-	case x86ImmZ:
-		if prefix&x8666 != 0 && rex&8 == 0 {
-			x.imm = uint64(binary.LittleEndian.Uint16(imm))
-			q += 2
-			break
-		}
-		x.imm = uint64(int32(binary.LittleEndian.Uint32(imm)))
-		q += 4
-	case x86ImmQ:
+	kind := e >> x86ImmShift & 15
+	size := int(d.sizes[kind<<2|uint32(prefix)>>2&2|uint32(rex)>>3&1])
+	unused := uint(64 - 8*size)
+	x.imm = uint64(int64(binary.LittleEndian.Uint64(b[q:])<<unused) >> unused)
+	x.wide = size > 4
+	q += size
+	switch {
+	case kind < x86ImmQ:
+	case kind == x86ImmQ:
 		q = d.offset(x, b, q, prefix)
-	case x86ImmP:
-		x.imm, x.wide = uint64(binary.LittleEndian.Uint32(imm))|uint64(binary.LittleEndian.Uint16(imm[4:]))<<32, true
-		if q += 6; prefix&x8666 != 0 {
-			x.imm &= 1<<32 - 1
-			q -= 2
-		}
-	case x86Rel8:
-		x.imm, x.rel = uint64(int8(imm[0])), true
-		if q++; op == 0xeb { // one jump, however far
+	default: // one jump, however far
+		if x.rel = true; x.m == 1 {
+			op, x.m = op-0x10, 0
+		} else if op == 0xeb {
 			op = 0xe9
 		}
-	case x86RelZ:
-		x.rel = true
-		if prefix&x8666 != 0 && !d.long {
-			x.imm = uint64(int16(binary.LittleEndian.Uint16(imm)))
-			q += 2
-		} else {
-			x.imm = uint64(int32(binary.LittleEndian.Uint32(imm)))
-			q += 4
-		}
-		if x.m == 1 {
-			op, x.m = op-0x10, 0
-		}
 	}
-	if x.m < 2 && e&x86Address == 0 {
+	if e&x86Special != 0 {
 		e, op = d.special(x, e, op, prefix)
 	}
 	if head>>x86HeadKind&3 == 0 {
@@ -484,18 +451,15 @@ func (d *x86) memory(x *x86Inst, b *[x86Window]byte, q int, m, rex byte, head ui
 		x.rm = base | rex&1<<3
 		head |= uint64(x.rm) << x86HeadRM
 	}
-	switch {
-	case far:
-		x.disp = uint64(int32(binary.LittleEndian.Uint32(b[q:])))
-		q += 4
-	case m>>6 == 1:
-		x.disp = uint64(int8(b[q]))
-		q++
-		if head>>x86HeadKind&3 == 2 {
-			head |= x86HeadDisp8
-		}
+	size := int(m >> 6 & 1)
+	if far {
+		size = 4
+	} else if size != 0 && head>>x86HeadKind&3 == 2 {
+		head |= x86HeadDisp8
 	}
-	return q, head
+	unused := uint(32 - 8*size)
+	x.disp = uint64(int32(binary.LittleEndian.Uint32(b[q:])<<unused) >> unused)
+	return q + size, head
 }
 
 // vector reads what VEX and EVEX say, and their opcode (chapters 2.3 and 2.7),

@@ -15,6 +15,7 @@ const (
 	x86Address  = 1 << 16 // its immediate may be an address
 	x86Not64    = 1 << 17
 	x86Direct   = 1 << 18 // both fields of ModRM are registers, whatever its first says
+	x86Special  = 1 << 19 // x86.special has more to say of it
 
 	x86FlowShift  = 20 // Flow, 4 bits
 	x86ImmShift   = 24 // x86Imm…, 4 bits
@@ -30,11 +31,18 @@ const (
 	x86ImmE    // 3, of ENTER
 	x86ImmZ    // 4, or 2 behind 66
 	x86ImmV    // as Z, but 8 with REX.W
-	x86ImmQ    // an address
 	x86ImmP    // a far pointer
+	x86ImmQ    // an address
 	x86Rel8
 	x86RelZ
 )
+
+// x86Sizes are the lengths of immediates by width of code, kind, prefix 66 and
+// REX.W.
+var x86Sizes = [2][16 * 4]uint8{
+	{x86ImmB << 2: 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 2, 2, 4, 4, 2, 2, 6, 6, 4, 4, x86Rel8 << 2: 1, 1, 1, 1, 4, 4, 2, 2},
+	{x86ImmB << 2: 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 2, 4, 4, 8, 2, 8, x86Rel8 << 2: 1, 1, 1, 1, 4, 4, 4, 4},
+}
 
 // Bytes that begin an instruction and are no opcode.
 const (
@@ -250,6 +258,11 @@ var x86Tables = sync.OnceValue(func() *x86Maps {
 		t.rest[1][pp][0x7e] &^= x86Store * uint32(pp>>1)
 	}
 	t.rest[1][2][0x7e] |= x86Reads
+	for _, op := range []int{0x89, 0x8d, 0x90} {
+		t.first[0][op] |= x86Special
+		t.first[1][op] |= x86Special
+	}
+	t.rest[1][2][0x1e] |= x86Special
 	t.sparse(2, x86Three, x86ModRM|x86Reads)
 	t.sparse(3, x86Four, x86ModRM|x86Reads|x86ImmB<<x86ImmShift)
 	// General registers are written by some.
