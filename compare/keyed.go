@@ -96,6 +96,13 @@ func accounts(text string, fields int) (list []setting) {
 	return list
 }
 
+// passwordOf is the password field of an account's line.
+func passwordOf(s *setting) string {
+	_, rest, _ := strings.Cut(s.value, ":")
+	field, _, _ := strings.Cut(rest, ":")
+	return field
+}
+
 // passwordKind says what stands in a password field, never the field.
 func passwordKind(p string) string {
 	switch {
@@ -264,9 +271,10 @@ func plainKey(s string) bool {
 // hidden keeps a value from being printed where its key says that it is secret.
 func hidden(s setting) setting {
 	name := s.key[strings.LastIndexAny(s.key, ". ")+1:]
-	full := name + "=" + s.value
+	value := "'" + strings.Trim(strings.ReplaceAll(s.value, "'", "_"), `"`) + "'"
+	full := name + "=" + value
 	if name == "key" || strings.HasPrefix(name, "key") && len(name) == 4 && digit(name[3]) { // of a wireless network
-		full = "option key " + s.value
+		full = "option key " + value
 	}
 	if got := hideForms(full); got != full {
 		s.shown = "‹secret›"
@@ -353,7 +361,11 @@ func byKey(a, b *values, old, new string) (rows []Row) {
 		case v.value == w.value:
 			continue
 		default:
-			if r.Was, r.Is = v.print(), w.print(); r.Was == r.Is {
+			r.Was, r.Is = v.print(), w.print()
+			switch {
+			case a.kind == Account && passwordOf(v) != passwordOf(w) && passwordKind(passwordOf(v)) == passwordKind(passwordOf(w)):
+				r.Note = "another password"
+			case r.Was == r.Is:
 				r.Note = "another value that is not shown"
 			}
 		}

@@ -65,7 +65,7 @@ var (
 	hashForm = lazy.Regexp(`\$(?:1|2[abxy]?|3|5|6|7|y|gy|md5|sha1|apr1|argon2(?:i|d|id)|pbkdf2[a-z0-9-]*)\$[./A-Za-z0-9$=,+_-]{8,}`)
 	desForm  = lazy.Regexp(`^([^:\s]{1,64}):[./0-9A-Za-z]{13}:`)
 	// a name that says that its value is secret, and the value
-	namedForm = lazy.Regexp(`(?i)((?:^|[^a-z])(?:[a-z0-9_.-]*(?:passwo?r?d|passphrase|secret|psk|pwd|credential|community|api_?key|auth_?key|private_?key|token)[0-9_]*|option\s+'?key'?)["']?(?:\s*[=:]\s*|\s+)["']?)([^\s"',;]{3,})`)
+	namedForm = lazy.Regexp(`(?i)((?:^|[^a-z])(?:[a-z0-9_.-]*(?:passwo?r?d|passphrase|secret|psk|pwd|credential|community|api_?key|auth_?key|private_?key|token)[0-9_]*|option\s+'?key'?)["']?(?:\s*[=:]\s*|\s+))('[^'\n]+'|"[^"\n]+"|[^\s"',;]{3,})`)
 	keyForm   = lazy.Regexp(`^\s*[A-Za-z0-9+/=]{40,}\s*$`)
 	hexForm   = lazy.Regexp(`^\s*[A-Fa-f0-9]+\s*$`)
 	// what stands behind such a name and says nothing
@@ -93,9 +93,13 @@ func hideForms(s string) string {
 	}
 	return namedForm().ReplaceAllStringFunc(s, func(m string) string {
 		part := namedForm().FindStringSubmatch(m)
-		if openForm().MatchString(part[2]) {
+		value, quote := part[2], ""
+		if value[0] == '"' || value[0] == '\'' {
+			value, quote = value[1:len(value)-1], value[:1]
+		}
+		if openForm().MatchString(value) {
 			return m
 		}
-		return part[1] + "‹secret›"
+		return part[1] + quote + "‹secret›" + quote
 	})
 }

@@ -6,7 +6,7 @@ func TestHideForms(t *testing.T) {
 	for _, c := range [][2]string{
 		{"root:$1$abcdefgh$0123456789abcdefghijkl:0:0\n", "root:‹hash›:0:0\n"},
 		{"root:ab01FAX.bQRSU:0:0:", "root:‹hash›:0:0:"},
-		{"\toption key 'correct horse'\n", "\toption key '‹secret› horse'\n"},
+		{"\toption key 'correct horse'\n", "\toption key '‹secret›'\n"},
 		{"PasswordAuthentication yes\n", "PasswordAuthentication yes\n"},
 		{"password required pam_unix.so", "password required pam_unix.so"},
 		{`"password": "hunter22",`, `"password": "‹secret›",`},

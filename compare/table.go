@@ -29,7 +29,7 @@ const (
 	red    = "31"
 	green  = "32"
 	indent = 30
-	narrow = 14
+	narrow = 23
 )
 
 type printer struct {
@@ -137,7 +137,15 @@ func (r *Result) notComparable() string {
 		return "nothing: every byte has a counterpart that could be read"
 	}
 	var list []string
-	for _, m := range r.Missing[:min(3, len(r.Missing))] {
+	both := 0 // of one node, on both sides
+	for i, m := range r.Missing {
+		if i > 0 && r.Missing[i-1].Path == m.Path && r.Missing[i-1].Why == m.Why {
+			both++
+			continue
+		}
+		if len(list) == 3 {
+			continue
+		}
 		side := ""
 		if m.Why == "no counterpart" {
 			side = ", new"
@@ -148,7 +156,7 @@ func (r *Result) notComparable() string {
 		list = append(list, fmt.Sprintf("%s (%s%s)", dot(m.Path), m.Why, side))
 	}
 	s := strings.Join(list, ", ")
-	if n := len(r.Missing) - 3; n > 0 {
+	if n := len(r.Missing) - both - len(list); n > 0 {
 		s += fmt.Sprintf(" and %d more", n)
 	}
 	return s + ": " + report.Percent(wardein.Share(r.MissingBytes, r.AllBytes)) + " of bytes"
@@ -192,7 +200,7 @@ func (p *printer) first(r *Result) {
 	slices.Sort(list)
 	for n, i := range list {
 		row := &r.Rows[i]
-		p.line(fmt.Sprintf("%2d %s", n+1, row.label()), row.sentence(), indent-8)
+		p.line(fmt.Sprintf("%2d %s", n+1, row.label()), row.sentence(), narrow)
 	}
 	var rest []string
 	for _, k := range Kinds {
@@ -207,7 +215,7 @@ func (p *printer) first(r *Result) {
 		}
 	}
 	if len(rest) > 0 {
-		p.line("   and more", strings.Join(rest, " · "), indent-8)
+		p.line("   and more", strings.Join(rest, " · "), narrow)
 	}
 }
 
@@ -320,7 +328,12 @@ func (p *printer) functions(f *Functions, whole bool) {
 	for i := range f.List {
 		g := &f.List[i]
 		name := cleanName(g.OldName, g.NewName)
-		fmt.Fprintf(p, "    %-8s %-40s %s%s\n", g.Change, name, places(g), suffix(g.Why))
+		if at := places(g); strings.HasPrefix(name, "0x") {
+			name = at
+		} else {
+			name += "  " + at
+		}
+		fmt.Fprintf(p, "    %-8s %s%s\n", g.Change, name, suffix(g.Why))
 		if !whole {
 			continue
 		}
