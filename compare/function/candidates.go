@@ -39,7 +39,7 @@ type best struct {
 
 // suggest adds a candidate, once.
 func (m *matcher) suggest(a, b int32, key Key) {
-	if a < 0 || b < 0 || int(a) >= len(m.pair[0]) || int(b) >= len(m.pair[1]) || m.pair[0][a] >= 0 || m.pair[1][b] >= 0 ||
+	if a < 0 || b < 0 || int(a) >= len(m.pair[0]) || int(b) >= len(m.pair[1]) || m.pair[0][a] >= 0 || m.pair[1][b] >= 0 || m.isNode(0, a) != m.isNode(1, b) ||
 		len(m.of[0][a]) >= maxCandidates || len(m.of[1][b]) >= maxCandidates {
 		return
 	}
@@ -64,12 +64,12 @@ func (m *matcher) around(a, b int32) {
 	for _, list := range [2]*[2]rows[int32]{&m.callees, &m.callers} {
 		x, y := m.open[0][:0], m.open[1][:0]
 		for _, i := range list[0].of(a) {
-			if m.pair[0][i] < 0 {
+			if m.pair[0][i] < 0 && len(x) < maxNeighbours {
 				x = append(x, i)
 			}
 		}
 		for _, i := range list[1].of(b) {
-			if m.pair[1][i] < 0 {
+			if m.pair[1][i] < 0 && len(y) < maxNeighbours {
 				y = append(y, i)
 			}
 		}
@@ -102,7 +102,8 @@ func (m *matcher) changed(s int, i int32) {
 	touch(i - 1)
 	touch(i + 1)
 	for _, list := range [2]*[2]rows[int32]{&m.callees, &m.callers} {
-		for _, k := range list[s].of(i) {
+		near := list[s].of(i)
+		for _, k := range near[:min(len(near), maxNeighbours)] {
 			touch(k)
 		}
 	}
@@ -186,6 +187,9 @@ func (m *matcher) prepare() {
 
 // looks are keys that functions of the same form share.
 func (m *matcher) looks(s int, i int32, each func(uint64)) {
+	if m.isNode(s, i) {
+		return
+	}
 	f := &m.side[s].Functions[i]
 	if f.Instructions < 4 {
 		return
@@ -228,8 +232,8 @@ func (m *matcher) sketch(s int, i int32) (out [4]uint64) {
 // byKeys finds candidates that share a key which few have.
 func (m *matcher) byKeys(keys func(s int, i int32, each func(uint64))) {
 	var list [2][]keyed
-	for s, p := range m.side {
-		for i := range p.Functions {
+	for s := range m.side {
+		for i := range m.pair[s] {
 			if m.pair[s][i] < 0 {
 				keys(s, int32(i), func(k uint64) { list[s] = append(list[s], keyed{k, int32(i)}) })
 			}

@@ -103,15 +103,15 @@ func (m *Matching) lines(s, i int, list []insn.Inst, from, to int) (out []Line) 
 			ops = ops[1:]
 		}
 		if len(ops) > 0 && int(ops[0].at) == k {
-			l.Points = p.points(&ops[0])
+			l.Points = p.pointsAt(&ops[0])
 		}
 		out = append(out, l)
 	}
 	return out
 }
 
-// points says what an operand points at.
-func (p *Program) points(o *operand) string {
+// pointsAt says what an operand points at.
+func (p *Program) pointsAt(o *operand) string {
 	switch o.kind {
 	case kindImport:
 		return p.imported(o)

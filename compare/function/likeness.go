@@ -23,22 +23,11 @@ func (m *matcher) findFeatures() {
 	at := [2][]int32{}
 	count := map[uint64]int32{}
 	for s, p := range m.side {
-		at[s] = make([]int32, 1, len(p.Functions)+1)
-		for i := range p.Functions {
+		at[s] = make([]int32, 1, len(m.pair[s])+1)
+		for i := range m.pair[s] {
 			from := len(all[s])
 			if m.pair[s][i] < 0 {
-				for _, o := range p.operandsOf(int32(i)) {
-					switch o.kind {
-					case kindImport, kindText, kindNumber:
-					case kindData:
-						if p.objects[o.n].size < 8 {
-							continue
-						}
-					default:
-						continue
-					}
-					all[s] = append(all[s], feature{hash: p.token(&o)})
-				}
+				p.points(int32(i), func(h uint64) { all[s] = append(all[s], feature{hash: h}) })
 				list := all[s][from:]
 				slices.SortFunc(list, func(a, b feature) int { return cmp.Compare(a.hash, b.hash) })
 				all[s] = all[s][:from+len(slices.Compact(list))]
@@ -65,58 +54,51 @@ type rows[T any] struct {
 
 func (r *rows[T]) of(i int32) []T { return r.all[r.at[i]:r.at[i+1]] }
 
-// neighboursOf are the functions that each function calls, or that call it,
-// in the order of the code, each once.
-func (m *matcher) neighboursOf(s int, list func(i int32, each func(int32))) (r rows[int32]) {
-	n := len(m.side[s].Functions)
-	seen := make([]int32, n)
-	r.at = make([]int32, 1, n+1)
-	for i := range n {
-		from := len(r.all)
-		list(int32(i), func(k int32) {
-			if seen[k] != int32(i)+1 && len(r.all)-from < maxNeighbours {
-				seen[k] = int32(i) + 1
-				r.all = append(r.all, k)
-			}
-		})
-		r.at = append(r.at, int32(len(r.all)))
-	}
-	return r
-}
-
+// findNeighbours lists what each function or node calls, and who calls it, in
+// the order of the code, each once.
 func (m *matcher) findNeighbours() {
 	for s, p := range m.side {
-		m.callees[s] = m.neighboursOf(s, func(i int32, each func(int32)) {
-			for _, o := range p.operandsOf(i) {
-				if o.kind == kindFunction {
-					each(int32(o.n))
+		n := len(m.pair[s])
+		seen := make([]int32, n)
+		count := make([]int32, n+1)
+		c := rows[int32]{at: make([]int32, 1, n+1)}
+		for i := range n {
+			from := len(c.all)
+			p.callees(int32(i), func(k int32) {
+				if seen[k] != int32(i)+1 && len(c.all)-from < maxNeighbours {
+					seen[k] = int32(i) + 1
+					c.all = append(c.all, k)
+					count[k+1]++
 				}
+			})
+			c.at = append(c.at, int32(len(c.all)))
+		}
+		for i := range n {
+			count[i+1] += count[i]
+		}
+		back := rows[int32]{at: slices.Clone(count), all: make([]int32, len(c.all))}
+		for i := range n {
+			for _, k := range c.of(int32(i)) {
+				back.all[count[k]] = int32(i)
+				count[k]++
 			}
-		})
-		m.callers[s] = m.neighboursOf(s, func(i int32, each func(int32)) {
-			for _, c := range p.calledBy(i) {
-				each(c[0])
-			}
-		})
-		m.stamp[s] = make([]int32, len(p.Functions))
+		}
+		m.callees[s], m.callers[s] = c, back
+		m.stamp[s] = make([]int32, n)
 	}
 }
 
 // body is how like the bodies of two functions are, in thousandths, and how
 // much that says.
 func (m *matcher) body(a, b int32) (like, weight int32) {
-	fa, fb := &m.side[0].Functions[a], &m.side[1].Functions[b]
 	var sum, weights int32
 	add := func(v, w int32) { sum, weights = sum+v*w, weights+w }
-	low, high := uint32(0), uint32(0)
-	for k := range fa.bins {
-		x, y := uint32(fa.bins[k]), uint32(fb.bins[k])
-		low += min(x, y)
-		high += max(x, y)
+	if m.isNode(0, a) {
+		n, k := m.callees[0].of(a), m.callees[1].of(b)
+		add(int32(1000*min(len(n), len(k))/max(len(n), len(k), 1)), 20)
+	} else {
+		m.instructions(a, b, add)
 	}
-	add(int32(1000*uint64(low)/uint64(max(high, 1))), 30)
-	n, k := int32(min(fa.Instructions, 1<<20)), int32(min(fb.Instructions, 1<<20))
-	add(1000*min(n, k)/max(n, k, 1), 10)
 	x, y := m.features[0].of(a), m.features[1].of(b)
 	both, all := int64(0), int64(0)
 	for len(x) > 0 || len(y) > 0 {
@@ -139,11 +121,29 @@ func (m *matcher) body(a, b int32) (like, weight int32) {
 	return sum / weights, weights
 }
 
+// isNode says whether a number is that of a node.
+func (m *matcher) isNode(s int, i int32) bool { return int(i) >= len(m.side[s].Functions) }
+
+// instructions adds how like the instructions of two functions are.
+func (m *matcher) instructions(a, b int32, add func(v, weight int32)) {
+	fa, fb := &m.side[0].Functions[a], &m.side[1].Functions[b]
+	low, high := uint32(0), uint32(0)
+	for k := range fa.bins {
+		x, y := uint32(fa.bins[k]), uint32(fb.bins[k])
+		low += min(x, y)
+		high += max(x, y)
+	}
+	add(int32(1000*uint64(low)/uint64(max(high, 1))), 30)
+	n, k := int32(min(fa.Instructions, 1<<20)), int32(min(fb.Instructions, 1<<20))
+	add(1000*min(n, k)/max(n, k, 1), 10)
+}
+
 // like is how like two functions are with all that is known, in thousandths.
 func (m *matcher) like(c *candidate) int32 {
 	sum, weights := c.body*c.weight, c.weight
 	for _, list := range [2]*[2]rows[int32]{&m.callees, &m.callers} {
-		both, known, others := m.common(list[0].of(c.a), list[1].of(c.b))
+		x, y := list[0].of(c.a), list[1].of(c.b)
+		both, known, others := m.common(x[:min(len(x), maxNeighbours)], y[:min(len(y), maxNeighbours)])
 		if known > 0 {
 			weight := min(8+8*known, 40)
 			sum += 1000 * both / (known + others/2) * weight

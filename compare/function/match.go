@@ -228,12 +228,12 @@ func (m *matcher) order() (n int) {
 func newMatcher(old, new *Program) *matcher {
 	m := &matcher{side: [2]*Program{old, new}}
 	for s, p := range m.side {
-		m.pair[s] = make([]int32, len(p.Functions))
+		m.pair[s] = make([]int32, len(p.Functions)+len(p.nodes))
 		for i := range m.pair[s] {
 			m.pair[s][i] = -1
 		}
 	}
-	m.key = make([]Key, len(old.Functions))
+	m.key = make([]Key, len(m.pair[0]))
 	return m
 }
 

@@ -156,9 +156,9 @@ func (r *reader) inside(f *Function, addr uint64) (uint64, bool) {
 	return uint64(n-1) | (addr-r.list[n-1].Addr)<<24 | 1<<31, true
 }
 
-// pointsAt says whether a number in a file with fixed addresses is likely one
+// likely says whether a number in a file with fixed addresses is likely one
 // of them.
-func (r *reader) pointsAt(v uint64) bool {
+func (r *reader) likely(v uint64) bool {
 	return r.file.Type == exe.TypeExec && v >= 0x1000 && r.image.Holds(v)
 }
 
@@ -245,7 +245,7 @@ func (r *reader) findObjects() {
 				if !ok {
 					break
 				}
-				if r.pointsAt(v) {
+				if r.likely(v) {
 					add(r.code1(v))
 				}
 			}

@@ -49,7 +49,9 @@ type Program struct {
 	callerAt []int32
 	tables   []table           // of jumps
 	ends     map[uint64]string // sections of written data, by where they end
-	compact  bool              // code addresses have bit 0 for the instruction set
+	nodes    []node
+	nodeOf   map[int32]int32 // by object
+	compact  bool            // code addresses have bit 0 for the instruction set
 }
 
 // Function is a function and what can be compared of it. In a relocatable
@@ -94,7 +96,7 @@ func Read(f *exe.File, functions []exe.Function) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{file: f, image: image, codes: map[insn.Set]*insn.Code{}, ends: map[uint64]string{}, compact: f.Arch == "arm" || f.Arch == "mips"}
+	p := &Program{file: f, image: image, codes: map[insn.Set]*insn.Code{}, ends: map[uint64]string{}, nodeOf: map[int32]int32{}, compact: f.Arch == "arm" || f.Arch == "mips"}
 	p.take(functions)
 	r := &reader{Program: p, idle: map[insn.Set]*[1 << 16]int8{}}
 	for i := range p.Functions {
@@ -107,6 +109,7 @@ func Read(f *exe.File, functions []exe.Function) (*Program, error) {
 	}
 	r.findObjects()
 	r.resolve()
+	r.findNodes()
 	p.findCallers()
 	return p, nil
 }

@@ -57,7 +57,7 @@ func (r *reader) operand(i int32, o *operand) {
 		p, ok := r.image.Pointer(addr)
 		if !ok && r.slot(addr) { // of a file with fixed addresses
 			p.To, _ = r.image.Read(addr, r.file.Class/8)
-			ok = r.pointsAt(p.To)
+			ok = r.likely(p.To)
 		}
 		if ok && (p.Name != "" || r.slot(addr)) {
 			if r.page(addr, p) {

@@ -71,20 +71,21 @@ type DataPair struct {
 func Match(old, new *Program) *Matching {
 	m := newMatcher(old, new)
 	m.run()
-	out := &Matching{Old: old, New: new, pair: m.pair, equal: map[[2]int32]bool{}, left: 1 << 26}
+	pair := [2][]int32{m.pair[0][:len(old.Functions)], m.pair[1][:len(new.Functions)]}
+	out := &Matching{Old: old, New: new, pair: pair, equal: map[[2]int32]bool{}, left: 1 << 26}
 	for _, p := range m.side {
 		for i := range p.Functions {
 			out.left += int64(p.Functions[i].Instructions) * 32
 		}
 	}
-	for i, j := range m.pair[1] {
+	for i, j := range pair[1] {
 		if j < 0 {
 			out.Came = append(out.Came, i)
 		} else {
 			out.Pairs = append(out.Pairs, Pair{Old: int(j), New: i, Key: m.key[j]})
 		}
 	}
-	for i, j := range m.pair[0] {
+	for i, j := range pair[0] {
 		if j < 0 {
 			out.Gone = append(out.Gone, i)
 		}
