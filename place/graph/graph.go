@@ -92,8 +92,8 @@ func (g *Graph) Degree(v int32) int { return int(g.start[v+1] - g.start[v]) }
 func (g *Graph) out(v int32) []arc { return g.arcs[g.start[v]:g.start[v+1]] }
 
 // Neighbours calls visit for each edge of a node, in the order of edges.
-func (g *Graph) Neighbours(v int32, visit func(to int32, edge int)) {
+func (g *Graph) Neighbours(v int32, visit func(to int32, edge int, cost uint32)) {
 	for _, a := range g.out(v) {
-		visit(a.to, int(a.edge>>1))
+		visit(a.to, int(a.edge>>1), a.cost)
 	}
 }
