@@ -70,6 +70,10 @@ func (c *Code) decodePPC(code []byte, addr uint64, list []Inst) []Inst {
 			p.prefixed(&in, x, y)
 		case ppcBad:
 			in.Flow = Bad
+		case ppcLoad, ppcAccess, ppcLoadDS, ppcAccessDS, ppcStoreWord, ppcStoreDS, ppcLoadBack, ppcAccessBack, ppcLoadMany:
+			p.access(&in, e.kind, x, t, a)
+		case ppcBranch, ppcBranchIf, ppcLink, ppcCount:
+			p.branch(&in, e.kind, x, t)
 		default:
 			p.step(&in, e.kind, x, t, a)
 		}
@@ -85,7 +89,7 @@ func (c *Code) decodePPC(code []byte, addr uint64, list []Inst) []Inst {
 	return p.done()
 }
 
-// step is an instruction that forms an address, or leads elsewhere.
+// step is an instruction that forms an address, or part of one.
 func (p *ppc) step(in *Inst, kind uint8, x, t, a uint32) {
 	imm := uint64(int64(int16(x)))
 	switch kind {
@@ -136,8 +140,6 @@ func (p *ppc) step(in *Inst, kind uint8, x, t, a uint32) {
 		} else {
 			p.kill(t)
 		}
-	case ppcLoad, ppcAccess, ppcLoadDS, ppcAccessDS, ppcStoreWord, ppcStoreDS, ppcLoadBack, ppcAccessBack, ppcLoadMany:
-		p.access(in, kind, x, t, a)
 	case ppcFrom:
 		p.kill(t)
 		if x>>11&0x3ff == 0x100 && p.link != 0 { // mflr
@@ -155,8 +157,6 @@ func (p *ppc) step(in *Inst, kind uint8, x, t, a uint32) {
 		if t == 31 {
 			in.Flow, p.dead = Stop, true
 		}
-	default:
-		p.branch(in, kind, x, t)
 	}
 }
 
@@ -182,19 +182,21 @@ func (p *ppc) whole(v value) {
 
 // access reads or writes memory.
 func (p *ppc) access(in *Inst, kind uint8, x, t, a uint32) {
-	field := uint64(0xffff)
 	off := uint64(int64(int16(x)))
 	switch kind {
 	case ppcLoadDS, ppcAccessDS, ppcStoreDS:
-		field, off = 0xfffc, off&^3
+		off &^= 3
 	}
 	back := kind == ppcLoadBack || kind == ppcAccessBack
-	v, ok := p.get(a)
-	if ok && a != 0 && (!back || v.by[0] != 0) {
-		if n := (v.n + off) & p.mask; v.address || v.by[0] != 0 && p.inFile(n) {
+	origin := false // memory is at a distance from the function
+	if a != 0 && p.known>>a&1 != 0 {
+		v := &p.v[a]
+		origin = p.here != 0 && v.n == p.here && v.by[0] == 0
+		n := (v.n + off) & p.mask
+		if v.by[0] == 0 && v.address && !back || v.by[0] != 0 && (v.address || p.inFile(n)) {
 			in.Ref = n
-			in.Word &^= field
-			p.whole(v)
+			in.Word &^= off & 0xffff
+			p.whole(*v)
 		}
 	}
 	if back {
@@ -210,7 +212,7 @@ func (p *ppc) access(in *Inst, kind uint8, x, t, a uint32) {
 			p.unspill(1, off, t)
 			return
 		}
-		if p.kill(t); in.Ref != 0 && p.here != 0 && v.n == p.here && v.by[0] == 0 {
+		if p.kill(t); in.Ref != 0 && origin {
 			// A distance that stands before the function.
 			if n, ok := p.c.read(in.Ref, 4); ok {
 				p.set(t, value{n: n})
