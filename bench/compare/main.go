@@ -12,6 +12,7 @@
 //	go run ./bench/compare releases           whole releases of about 100 MB compared
 //	go run ./bench/compare inject             changes made to programs: is each listed
 //	go run ./bench/compare injecttrees        the same in whole trees, by wardein compare
+//	go run ./bench/compare table              write RESULTS.md
 //
 // Everything lives in bench/work/compare. README.md tells more.
 package main
@@ -36,6 +37,7 @@ var commands = map[string]func() error{
 	"build":       buildAll,
 	"rebuild":     rebuildAll,
 	"inject":      inject,
+	"table":       table,
 	"injecttrees": injectTrees,
 	"releases":    releasesRun,
 	"run":         run,
