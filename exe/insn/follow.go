@@ -91,7 +91,8 @@ type follower struct {
 	marks []uint8 // of each unit of code
 	// dead says that the instruction before does not go on to this one.
 	dead bool
-	// pc is what the program counter reads as (ARM, Thumb).
+	// pc is what the program counter reads as (ARM, Thumb), or the last
+	// address that was made from it (MIPS16e).
 	pc uint64
 	// limit is 1 + the constant of the last comparison, 0 if it had none.
 	limit uint64
@@ -146,7 +147,7 @@ func (c *Code) follow(code []byte, addr uint64, list []Inst, unit uint8) *follow
 	f.list, f.first = slices.Grow(list, n+1), len(list)
 	f.marks = slices.Grow(f.marks[:0], n)[:n]
 	clear(f.marks)
-	f.known, f.dead, f.waiting, f.kept, f.limit = 0, false, 0, 0, 0
+	f.known, f.dead, f.waiting, f.kept, f.limit, f.pc = 0, false, 0, 0, 0, 0
 	_, zero := c.read(0, 1)
 	f.absolute = !zero
 	return f
@@ -348,7 +349,9 @@ func (c *Code) partOf(word uint64) uint64 {
 		return 0xf0fff
 	case c.Set == Thumb && word&0xfb708000 == 0xf2400000:
 		return 0x040f70ff
-	case c.Set == ARM || c.Set == Thumb:
+	case c.Set == MIPS16 && word>>27 == 0x1e: // LI, ADDIU
+		return 0x07ff001f
+	case c.Set == ARM || c.Set == Thumb || c.Set == MIPS16:
 		return literal
 	}
 	return 0xffff // MIPS

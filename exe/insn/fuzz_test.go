@@ -65,6 +65,12 @@ func FuzzThumb(f *testing.F) {
 	})
 }
 
+func FuzzMIPS16(f *testing.F) {
+	fuzz(f, []insn.Set{insn.MIPS16}, []uint32{
+		0x0b08f000, 0x9a60b203, 0x32406a01, 0xb5044c10, 0x1a00db40, 0x65000008, 0x2403e842, 0x17eb6103, 0xe8a06476, 0xeb40e940,
+	})
+}
+
 func FuzzMIPS(f *testing.F) {
 	fuzz(f, []insn.Set{insn.MIPS, insn.MIPS64}, []uint32{
 		0x3c1c0002, 0x279c8000, 0x0399e021, 0x8f998010, 0x27bdffe0, 0xafbc0010, 0x0320f809, 0xafb00018, 0x8fbc0010, 0x8f828018,

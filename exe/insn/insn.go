@@ -108,7 +108,7 @@ func (c *Code) Decode(code []byte, addr uint64, list []Inst) []Inst {
 	case MIPS, MIPS64:
 		return c.decodeMIPS(code, addr, list)
 	case MIPS16:
-		// mips16.go
+		return c.decodeMIPS16(code, addr, list)
 	}
 	return appendData(list, addr, len(code))
 }
@@ -132,6 +132,7 @@ func (c *Code) Name(op uint16) string {
 	case MIPS64:
 		return mips64Table().name(op)
 	case MIPS16:
+		return mips16Table().name(op)
 	}
 	return ""
 }
