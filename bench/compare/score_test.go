@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/wardein/wardein/compare/function"
 	"github.com/wardein/wardein/exe"
@@ -50,7 +52,8 @@ func BenchmarkMatch(b *testing.B) {
 	for _, pair := range [][2]string{
 		{"compare/build/curl-7.88.1/aarch64-O2", "compare/build/curl-8.14.1/aarch64-O2"},
 		{"compare/build/curl-7.88.1/x86-64-O2", "compare/build/curl-8.14.1/x86-64-O2"},
-		{"unsafecall/build/busybox/aarch64-O2-gcc", "unsafecall/build/busybox/aarch64-Os-gcc"},
+		{"compare/build/busybox-1.35.0/aarch64-O2", "compare/build/busybox-1.37.0/aarch64-O2"},
+		{"compare/build/openssl-3.0.20/x86-64-O2", "compare/build/openssl-3.5.7/x86-64-O2"},
 		{"unsafecall/build/libstdc++/x86-64-O2-gcc", "unsafecall/build/libstdc++/x86-64-Os-gcc"},
 	} {
 		b.Run(pair[0], func(b *testing.B) {
@@ -75,6 +78,7 @@ func BenchmarkMatch(b *testing.B) {
 			}
 			b.SetBytes(size)
 			b.ReportAllocs()
+			before := processorTime()
 			for b.Loop() {
 				var p [2]*function.Program
 				for i := range files {
@@ -85,6 +89,17 @@ func BenchmarkMatch(b *testing.B) {
 				}
 				function.Match(p[0], p[1])
 			}
+			// Others may use the processors at the same time.
+			b.ReportMetric(float64(size)*float64(b.N)/1e6/(processorTime()-before).Seconds(), "MB/cpu-s")
 		})
 	}
+}
+
+// processorTime is what this process used of all processors.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

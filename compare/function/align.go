@@ -7,7 +7,7 @@ import (
 
 // maxEdits bounds the search for the shortest difference of two runs without
 // anything that occurs once: work and memory grow with its square.
-const maxEdits = 256
+const maxEdits = 128
 
 // aligned is a run of n instructions that both have, from a in the old and
 // from b in the new one.
@@ -31,7 +31,14 @@ type aligner struct {
 	runs   []aligned
 	exact  bool
 	budget *int64
+
+	places [2][]keyed // for use again
+	v      []int32
+	steps  []int32
 }
+
+// shortRun is how many values the shortest difference is looked for at once.
+const shortRun = 48
 
 // add appends a run, or makes the last one longer.
 func (l *aligner) add(a, b, n int) {
@@ -61,7 +68,11 @@ func (l *aligner) run(a, b []uint64, fromA, fromB, depth int) {
 	}
 	a, b = a[:len(a)-tail], b[:len(b)-tail]
 	if len(a) > 0 && len(b) > 0 {
-		if anchors := once(a, b); len(anchors) > 0 && depth < maxDepth {
+		var anchors [][2]int
+		if len(a)+len(b) > shortRun && depth < maxDepth {
+			anchors = l.once(a, b)
+		}
+		if len(anchors) > 0 {
 			x, y := 0, 0
 			for _, at := range anchors {
 				l.run(a[x:at[0]], b[y:at[1]], fromA+x, fromB+y, depth+1)
@@ -78,30 +89,26 @@ func (l *aligner) run(a, b []uint64, fromA, fromB, depth int) {
 
 // once lists the places of values that occur once in each, as far as they are
 // in the same order in both: the longest such list.
-func once(a, b []uint64) (list [][2]int) {
-	type place struct {
-		v  uint64
-		at int
-	}
-	sorted := func(s []uint64) []place {
-		out := make([]place, len(s))
-		for i, v := range s {
-			out[i] = place{v, i}
+func (l *aligner) once(a, b []uint64) (list [][2]int) {
+	for s, values := range [2][]uint64{a, b} {
+		p := l.places[s][:0]
+		for i, v := range values {
+			p = append(p, keyed{v, int32(i)})
 		}
-		slices.SortFunc(out, func(a, b place) int { return cmp.Or(cmp.Compare(a.v, b.v), cmp.Compare(a.at, b.at)) })
-		return out
+		slices.SortFunc(p, byKey)
+		l.places[s] = p
 	}
-	x, y := sorted(a), sorted(b)
-	single := func(p []place) bool { return len(p) == 1 || p[1].v != p[0].v }
+	x, y := l.places[0], l.places[1]
+	single := func(p []keyed) bool { return len(p) == 1 || p[1].key != p[0].key }
 	for len(x) > 0 && len(y) > 0 {
-		v := min(x[0].v, y[0].v)
-		if x[0].v == y[0].v && single(x) && single(y) {
-			list = append(list, [2]int{x[0].at, y[0].at})
+		v := min(x[0].key, y[0].key)
+		if x[0].key == y[0].key && single(x) && single(y) {
+			list = append(list, [2]int{int(x[0].of), int(y[0].of)})
 		}
-		for len(x) > 0 && x[0].v == v {
+		for len(x) > 0 && x[0].key == v {
 			x = x[1:]
 		}
-		for len(y) > 0 && y[0].v == v {
+		for len(y) > 0 && y[0].key == v {
 			y = y[1:]
 		}
 	}
@@ -134,12 +141,14 @@ func once(a, b []uint64) (list [][2]int) {
 // parts.
 func (l *aligner) shortest(a, b []uint64, fromA, fromB int) {
 	limit := min(len(a)+len(b), maxEdits)
-	v := make([]int32, 2*limit+3)
+	v := slices.Grow(l.v[:0], 2*limit+3)[:2*limit+3]
+	clear(v)
 	mid := limit + 1
-	var steps [][]int32
+	steps := l.steps[:0]
+	defer func() { l.v, l.steps = v, steps }()
 	for d := 0; d <= limit && *l.budget > 0; d++ {
 		*l.budget -= int64(d + 1)
-		steps = append(steps, slices.Clone(v[mid-d:mid+d+1]))
+		steps = append(steps, v[mid-d:mid+d+1]...)
 		for k := -d; k <= d; k += 2 {
 			x := v[mid+k-1] + 1
 			if k == -d || k != d && v[mid+k-1] < v[mid+k+1] {
@@ -151,7 +160,7 @@ func (l *aligner) shortest(a, b []uint64, fromA, fromB int) {
 			}
 			v[mid+k] = x
 			if int(x) >= len(a) && int(x)-k >= len(b) {
-				l.back(steps, len(a), len(b), fromA, fromB)
+				l.back(steps, d, len(a), len(b), fromA, fromB)
 				return
 			}
 		}
@@ -160,10 +169,10 @@ func (l *aligner) shortest(a, b []uint64, fromA, fromB int) {
 }
 
 // back follows the steps of shortest from the end to the beginning.
-func (l *aligner) back(steps [][]int32, x, y, fromA, fromB int) {
+func (l *aligner) back(steps []int32, last, x, y, fromA, fromB int) {
 	var runs []aligned
-	for d := len(steps) - 1; d >= 0; d-- {
-		v := steps[d] // as it was before step d: of diagonals −d to d
+	for d := last; d >= 0; d-- {
+		v := steps[d*d : (d+1)*(d+1)] // as it was before step d: of diagonals −d to d
 		at := func(k int) int32 {
 			if k < -d || k > d {
 				return -1

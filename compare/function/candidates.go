@@ -238,7 +238,7 @@ func (m *matcher) byKeys(keys func(s int, i int32, each func(uint64))) {
 				keys(s, int32(i), func(k uint64) { list[s] = append(list[s], keyed{k, int32(i)}) })
 			}
 		}
-		slices.SortFunc(list[s], func(a, b keyed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.of, b.of)) })
+		slices.SortFunc(list[s], byKey)
 	}
 	// By function, since the order of keys is another in each run.
 	var found [][2]int32

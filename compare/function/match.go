@@ -64,6 +64,16 @@ type keyed struct {
 	of  int32
 }
 
+func byKey(a, b keyed) int {
+	switch {
+	case a.key < b.key:
+		return -1
+	case a.key > b.key:
+		return 1
+	}
+	return int(a.of - b.of)
+}
+
 // groups hands out the functions without partner that have the same key, in
 // the order of addresses. Functions whose key is 0 have none.
 func (m *matcher) groups(key func(side int, i int32) uint64, each func(old, new []keyed)) {
@@ -76,7 +86,7 @@ func (m *matcher) groups(key func(side int, i int32) uint64, each func(old, new 
 				}
 			}
 		}
-		slices.SortFunc(list[s], func(a, b keyed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.of, b.of)) })
+		slices.SortFunc(list[s], byKey)
 	}
 	same(list[0], list[1], each)
 }
@@ -138,7 +148,7 @@ func (m *matcher) exact() {
 // it paired.
 func (m *matcher) neighbours() (n int) {
 	color := m.colors()
-	for range 3 {
+	for range 2 {
 		next := [2][]uint64{}
 		for s, p := range m.side {
 			next[s] = slices.Clone(color[s])
@@ -242,13 +252,12 @@ func (m *matcher) run() {
 	m.exact()
 	m.prepare()
 	for _, step := range thresholds {
-		for {
-			n := m.likely(step)
-			for n > 0 && m.likely(step) > 0 {
-			}
-			if n+m.neighbours() == 0 {
-				break
-			}
+		n := 0
+		for k := m.likely(step); k > 0; k = m.likely(step) {
+			n += k
+		}
+		if n > 0 && m.neighbours() > 0 {
+			m.likely(step)
 		}
 	}
 	for m.order() > 0 && m.neighbours() > 0 {
