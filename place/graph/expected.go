@@ -21,17 +21,13 @@ type Search struct {
 	g *Graph
 	// Dist is the cost of the shortest path from the sources, Far for none.
 	Dist []uint64
-	// Order holds the nodes that were reached, the nearest first.
+	// Order holds the nodes that were reached, each behind all that shortest
+	// paths to it pass.
 	Order []int32
 
-	heap  []item
+	heap  []uint64 // distance, and in the lowest bits the node
 	paths []float64
 	avoid []float64 // [node][tunnel behind][set]
-}
-
-type item struct {
-	dist uint64
-	node int32
 }
 
 // NewSearch makes the tables of a search.
@@ -48,30 +44,39 @@ func (s *Search) From(sources ...int32) {
 	for _, v := range sources {
 		if s.Dist[v] != 0 {
 			s.Dist[v] = 0
-			s.push(item{0, v})
+			s.push(uint64(v))
 		}
 	}
+	shift, mask := s.g.bits, uint64(1)<<s.g.bits-1
 	for len(s.heap) > 0 {
 		at := s.pop()
-		if at.dist != s.Dist[at.node] {
+		v, dist := int32(at&mask), at>>shift
+		if dist != s.Dist[v] {
 			continue // a shorter way was found since
 		}
-		s.Order = append(s.Order, at.node)
-		for _, a := range s.g.out(at.node) {
-			if d := at.dist + uint64(a.cost); d < s.Dist[a.to] {
-				s.Dist[a.to] = d
-				s.push(item{d, a.to})
+		s.Order = append(s.Order, v)
+		for _, a := range s.g.out(v) {
+			d := dist + uint64(a.cost)
+			if d >= s.Dist[a.to] {
+				continue
 			}
+			s.Dist[a.to] = d
+			if s.g.start[a.to+1]-s.g.start[a.to] == 1 { // it leads nowhere else
+				s.Order = append(s.Order, a.to)
+				continue
+			}
+			s.push(d<<shift | uint64(a.to))
 		}
 	}
 }
 
-func (s *Search) push(it item) {
+// push and pop are those of a heap with four children a node.
+func (s *Search) push(it uint64) {
 	s.heap = append(s.heap, it)
 	h, i := s.heap, len(s.heap)-1
 	for i > 0 {
 		up := (i - 1) / 4
-		if h[up].dist <= it.dist {
+		if h[up] <= it {
 			break
 		}
 		h[i] = h[up]
@@ -80,7 +85,7 @@ func (s *Search) push(it item) {
 	h[i] = it
 }
 
-func (s *Search) pop() item {
+func (s *Search) pop() uint64 {
 	h := s.heap
 	top, last := h[0], h[len(h)-1]
 	h = h[:len(h)-1]
@@ -91,16 +96,16 @@ func (s *Search) pop() item {
 		if child >= len(h) {
 			break
 		}
-		least := child
+		least, value := child, h[child]
 		for k := child + 1; k < min(child+4, len(h)); k++ {
-			if h[k].dist < h[least].dist {
-				least = k
+			if h[k] < value {
+				least, value = k, h[k]
 			}
 		}
-		if last.dist <= h[least].dist {
+		if last <= value {
 			break
 		}
-		h[i] = h[least]
+		h[i] = value
 		i = least
 	}
 	if len(h) > 0 {

@@ -17,9 +17,14 @@
 // leave such passages out; ends see content always.
 package graph
 
-import "slices"
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
 
-// Edge joins two nodes in both directions. A Cost of 0 counts as 1.
+// Edge joins two nodes in both directions. A Cost of 0 counts as 1, and one of
+// more than MaxCost as that.
 type Edge struct {
 	A, B   int32
 	Cost   uint32
@@ -32,6 +37,14 @@ type Graph struct {
 	arcs    []arc
 	tunnels bool
 	edges   int
+	bits    int // that hold a node's number
+}
+
+// MaxCost is the greatest cost in a graph of n nodes: a path through all of them
+// is no longer than the bits beside a node's number hold. It is 2^30 of 100,000
+// nodes and 2^24, the widest metric of IS-IS (RFC 5305), of a million.
+func MaxCost(n int) uint32 {
+	return uint32(min(1<<(64-2*bits.Len(uint(n)))-1, math.MaxUint32))
 }
 
 // arc is one direction of an edge. A tunnel's edge has its lowest bit set.
@@ -46,7 +59,7 @@ func (a arc) tunnel() int { return int(a.edge & 1) }
 // New makes a graph of n nodes. Edges that end outside of it, or where they
 // begin, are left out.
 func New(n int, edges []Edge) *Graph {
-	g := &Graph{start: make([]int32, n+1), edges: len(edges)}
+	g := &Graph{start: make([]int32, n+1), edges: len(edges), bits: bits.Len(uint(n))}
 	fits := func(e *Edge) bool {
 		return e.A != e.B && e.A >= 0 && e.B >= 0 && int(e.A) < n && int(e.B) < n
 	}
@@ -60,6 +73,7 @@ func New(n int, edges []Edge) *Graph {
 		g.start[i+1] += g.start[i]
 	}
 	g.arcs = make([]arc, g.start[n])
+	most := MaxCost(n)
 	next := slices.Clone(g.start[:n])
 	for i := range edges {
 		e := &edges[i]
@@ -71,7 +85,7 @@ func New(n int, edges []Edge) *Graph {
 			id++
 			g.tunnels = true
 		}
-		cost := max(e.Cost, 1)
+		cost := min(max(e.Cost, 1), most)
 		g.arcs[next[e.A]] = arc{e.B, cost, id}
 		g.arcs[next[e.B]] = arc{e.A, cost, id}
 		next[e.A]++
