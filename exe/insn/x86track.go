@@ -139,6 +139,9 @@ func (t *x86Track) step(d *x86, x *x86Inst, in *Inst, next uint64) {
 	case IndirectCall, IndirectJump:
 		if !x.memory && t.addresses&bit != 0 {
 			in.To = t.value[x.rm]
+			if in.Flow = in.Flow - IndirectJump + Jump; in.Flow != Jump {
+				in.Flow = Call
+			}
 		} else if !x.memory && t.slots&bit != 0 {
 			in.Ref = t.value[x.rm]
 		}
