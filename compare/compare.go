@@ -56,9 +56,14 @@ func Compare(ctx context.Context, old, new *Side, o Options) (*Result, error) {
 	c := &comparison{old: old, new: new, checks: o.Checks, noFunctions: o.NoFunctions,
 		out: &Result{Old: about(old), New: about(new)}}
 	c.out.Alike = c.out.Old.Recipe == c.out.New.Recipe
-	c.a, c.b = read(old.Tree), read(new.Tree)
-	c.secrets = [2]secrets{secretsOf(old.Tree), secretsOf(new.Tree)}
-	c.boots = [2]*boot{readBoot(old.Tree), readBoot(new.Tree)}
+	var wg sync.WaitGroup
+	for i, x := range []*Side{old, new} { // a tree is read by one goroutine at a time
+		wg.Go(func() {
+			*[]**index{&c.a, &c.b}[i] = read(x.Tree)
+			c.secrets[i], c.boots[i] = secretsOf(x.Tree), readBoot(x.Tree)
+		})
+	}
+	wg.Wait()
 	if err := c.broken(ctx); err != nil {
 		return nil, err
 	}

@@ -338,3 +338,27 @@ func TestEveryDifference(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkNodes compares two releases of many nodes, one in a hundred of which
+// differ.
+func BenchmarkNodes(b *testing.B) {
+	const n = 200_000
+	list := func(version int) (list []node) {
+		for i := range n {
+			text := fmt.Sprintf("content of %d\n", i)
+			if i%100 == 0 {
+				text += fmt.Sprintf("version %d\n", version)
+			}
+			list = append(list, file(fmt.Sprintf("usr/lib/folder-%d/file-%d.txt", i/1000, i), text))
+		}
+		return list
+	}
+	x, y := list(1), list(2)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := run(b, x, y); r.Count(compare.Text) != n/100 {
+			b.Fatal(r.Count(compare.Text))
+		}
+	}
+	b.ReportMetric(2*n*float64(b.N)/b.Elapsed().Seconds(), "nodes/s")
+}

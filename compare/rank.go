@@ -41,9 +41,41 @@ func (c *comparison) rank() {
 	for i := range c.out.Rows {
 		c.out.Review += c.out.Rows[i].Lines
 	}
+	c.out.Rows = folded(c.out.Rows)
 	slices.SortFunc(c.out.Gaps, func(a, b wardein.Gap) int {
 		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(a.Why, b.Why))
 	})
+}
+
+// maxOfKind bounds the rows of one kind and change. A program that runs with
+// rights of its own is never left out.
+const maxOfKind = 100_000
+
+// folded puts what is beyond the bound into one row for each kind and change.
+func folded(rows []Row) []Row {
+	type of struct {
+		Kind
+		Change
+	}
+	n := map[of]int{}
+	more := map[of]int{} // where the row that sums up stands
+	out := rows[:0]
+	for _, r := range rows {
+		k := of{r.Kind, r.Change}
+		if n[k]++; n[k] <= maxOfKind || r.Kind == SetID {
+			out = append(out, r)
+			continue
+		}
+		at, ok := more[k]
+		if !ok {
+			at = len(out)
+			more[k] = at
+			out = append(out, Row{Kind: r.Kind, Change: r.Change, What: "more rows of this kind"})
+		}
+		out[at].Left++
+		out[at].Lines += r.Lines
+	}
+	return out
 }
 
 func nilLast(r *findings.Row) int {
