@@ -96,6 +96,9 @@ type measured struct {
 	// listed, of Functions; Data are runs of data.
 	Functions                 [2]int
 	Changed, Gone, Came, Data int
+	// Stated are changed functions of which texts differ that state where the
+	// program was built.
+	Stated int
 	// Review is the lines to review by `wardein compare` of the stripped
 	// programs; -1 where it failed.
 	Review int
@@ -205,8 +208,16 @@ func (m *measured) compare(old, new string) error {
 	m.Functions = [2]int{len(a.Functions), len(b.Functions)}
 	m.Gone, m.Came = len(x.Gone), len(x.Came)
 	for _, p := range x.Pairs {
-		if p.Same == function.Changed {
-			m.Changed++
+		if p.Same != function.Changed {
+			continue
+		}
+		m.Changed++
+		for _, t := range p.Change.TextsRemoved {
+			// the source stands in the folder beside the build's
+			if strings.HasPrefix(t, places[0].dir+"/") {
+				m.Stated++
+				break
+			}
 		}
 	}
 	return nil

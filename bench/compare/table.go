@@ -60,6 +60,15 @@ func table() error {
 	grids(&b, of(optionPair))
 	fmt.Fprint(&b, "\n## One source built in two places\n\nOther folders and dates, the same flags; assertions and banners state both.\n")
 	grids(&b, of(rebuildPair))
+	fmt.Fprint(&b, "\nStripped: functions listed, of them those that state the folder in a text which differs.\n")
+	listed := func(of []measured) string {
+		n, stated := 0, 0
+		for _, m := range of {
+			n, stated = n+m.Changed+m.Gone+m.Came, stated+m.Stated
+		}
+		return fmt.Sprintf("%d, %d", n, stated)
+	}
+	grid(&b, of(rebuildPair), func(m *measured) string { return listed([]measured{*m}) }, listed)
 	fmt.Fprint(&b, reviewHead)
 	reviewTable(&b, all, peers)
 	fmt.Fprint(&b, "\n## Speed\n\nBytes of code of both sides by processor time, on one core: reading, bounds, matching and comparing of functions and data; the collector included.\n")
