@@ -51,6 +51,7 @@ var layers = []struct {
 	{"place/*", 5, ""},
 	{"place/reader/*", 5, ""},
 	{"observe", 5, ""},
+	{"prove/result", 4, "what comparisons gave, as claims and profiles take it"},
 	{"prove/dsse", 3, "envelopes of whatever is signed"},
 	{"prove/statement", 4, "what is signed, and the log's entry of it"},
 	{"prove/keys", 4, ""},

@@ -17,6 +17,7 @@ import (
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/prove/keys"
 	"github.com/wardein/wardein/prove/profile"
+	results "github.com/wardein/wardein/prove/result"
 	"github.com/wardein/wardein/prove/statement"
 	"github.com/wardein/wardein/report"
 	"github.com/wardein/wardein/report/scorecard"
@@ -46,11 +47,13 @@ certificate.
 type profileFlags struct {
 	profile string
 	records []string
+	results []string
 }
 
 func (f *profileFlags) add(cmd *cobra.Command, use string) {
 	cmd.Flags().StringVar(&f.profile, "profile", "", use)
 	cmd.Flags().StringArrayVar(&f.records, "record", nil, "take this `FILE` of a record into account; may be repeated")
+	cmd.Flags().StringArrayVar(&f.results, "result", nil, "take this `FILE` that compare or equiv wrote as JSON into account; may be repeated")
 }
 
 // read reads the profile: one that comes along, by its name, or a file.
@@ -86,7 +89,27 @@ func (f *profileFlags) evaluate(p *profile.Profile, s *report.Saved) (*profile.S
 		}
 		in.Records = append(in.Records, r)
 	}
+	var err error
+	if in.Results, err = readResults(f.results); err != nil {
+		return nil, err
+	}
 	return profile.Evaluate(p, in), nil
+}
+
+// readResults reads what compare and equiv wrote.
+func readResults(names []string) (all []*results.Result, err error) {
+	for _, name := range names {
+		b, err := readSmall(name)
+		if err != nil {
+			return nil, err
+		}
+		r, err := results.Parse(b)
+		if err != nil {
+			return nil, &hinted{fmt.Errorf("%s: %w", term.Clean(name), err), "wardein compare --json or wardein equiv --json writes one"}
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 // profiled reads profile and report, and evaluates.
@@ -117,7 +140,8 @@ the report was interrupted, or where a result or a record is asked for that was
 not given. The whole is met where all conditions are, and not met where one is
 not.
 
-A --record is a file that says what a document of somebody else's says: a
+A --result is a file that wardein compare or wardein equiv wrote as JSON about the
+release. A --record is a file that says what a document of somebody else's says: a
 certificate of a scheme, an attestation of a process, with issuer, scope,
 validity and the document's digest. A condition that asks for one accepts
 nothing else.
@@ -334,6 +358,8 @@ func (c *profileCheck) compare(v *checkedProfile) (err error) {
 			text += "; it was not evaluated again: --profile names the profile"
 		case len(c.profile.records) < len(v.said.Records):
 			text += "; it was not evaluated again: --record names its records"
+		case len(c.profile.results) < len(v.said.Results):
+			text += "; it was not evaluated again: --result names its results"
 		default:
 			if again, err = c.profile.evaluate(p, s); err != nil {
 				return err

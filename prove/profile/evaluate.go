@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/prove/result"
 	"github.com/wardein/wardein/report"
 )
 
@@ -24,13 +25,14 @@ type Input struct {
 	Checks   []wardein.Check // those that the report's checks are of
 	Measures []Measure       // the report's scorecard
 	Records  []*Record
+	Results  []*result.Result // of compare and equiv
 }
 
 // Evaluate evaluates a report. The same arguments give the same statement;
 // neither the order of the records nor one that is given twice changes it.
 func Evaluate(p *Profile, in *Input) *Statement {
 	r := in.Report
-	s := &Statement{Version: Version, Meaning: Meaning, Records: []Noted{}, Conditions: []Outcome{},
+	s := &Statement{Version: Version, Meaning: Meaning, Records: []Noted{}, Results: []Given{}, Conditions: []Outcome{},
 		Profile: Named{p.Name, p.Version, p.Date, p.Author, p.Source, p.Digest.String()},
 		Report: Reported{Release: r.Release.Digest, Digest: r.Digest.String(), Recipe: r.Recipe.Digest.String(), Module: r.Recipe.Module, AsOf: r.Recipe.As_of,
 			AccountedPPM: r.Coverage.Accounted_ppm, OpenedPPM: r.Coverage.Opened_ppm, Gaps: int64(len(r.Gaps)), Partial: r.Partial}}
@@ -39,11 +41,16 @@ func Evaluate(p *Profile, in *Input) *Statement {
 	for _, n := range records {
 		s.Records = append(s.Records, Noted{n.Digest.String(), n.Kind, n.Scheme, n.Issuer, n.Scope, n.ValidFrom, n.ValidUntil, n.Document})
 	}
-	e := evaluation{p, in, r, records, nil}
+	results := slices.SortedFunc(slices.Values(in.Results), func(a, b *result.Result) int { return slices.Compare(a.Digest[:], b.Digest[:]) })
+	results = slices.CompactFunc(results, func(a, b *result.Result) bool { return a.Digest == b.Digest })
+	for _, n := range results {
+		s.Results = append(s.Results, Given{n.Digest.String(), n.Verb, n.Release, n.Other, n.Verdict})
+	}
+	e := evaluation{p, in, r, records, results, nil}
 	for i := range p.Conditions {
 		s.Conditions = append(s.Conditions, e.outcome(&p.Conditions[i]))
 	}
-	s.Result = result(s.Conditions)
+	s.Result = all(s.Conditions)
 	return s
 }
 
@@ -52,6 +59,7 @@ type evaluation struct {
 	in      *Input
 	report  *report.Saved
 	records []*Record
+	results []*result.Result
 	found   []string // IDs of the findings that count in the condition at hand
 }
 
@@ -80,11 +88,23 @@ func (e *evaluation) outcome(c *Condition) Outcome {
 	case c.Record != nil:
 		o.Asks = c.Record.String()
 		o.State, o.Because = e.record(c.Record)
+	case c.Equiv != nil:
+		o.Asks = c.Equiv.String()
+		o.State, o.Because = e.equiv(c.Equiv)
+	case c.Compare != nil:
+		o.Asks = fmt.Sprintf("compare: at most %d %s", c.Compare.Most, c.Compare)
+		o.State, o.Because = e.compare(c.Compare)
+	case c.Result == result.Equiv:
+		o.Asks = "a result of equiv"
+		o.State, o.Because = e.equiv(&Equiv{})
+	case c.Result == result.Compare:
+		o.Asks = "a result of compare"
+		o.State, o.Because = e.compared()
 	default:
 		o.Asks = "a result of " + c.Result
 		o.State, o.Because = Undetermined, "no result of "+c.Result+" was given"
 	}
-	if e.report.Partial && o.State == Met && c.Record == nil && c.Data == nil {
+	if e.report.Partial && o.State == Met && c.Record == nil && c.Data == nil && c.Equiv == nil && c.Result == "" {
 		o.State, o.Because = Undetermined, "the inspection was interrupted; until then: "+o.Because
 	}
 	o.Findings = append(o.Findings, e.found[:min(len(e.found), MaxFindings)]...)
@@ -203,18 +223,18 @@ func (e *evaluation) coverage(c *Coverage) (State, string) {
 	if c.Opened != "" {
 		judge("of bytes opened", v.Opened_ppm, c.Opened)
 	}
-	all, read := int64(0), int64(0)
+	bytes, read := int64(0), int64(0)
 	for _, k := range v.Code {
-		all, read = all+k.Bytes, read+k.Read
+		bytes, read = bytes+k.Bytes, read+k.Read
 	}
-	if (c.Code != "" || c.CodeEach != "") && all <= 0 {
+	if (c.Code != "" || c.CodeEach != "") && bytes <= 0 {
 		if state == Met {
 			state = Undetermined
 		}
 		return state, strings.Join(append(said, "no executable code was seen"), "; ")
 	}
 	if c.Code != "" {
-		judge("of code read", wardein.Share(read, all), c.Code)
+		judge("of code read", wardein.Share(read, bytes), c.Code)
 	}
 	if c.CodeEach != "" {
 		for _, k := range v.Code {

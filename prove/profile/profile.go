@@ -21,6 +21,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/tomlfile"
+	"github.com/wardein/wardein/prove/result"
 	"github.com/wardein/wardein/report"
 )
 
@@ -65,7 +66,12 @@ type Condition struct {
 	Metric   *Metric   `toml:"metric"`
 	Data     *Data     `toml:"data"`
 	Record   *Asks     `toml:"record"`
-	// Result is the verb whose result it asks for.
+	Equiv    *Equiv    `toml:"equiv"`
+	// Compare asks for at most so many rows of a comparison with an earlier
+	// release.
+	Compare *result.Ask `toml:"compare"`
+	// Result is the verb whose result it asks for: of equiv as Equiv does
+	// without more, of compare that there is one.
 	Result string `toml:"result"`
 }
 
@@ -123,6 +129,12 @@ type Asks struct {
 	Issuers []string   `toml:"issuers"` // none: any
 }
 
+// Equiv asks for a result of equiv in which nothing differs beyond the rules.
+type Equiv struct {
+	Identical bool  `toml:"identical"` // no rule may have been needed
+	Covered   Share `toml:"covered"`   // so much is enough where not all could be compared
+}
+
 // Share is a share as in "99.5 %", "" for none.
 type Share string
 
@@ -141,8 +153,8 @@ func (s Share) PPM() (ppm int64, err error) {
 	return ppm, nil
 }
 
-// Results are the verbs whose results a condition can ask for. None of them
-// gives results yet.
+// Results are the verbs whose results a condition can ask for. Place and observe
+// give none yet.
 var Results = []string{"compare", "equiv", "place", "observe"}
 
 var (
@@ -322,12 +334,20 @@ func (c *Condition) check(k *tomlfile.Keys, at func(string) string, p *Profile) 
 		list(k, at("record.schemes"), r.Schemes)
 		list(k, at("record.issuers"), r.Issuers)
 	}
+	if e := c.Equiv; e != nil {
+		asks++
+		share(k, at("equiv.covered"), e.Covered)
+	}
+	if a := c.Compare; a != nil {
+		asks++
+		a.Check(k, func(key string) string { return at("compare." + key) })
+	}
 	if c.Result != "" {
 		asks++
 		tomlfile.OneOf(k, at("result"), c.Result, Results...)
 	}
 	if asks != 1 {
-		k.Bad(at("id"), "%q asks for %d things, expected one of findings, gaps, coverage, ran, metric, data, record, result", c.ID, asks)
+		k.Bad(at("id"), "%q asks for %d things, expected one of findings, gaps, coverage, ran, metric, data, record, equiv, compare, result", c.ID, asks)
 	}
 }
 

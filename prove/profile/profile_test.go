@@ -246,6 +246,7 @@ func TestEvaluate(t *testing.T) {
 		{`record = { kind = "attestation", schemes = ["Audit"] }`, nil, NotMet, "it covers other releases"},
 		{`result = "equiv"`, nil, Undetermined, "no result of equiv was given"},
 		{`findings = { most = 0 }`, noFindings, Met, "0 findings"},
+		{`result = "place"`, nil, Undetermined, "no result of place was given"},
 	} {
 		p, err := Parse([]byte(asking(k.asks)))
 		if err != nil {

@@ -31,6 +31,7 @@ type Statement struct {
 	Profile Named    `json:"profile"`
 	Report  Reported `json:"report"`
 	Records []Noted  `json:"records"` // all that were given
+	Results []Given  `json:"results"` // all that were given
 	Result  State    `json:"result"`
 	// Conditions are in the profile's order.
 	Conditions []Outcome `json:"conditions"`
@@ -75,6 +76,15 @@ type Noted struct {
 	Document   string     `json:"document"`
 }
 
+// Given is a result of compare or equiv that was given.
+type Given struct {
+	Digest  string `json:"digest"` // of its file
+	Verb    string `json:"verb"`
+	Release string `json:"release"` // that it is about: the newer, or the shipped one
+	Other   string `json:"other"`   // the older, or the rebuilt one
+	Verdict string `json:"verdict"` // of equiv
+}
+
 // Outcome is how a condition ended.
 type Outcome struct {
 	ID      string `json:"id"`
@@ -101,22 +111,22 @@ func Read(b []byte) (*Statement, error) {
 	if s.Version != Version {
 		return nil, fmt.Errorf("version %q, expected %q", s.Version, Version)
 	}
-	if s.Result != result(s.Conditions) {
-		return nil, fmt.Errorf("result is %q, its conditions say %q", s.Result, result(s.Conditions))
+	if s.Result != all(s.Conditions) {
+		return nil, fmt.Errorf("result is %q, its conditions say %q", s.Result, all(s.Conditions))
 	}
 	return s, nil
 }
 
-// result is met where all conditions are, and not met where any is not.
-func result(conditions []Outcome) State {
-	all := Met
+// all is met where all conditions are, and not met where any is not.
+func all(conditions []Outcome) State {
+	met := Met
 	for _, c := range conditions {
 		switch {
 		case c.State == NotMet:
 			return NotMet
 		case c.State != Met:
-			all = Undetermined
+			met = Undetermined
 		}
 	}
-	return all
+	return met
 }

@@ -30,6 +30,9 @@ func (s *Statement) Table(out io.Writer, width int) error {
 	for _, n := range s.Records {
 		line("record", fmt.Sprintf("%s of %s by %s, %s to %s: %s · document sha256:%.12s…, not read", n.Kind, term.Clean(n.Scheme), term.Clean(n.Issuer), n.ValidFrom, n.ValidUntil, term.Clean(n.Scope), n.Document))
 	}
+	for _, n := range s.Results {
+		line("result", fmt.Sprintf("%s: sha256:%.12s… beside sha256:%.12s…%s · file sha256:%.12s…", n.Verb, term.Clean(n.Release), term.Clean(n.Other), term.Clean(verdict(n.Verdict)), n.Digest))
+	}
 	if s.Issued != "" {
 		line("valid", fmt.Sprintf("%s to %s", s.Issued, s.Until))
 	}
@@ -63,4 +66,12 @@ func (s *Statement) Table(out io.Writer, width int) error {
 	}
 	fmt.Fprintf(w, "\n%s\n", term.Wrap(s.Meaning, 0, 0, width))
 	return w.Flush()
+}
+
+// verdict is what is said behind a result of equiv.
+func verdict(v string) string {
+	if v == "" {
+		return ""
+	}
+	return ": " + v
 }
