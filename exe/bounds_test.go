@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wardein/wardein/exe/insn"
 	"github.com/wardein/wardein/internal/testkit"
@@ -273,6 +274,35 @@ func TestUnwindHostile(t *testing.T) {
 		b.unwind()
 		if got := min(b.starts[code].size, 256); got != c.want {
 			t.Errorf("%s: size %d, not %d", name, got, c.want)
+		}
+	}
+}
+
+// TestFunctionsLinear reads code in which each instruction is a jump through a
+// table, or one to the next: no table may be read to its end for each of them.
+func TestFunctionsLinear(t *testing.T) {
+	for _, c := range []struct {
+		arch string
+		set  insn.Set
+		code string
+	}{
+		{"arm", insn.ARM, "\x00\xf1\x9f\xe7"}, {"arm", insn.ARM, "\x00\xf1\x9f\x97"}, {"x86-64", insn.X8664, "\x83\xf8\x7f\xff\x24\xc5\x00\x00\x00\x00"},
+		{"x86-64", insn.X8664, "\xeb\x02"}, {"ppc", insn.PPC, "\x48\x00\x01\x00"}, {"mips", insn.MIPS, "\x10\x00\x40\x00"},
+	} {
+		f := &File{Class: 32, Order: binary.LittleEndian, Arch: c.arch}
+		if c.set == insn.X8664 {
+			f.Class = 64
+		}
+		b := &finder{f: f, set: c.set, linked: true, image: &Image{f: f}, starts: map[uint64]start{}}
+		if c.set == insn.ARM {
+			b.other = insn.Thumb
+		}
+		code := bytes.Repeat([]byte(c.code), 1<<18/len(c.code))
+		b.runs = []text{{part: part{addr: 0x10000, n: int64(len(code))}, b: code}}
+		begin := time.Now()
+		b.search()
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%s %x: %v", c.arch, c.code, took)
 		}
 	}
 }

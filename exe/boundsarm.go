@@ -190,12 +190,10 @@ func (r *words) fixed(reg uint32) uint64 {
 // jump: it ends where the first of them is.
 func (r *armReader) table(t *text, at int) (far uint64) {
 	least := uint64(len(t.b)) + t.addr
-	p := at - 4
-	for ; p+4 <= len(t.b) && t.addr+uint64(p) < least; p += 4 {
+	for p := at - 4; p+4 <= len(t.b) && t.addr+uint64(p) < least; p += 4 {
 		v := uint64(r.b.f.Order.Uint32(t.b[p:])) &^ 1
 		if v <= t.addr+uint64(p) || v-t.addr >= uint64(len(t.b)) || v-t.addr-uint64(p) > maxForward {
 			if p == at-4 { // the jump away from a value out of bounds stands there
-				at += 4
 				continue
 			}
 			break

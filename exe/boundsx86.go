@@ -26,6 +26,7 @@ type x86Reader struct {
 	// ref is what was read or formed last that is no code, and limit how many
 	// values the last comparison lets pass.
 	ref, limit uint64
+	read       int // places of tables
 }
 
 func (r *x86Reader) reset() { r.ref, r.limit = 0, 0 }
@@ -108,6 +109,9 @@ func x86Compares(b []byte) (n uint64, ok bool) {
 // is no code.
 func (r *x86Reader) farthest(t *text, places bool) (far uint64) {
 	for k := range min(r.limit, maxTable) {
+		if r.read++; r.read > len(t.b) { // more places than the code has instructions
+			return 0
+		}
 		var to uint64
 		switch {
 		case places && r.code.Set == insn.X8664:
