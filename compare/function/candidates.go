@@ -11,7 +11,7 @@ import (
 type threshold struct{ least, ahead int32 }
 
 // thresholds are gone down step by step: each pair tells more about others.
-var thresholds = []threshold{{900, 60}, {800, 60}, {700, 60}, {600, 60}, {520, 60}, {450, 80}, {400, 170}, {350, 190}, {300, 190}}
+var thresholds = []threshold{{850, 100}, {760, 100}, {680, 90}, {600, 80}, {520, 70}, {450, 70}, {390, 90}, {340, 130}, {300, 150}, {260, 160}}
 
 // Bounds on the work for one function.
 const (

@@ -138,6 +138,9 @@ func (m *matcher) instructions(a, b int32, add func(v, weight int32)) {
 	add(1000*min(n, k)/max(n, k, 1), 10)
 }
 
+// prior is how much stands against any two functions being one.
+const prior = 30
+
 // like is how like two functions are with all that is known, in thousandths.
 func (m *matcher) like(c *candidate) int32 {
 	sum, weights := c.body*c.weight, c.weight
@@ -153,7 +156,7 @@ func (m *matcher) like(c *candidate) int32 {
 	near, n := m.near(c.a, c.b)
 	sum += near * 20 * n
 	weights += 20 * n
-	return sum / weights
+	return sum / (weights + prior)
 }
 
 // common counts pairs among the neighbours of two functions: those that both

@@ -109,7 +109,7 @@ func (m *matcher) unique(how Key, key func(side int, i int32) uint64) (n int) {
 }
 
 // enough is how much a body must say to be told by it alone, without context.
-const enough = 8
+const enough = 20
 
 // says is how much a function's body tells: its instructions, and more for
 // what they point at.
