@@ -26,6 +26,7 @@ type candidate struct {
 	a, b         int32
 	body, weight int32 // likeness without context
 	like         int32
+	hints        int32 // pairs that point at both at the same place
 	key          Key
 	stale        bool // like is from before something around it became a pair
 }
@@ -54,6 +55,90 @@ func (m *matcher) suggest(a, b int32, key Key) {
 	m.of[1][b] = append(m.of[1][b], int32(len(m.list)))
 	m.best[0][a].stale, m.best[1][b].stale = true, true
 	m.list = append(m.list, c)
+}
+
+// hint notes that a pair points at two functions at the same place.
+func (m *matcher) hint(a, b int32) {
+	m.suggest(a, b, ByCaller)
+	for _, k := range m.of[0][a] {
+		if c := &m.list[k]; c.b == b {
+			c.hints++
+			c.stale = true
+			m.best[0][a].stale, m.best[1][b].stale = true, true
+		}
+	}
+}
+
+// inOrder aligns what the two of a pair point at. What has no partner yet and
+// stands between the same things on both sides, in equal numbers, is hinted at.
+func (m *matcher) inOrder(a, b int32) {
+	at := [2]int32{a, b}
+	var calls [2][]int32
+	for s, p := range m.side {
+		m.tokens[s] = m.tokens[s][:0]
+		open := false
+		p.items(at[s], func(x item) {
+			t := x.hash
+			switch {
+			case len(m.tokens[s]) >= maxItems:
+				return
+			case x.call < 0:
+			case m.pair[s][x.call] < 0:
+				open = true
+				t = uint64(s) + 1 // never equal
+			case s == 0:
+				t = mix(salt, uint64(x.call))
+			default:
+				t = mix(salt, uint64(m.pair[1][x.call]))
+			}
+			m.tokens[s] = append(m.tokens[s], t)
+			calls[s] = append(calls[s], x.call)
+		})
+		if !open {
+			return
+		}
+	}
+	budget := int64(len(calls[0])+len(calls[1])) * 64
+	runs, _ := align(m.tokens[0], m.tokens[1], &budget)
+	runs = append(runs, aligned{len(calls[0]), len(calls[1]), 0})
+	x, y := 0, 0
+	for _, r := range runs {
+		var open [2][]int32
+		for _, c := range calls[0][x:r.a] {
+			if c >= 0 && m.pair[0][c] < 0 {
+				open[0] = append(open[0], c)
+			}
+		}
+		for _, c := range calls[1][y:r.b] {
+			if c >= 0 && m.pair[1][c] < 0 {
+				open[1] = append(open[1], c)
+			}
+		}
+		if len(open[0]) == len(open[1]) {
+			for k := range open[0] {
+				m.hint(open[0][k], open[1][k])
+			}
+		}
+		x, y = r.a+r.n, r.b+r.n
+	}
+}
+
+// maxItems bounds what is aligned of one function.
+const maxItems = 1 << 11
+
+// hints looks for hints in all pairs again.
+func (m *matcher) hints() {
+	for i := range m.list {
+		if c := &m.list[i]; c.hints > 0 {
+			c.hints, c.stale = 0, true
+			m.best[0][c.a].stale, m.best[1][c.b].stale = true, true
+		}
+	}
+	for i, j := range m.pair[0] {
+		if j >= 0 {
+			m.inOrder(int32(i), j)
+		}
+	}
 }
 
 // around looks at what is around a new pair: its neighbours may be pairs, and

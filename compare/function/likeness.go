@@ -153,6 +153,11 @@ func (m *matcher) like(c *candidate) int32 {
 			weights += weight
 		}
 	}
+	if c.hints > 0 {
+		weight := min(10+20*c.hints, 50)
+		sum += 1000 * weight
+		weights += weight
+	}
 	near, n := m.near(c.a, c.b)
 	sum += near * 20 * n
 	weights += 20 * n

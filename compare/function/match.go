@@ -42,6 +42,7 @@ type matcher struct {
 	stamp            [2][]int32
 	now              int32
 	open             [2][]int32
+	tokens           [2][]uint64
 }
 
 // pairUp makes a pair of two functions that have no partner yet.
@@ -253,6 +254,7 @@ func (m *matcher) run() {
 	m.prepare()
 	for _, step := range thresholds {
 		n := 0
+		m.hints()
 		for k := m.likely(step); k > 0; k = m.likely(step) {
 			n += k
 		}

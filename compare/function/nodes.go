@@ -2,15 +2,26 @@ package function
 
 import "github.com/wardein/wardein/exe"
 
-// node is data that points at functions: a table of methods, of commands, of
-// handlers. Finding out which is which of the other program tells which
+// node is data that points at functions, or at such data: a table of methods,
+// of commands, of handlers. Finding out which is which of the other program tells which
 // functions are, as callers do; so nodes are matched like functions, behind
 // which they are numbered.
 type node struct {
 	object int32
-	calls  []int32 // functions, in order
-	points []uint64
+	calls  []int32  // functions and other nodes' objects, see calledNode
+	points []uint64 // texts and names
+	items  []item   // all of them, in order
 }
+
+// item is something that a function or node points at: a function or node, or
+// what has a hash.
+type item struct {
+	hash uint64
+	call int32 // −1 for none
+}
+
+// calledNode marks objects in node.calls, until all nodes are known.
+const calledNode = 1 << 30
 
 // maxPoints bounds the pointers of one node.
 const maxPoints = 1 << 12
@@ -30,18 +41,68 @@ func (r *reader) findNodes() {
 			var x operand
 			if to.Name != "" {
 				n.points = append(n.points, hashString(to.Name))
+				n.items = append(n.items, item{hashString(to.Name), -1})
 				return
 			}
 			switch r.place(&x, to.To); x.kind {
 			case kindFunction:
+				n.items = append(n.items, item{0, int32(x.n)})
 				n.calls = append(n.calls, int32(x.n))
 			case kindText:
 				n.points = append(n.points, r.token(&x))
+				n.items = append(n.items, item{r.token(&x), -1})
+			case kindData, kindSlot:
+				if x.n < calledNode {
+					n.items = append(n.items, item{0, int32(x.n) | calledNode})
+				}
 			}
 		})
-		if len(n.calls) > 0 {
+		if len(n.items) > 0 && (len(n.calls) > 0 || len(n.items) > len(n.points)) {
 			r.nodes = append(r.nodes, n)
 			r.nodeOf[int32(i)] = int32(len(r.nodes) - 1)
+		}
+	}
+	for i := range r.nodes {
+		n := &r.nodes[i]
+		n.calls = n.calls[:0]
+		items := n.items[:0]
+		for _, x := range n.items {
+			if x.call >= calledNode {
+				k, ok := r.nodeOf[x.call&^calledNode]
+				if !ok {
+					continue
+				}
+				x.call = int32(len(r.Functions)) + k
+			}
+			if x.call >= 0 {
+				n.calls = append(n.calls, x.call)
+			}
+			items = append(items, x)
+		}
+		n.items = items
+	}
+}
+
+// items hands out all that a function or node points at, in order.
+func (p *Program) items(i int32, each func(item)) {
+	if k := int(i) - len(p.Functions); k >= 0 {
+		for _, x := range p.nodes[k].items {
+			each(x)
+		}
+		return
+	}
+	for _, o := range p.operandsOf(i) {
+		switch o.kind {
+		case kindFunction:
+			each(item{0, int32(o.n)})
+		case kindImport, kindText:
+			each(item{p.token(&o), -1})
+		case kindData, kindSlot:
+			if k, ok := p.nodeOf[int32(o.n)]; ok {
+				each(item{0, int32(len(p.Functions)) + k})
+			} else {
+				each(item{p.token(&o), -1})
+			}
 		}
 	}
 }
