@@ -2,7 +2,6 @@ package compare
 
 import (
 	"path"
-	"sort"
 	"strings"
 
 	"github.com/wardein/wardein"
@@ -75,20 +74,4 @@ func (c *comparison) starts() {
 		}
 		c.out.Rows = append(c.out.Rows, r)
 	}
-}
-
-// startedBy is what starts a listener's program, for its row.
-func (b *boot) startedBy(program string) string {
-	var list []string
-	for i := range b.lines {
-		l := &b.lines[i]
-		if l.As != "" && (b.system.Program(l) == program || path.Base(l.Fact.Attr("path")) == program) {
-			list = append(list, l.As)
-		}
-	}
-	if len(list) == 0 {
-		return ""
-	}
-	sort.Strings(list)
-	return list[0]
 }

@@ -123,9 +123,9 @@ func nodes(t *rapid.T, label string) []node {
 
 // key is a row without what depends on the direction.
 func key(r *compare.Row, turned bool) string {
-	c, old, new, was, is := r.Change, r.Old, r.New, r.Was, r.Is
+	c, old, new := r.Change, r.Old, r.New
 	if turned {
-		old, new, was, is = new, old, is, was
+		old, new = new, old
 		switch c {
 		case compare.New:
 			c = compare.Gone

@@ -169,13 +169,6 @@ func codeRow(f, g *elf, x *Functions) []Row {
 	return []Row{r}
 }
 
-func yesIf(b bool) string {
-	if b {
-		return "yes"
-	}
-	return ""
-}
-
 var protectionNames = []string{"executable stack", "writable code", "relro", "immediate binding", "position-independent", "text relocations",
 	"control-flow protection", "shadow stack", "BTI", "PAC"}
 

@@ -16,7 +16,6 @@ type index struct {
 	nodes   []entry
 	formats []string // by entry.format
 	paths   []int32  // nodes sorted by path, once lookup was asked
-	err     error
 }
 
 // entry is a node. Its members, and theirs, are the entries up to end.
