@@ -23,9 +23,9 @@ import (
 // the name of what they were made of, but what it put aside for being run
 // rarely (foo.cold) is only the same as another such part. Of C++ names the
 // types of arguments and results are left out: a function that takes one more
-// is the same function. Functions of one program that are equal byte by byte
-// have each other's names, since nothing tells them apart; so do those that a
-// linker folded into one. A pair is right if the two have a name in common:
+// is the same function. Functions of one program that are equal in all
+// instructions and in what those point at have each other's names, since nothing
+// but their place tells them apart; so do those that a linker folded into one. A pair is right if the two have a name in common:
 // where a name stands for several functions (static ones of different files,
 // copies), any of them will do.
 //
@@ -131,19 +131,17 @@ func demangle(names map[uint64][]string) error {
 	return nil
 }
 
-// share gives functions that are equal byte by byte each other's names.
+// share gives functions that do the same each other's names.
 func share(p *function.Program, names map[uint64][]string) {
-	by := map[string][]string{}
-	bytesOf := func(i int) string { return string(p.Bytes(i)) }
+	by := map[uint64][]string{}
 	for i := range p.Functions {
 		if n := names[p.Functions[i].Addr]; n != nil {
-			k := bytesOf(i)
-			by[k] = append(by[k], n...)
+			by[p.Body(i)] = append(by[p.Body(i)], n...)
 		}
 	}
 	for i := range p.Functions {
 		if a := p.Functions[i].Addr; names[a] != nil {
-			list := slices.Clone(by[bytesOf(i)])
+			list := slices.Clone(by[p.Body(i)])
 			slices.Sort(list)
 			names[a] = slices.Compact(list)
 		}

@@ -139,7 +139,7 @@ func (m *matcher) instructions(a, b int32, add func(v, weight int32)) {
 }
 
 // prior is how much stands against any two functions being one.
-const prior = 30
+const prior = 40
 
 // like is how like two functions are with all that is known, in thousandths.
 func (m *matcher) like(c *candidate) int32 {

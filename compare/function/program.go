@@ -162,8 +162,21 @@ func (p *Program) code(set insn.Set) *insn.Code {
 // bytes are a function's bytes.
 func (p *Program) bytes(f *Function) []byte { return p.image.Bytes(f.Addr)[:f.Size] }
 
-// Bytes are the bytes of a function in the file.
-func (p *Program) Bytes(i int) []byte { return p.bytes(&p.Functions[i]) }
+// Body is a number that functions of this program have in common which do the
+// same: their instructions are equal, and what they point at. It is another one
+// in each process.
+func (p *Program) Body(i int) uint64 {
+	f := &p.Functions[i]
+	h := f.skeleton
+	for _, o := range p.operandsOf(int32(i)) {
+		n := o.n
+		if o.kind == kindFunction && int(n) == i {
+			n = 1 << 40 // itself
+		}
+		h = mix(mix(h, n), uint64(o.kind)|uint64(o.more)<<8)
+	}
+	return h
+}
 
 // at is the function that begins at an address, −1 for none.
 func (p *Program) at(addr uint64) int32 {
