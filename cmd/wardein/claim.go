@@ -35,7 +35,7 @@ const claimKindList = "table, json, html"
 const claimEnd = ".claim.dsse.json"
 
 func claimCmd() *cobra.Command {
-	var outputs, reports []string
+	var outputs, reports, given []string
 	var asJSON, brief, initial bool
 	var policyFile string
 	var key keyFlags
@@ -54,7 +54,8 @@ on it (docs/claims.md); --init prints one to begin with. The verdict is one of
   not testable on software  it is about conduct, intent or law
 
 Beside it stand the findings, what was not covered, and what the vendor and
-other laboratories say. A --report is a file that inspect wrote, or a bundle,
+other laboratories say. A --result is a file that wardein compare or wardein
+equiv wrote as JSON, for tests that ask for one. A --report is a file that inspect wrote, or a bundle,
 which --policy verifies first. A folder is a ledger: the newest version of each
 of its claims is judged.
 
@@ -90,6 +91,9 @@ ID.claim.dsse.json, which wardein log add takes.`,
 				return err
 			}
 			inputs, err := claimInputs(reports, policyFile)
+			if err == nil {
+				err = addResults(inputs, given)
+			}
 			if err != nil {
 				return err
 			}
@@ -105,6 +109,7 @@ ID.claim.dsse.json, which wardein log add takes.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&reports, "report", nil, "judge by this `REPORT`, or by the report in a bundle; may be repeated")
+	f.StringArrayVar(&given, "result", nil, "judge by this `FILE`, too, that compare or equiv wrote as JSON about the release of a report; may be repeated")
 	f.StringVar(&policyFile, "policy", "", "verify bundles under the policy in this `FILE`")
 	f.BoolVar(&brief, "brief", false, "one page")
 	f.BoolVar(&initial, "init", false, "print a claim to begin with")
@@ -212,6 +217,28 @@ func claimInputs(names []string, policyFile string) (inputs []claim.Input, err e
 		inputs = append(inputs, in)
 	}
 	return inputs, nil
+}
+
+// addResults gives each result of compare or equiv to the reports about its
+// release.
+func addResults(inputs []claim.Input, names []string) error {
+	all, err := readResults(names)
+	if err != nil {
+		return err
+	}
+	for k, r := range all {
+		used := false
+		for i := range inputs {
+			if inputs[i].Release.Digest == r.Release {
+				inputs[i].Results = append(inputs[i].Results, r)
+				used = true
+			}
+		}
+		if !used {
+			return &hinted{fmt.Errorf("no report is about the release of a result, sha256:%.12s…: %s", r.Release, term.Clean(names[k])), "--report names the report of that release: of the newer of two, of the shipped one"}
+		}
+	}
+	return nil
 }
 
 // isBundle tells whether a file is a bundle and no report.

@@ -73,7 +73,7 @@ func (f *signedFile) lookUp(cmd *cobra.Command, dir string, p *policy.Policy) (n
 }
 
 func claimCheckCmd() *cobra.Command {
-	var labs, reports []string
+	var labs, reports, given []string
 	var policyFile, claimFile, log string
 	cmd := &cobra.Command{
 		Use:   "check STATEMENT",
@@ -109,7 +109,7 @@ Exit code: 0 it holds, 2 bad usage or it cannot run, 4 it does not hold.`,
 			}
 			notes := []remark{{"is about", "no claim was given: its digest was not compared"}}
 			if claimFile != "" {
-				if notes, err = judgedAgain(f, claimFile, reports, policyFile); err != nil {
+				if notes, err = judgedAgain(f, claimFile, reports, given, policyFile); err != nil {
 					return err
 				}
 			}
@@ -135,13 +135,14 @@ Exit code: 0 it holds, 2 bad usage or it cannot run, 4 it does not hold.`,
 	f.StringArrayVar(&labs, "lab", nil, "trust this lab's `VKEY`, too; may be repeated")
 	f.StringVar(&claimFile, "claim", "", "the verdict must be on the claim in this `FILE`")
 	f.StringArrayVar(&reports, "report", nil, "judge the claim again by this `REPORT`, or bundle; may be repeated")
+	f.StringArrayVar(&given, "result", nil, "judge the claim again by this `FILE`, too, that compare or equiv wrote; may be repeated")
 	f.StringVar(&log, "log", "", "look it up in the copy of a log in this `DIR`")
 	return cmd
 }
 
 // judgedAgain holds a verdict against the claim's file and, if there are
 // reports, against what they give.
-func judgedAgain(f *signedFile, claimFile string, reports []string, policyFile string) ([]remark, error) {
+func judgedAgain(f *signedFile, claimFile string, reports, given []string, policyFile string) ([]remark, error) {
 	ledger, single, err := openClaims(claimFile)
 	if err != nil {
 		return nil, err
@@ -156,6 +157,9 @@ func judgedAgain(f *signedFile, claimFile string, reports []string, policyFile s
 		return []remark{{"is about", "the claim at hand; it was not judged again: --report names its reports"}}, nil
 	}
 	inputs, err := claimInputs(reports, policyFile)
+	if err == nil {
+		err = addResults(inputs, given)
+	}
 	if err != nil {
 		return nil, err
 	}

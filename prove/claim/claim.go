@@ -18,6 +18,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/tomlfile"
+	"github.com/wardein/wardein/prove/result"
 	"github.com/wardein/wardein/report"
 )
 
@@ -66,8 +67,8 @@ const (
 	Some Holds = "some"
 )
 
-// Results are the verbs whose results a test can ask for beside findings.
-// None of them gives results yet.
+// Results are the verbs whose results a test can ask for beside findings. Place
+// and observe give none yet.
 var Results = []string{"compare", "equiv", "place", "observe"}
 
 // Any stands for a release of any digest, Unknown for releases that nobody has
@@ -118,9 +119,12 @@ func (a *About) Unknown() bool { return slices.Equal(a.Digests, []string{Unknown
 // Test is what bears on a claim: rules of checks, or a result of another verb.
 type Test struct {
 	Rules report.Rules `toml:"rules"`
-	// Result is the verb whose result it asks for.
-	Result string  `toml:"result"`
-	Hit    Meaning `toml:"hit"`
+	// Result is the verb whose result it asks for. Of compare each row that Rows
+	// chooses is a hit, where there are more than its Most; of equiv a verdict
+	// that says so.
+	Result string      `toml:"result"`
+	Rows   *result.Ask `toml:"rows"`
+	Hit    Meaning     `toml:"hit"`
 	// Confidence is the least that a finding must have to be a hit.
 	Confidence string `toml:"confidence"`
 	Why        string `toml:"why"` // a hit means that
@@ -241,8 +245,17 @@ func (t *Test) check(k *tomlfile.Keys, i int) {
 		if t.Confidence != "" {
 			k.Bad(at("confidence"), "goes with rules")
 		}
+		if t.Rows != nil && t.Result != result.Compare {
+			k.Bad(at("rows"), "goes with a result of compare")
+		}
 	default:
 		tomlfile.OneOf(k, at("confidence"), t.Confidence, Confidences...)
+	}
+	if t.Rows != nil {
+		t.Rows.Check(k, func(key string) string { return at("rows." + key) })
+		if t.Result == "" {
+			k.Bad(at("rows"), "goes with a result of compare")
+		}
 	}
 	if err := t.Rules.Err(); err != nil {
 		k.Bad(at("rules"), "%v", err)

@@ -75,6 +75,8 @@ func TestParse(t *testing.T) {
 		{`"service.telnet*"`, `"*.telnet"`, "does not begin with the name of a check"},
 		{`"service.telnet*"`, `"service.[telnet"`, "is not a pattern of rules"},
 		{`why = "A telnet`, "result = \"compare\"\nwhy = \"A telnet", "a test has either rules or result"},
+		{`rules = ["service.telnet*"]`, "result = \"compare\"\nrows = { kinds = [\"lissener\"] }", `key test[1].rows.kinds[1]: "lissener" is none of finding`},
+		{`rules = ["service.telnet*"]`, "result = \"equiv\"\nrows = { most = 1 }", `key test[1].rows: goes with a result of compare`},
 		{`rules = ["service.telnet*"]`, `result = "guess"`, `key test[1].result: "guess" is none of compare, equiv`},
 		{`hit = `, "confidence = \"sure\"\nhit = ", `key test[1].confidence: "sure" is none of`},
 		{good[len(good)-5:], "\xff\n", "is not UTF-8"},

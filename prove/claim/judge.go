@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/prove/result"
 	"github.com/wardein/wardein/report"
 )
 
@@ -19,6 +20,8 @@ type Input struct {
 	Reruns      []Rerun
 	Corrections []Correction
 	Withdrawn   []string // IDs of findings that the lab has withdrawn
+	// Results are those of compare and equiv that are about the report's release.
+	Results []*result.Result
 }
 
 // Judge gives the verdict on a claim by reports, with the checks that its
@@ -133,6 +136,7 @@ func merge(sorted []Input) (all []Input) {
 		last.Reruns = append(slices.Clone(last.Reruns), in.Reruns...)
 		last.Corrections = append(slices.Clone(last.Corrections), in.Corrections...)
 		last.Withdrawn = append(slices.Clone(last.Withdrawn), in.Withdrawn...)
+		last.Results = append(slices.Clone(last.Results), in.Results...)
 		last.Asked = max(last.Asked, in.Asked)
 	}
 	return all
@@ -223,7 +227,7 @@ func (j *judge) rule(tests []Outcome) (State, string) {
 func (j *judge) outcome(t *Test, reports []Input) Outcome {
 	o := Outcome{Extent: InFull, Looks: []Look{}, Hits: []Finding{}, Weaker: []Finding{}, Withdrawn: []Finding{}}
 	if t.Result != "" {
-		o.Extent, o.Why = NotLooked, "no result of "+t.Result+" was given"
+		o.results(t, reports)
 		return o
 	}
 	for _, name := range t.Rules.Checks() {
@@ -344,8 +348,8 @@ func used(s *Input, shown map[string]bool) Report {
 func quoted(c *Claim) Quoted {
 	q := Quoted{Digest: c.Digest.String(), ID: c.ID, Number: c.Version, Kind: c.Kind, Text: c.Text, By: c.By, Source: c.Source, Said: c.Said, Example: c.Example, Note: c.Note,
 		Product: c.About.Product, Release: c.About.Release, Digests: slices.Clone(c.About.Digests), Holds: c.About.Holds, Tests: []QuotedTest{}, Untested: c.Untested}
-	for _, t := range c.Tests {
-		q.Tests = append(q.Tests, QuotedTest{append([]string{}, t.Rules...), t.Result, t.Hit, t.Confidence, t.Why})
+	for i := range c.Tests {
+		q.Tests = append(q.Tests, quotedTest(&c.Tests[i]))
 	}
 	return q
 }

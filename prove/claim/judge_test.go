@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -12,8 +13,68 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/prove/result"
 	"github.com/wardein/wardein/report"
 )
+
+// Tests that ask for a result of compare or equiv.
+func TestResults(t *testing.T) {
+	ran := map[string]ended{"a": {done: 3}}
+	release, other := digestOf("x"), digestOf("y")
+	equiv := func(verdict string) *result.Result {
+		return &result.Result{Digest: [32]byte{1, verdict[0]}, Verb: result.Equiv, Release: release, Other: other, Verdict: verdict, Covered: 90, All: 100}
+	}
+	compare := func(change func(*result.Result), rows ...result.Row) *result.Result {
+		r := &result.Result{Digest: [32]byte{2}, Verb: result.Compare, Release: release, Other: other, Covered: 100, All: 100, Alike: true, Rows: rows, Unknown: map[string]int64{}}
+		if change != nil {
+			change(r)
+		}
+		return r
+	}
+	listener, account := result.Row{Kind: "listener", Change: "new", What: "tcp/7547"}, result.Row{Kind: "account", Change: "changed", What: "root"}
+	is, not := []Test{{Result: "equiv", Hit: Supports}}, []Test{{Result: "equiv", Hit: Contradicts}}
+	quiet := func(a *result.Ask) []Test { return []Test{{Result: "compare", Rows: a, Hit: Contradicts}} }
+	for _, k := range []struct {
+		tests   []Test
+		results []*result.Result
+		want    State
+		because string
+	}{
+		{is, []*result.Result{equiv(result.Identical)}, Supported, "1 finding supports it: R-0169"},
+		{is, []*result.Result{equiv(result.Equivalent)}, Supported, "1 finding"},
+		{is, []*result.Result{equiv(result.Different)}, NotShown, "none had a hit"},
+		{is, []*result.Result{equiv(result.NotComparable)}, NotExamined, "not comparable with sha256:000000000000…: 10.0 % of bytes could not be compared"},
+		{not, []*result.Result{equiv(result.Different)}, Contradicted, "1 finding contradicts it: R-0164"},
+		{not, []*result.Result{equiv(result.Identical)}, NotShown, "none had a hit"},
+		{not, []*result.Result{equiv(result.NotComparable), equiv(result.Different)}, Contradicted, "1 finding"},
+		{append(slices.Clone(is), not...), []*result.Result{equiv(result.Identical), equiv(result.Different)}, Contradicted, "what contradicts a statement decides"},
+		{is, []*result.Result{compare(nil)}, NotExamined, "no result of equiv was given"},
+		{quiet(nil), nil, NotExamined, "no result of compare was given"},
+		{quiet(nil), []*result.Result{compare(nil, listener, account)}, Contradicted, "1 finding contradicts it: R-0200-1"},
+		{quiet(&result.Ask{Changes: []string{"new", "changed"}}), []*result.Result{compare(nil, listener, account)}, Contradicted, "2 findings"},
+		{quiet(&result.Ask{Most: 1}), []*result.Result{compare(nil, listener, account)}, NotShown, "none had a hit"},
+		{quiet(&result.Ask{Kinds: []string{"key"}}), []*result.Result{compare(nil, listener)}, NotShown, "none had a hit"},
+		{quiet(nil), []*result.Result{compare(func(r *result.Result) { r.Alike = false }, listener)}, NotExamined, "judged by different rules"},
+		{append(slices.Clone(is), quiet(nil)...), []*result.Result{equiv(result.Identical), compare(func(r *result.Result) { r.Covered = 50 })}, NotExamined, "test 2, which could contradict it, looked in part"},
+		{append(slices.Clone(is), quiet(nil)...), []*result.Result{equiv(result.Identical), compare(nil)}, Supported, "1 finding"},
+	} {
+		c := &Claim{ID: "x", Kind: Artefact, Tests: k.tests, About: About{Digests: []string{Any}, Holds: Each}}
+		in := Input{Saved: (&scene{release: "x", counts: ran}).report(t), Results: append(slices.Clone(k.results), compare(func(r *result.Result) { r.Release = other; r.Digest[9] = 1 }, listener))}
+		v := Judge(c, []Input{in, in}, checks)
+		if v.Verdict != k.want || !strings.Contains(v.Because, k.because) {
+			t.Errorf("%v: %s because %s", k.tests, v.Verdict, v.Because)
+		}
+		slices.Reverse(in.Results)
+		a, err := v.JSON()
+		b, _ := Judge(c, []Input{in}, checks).JSON()
+		if err != nil || !bytes.Equal(a, b) {
+			t.Error("the order of results shows")
+		}
+		if err := v.Brief(io.Discard, 80); err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 // The checks of these tests: a and b read bytes, c reads code, d has no data.
 var checks = func() (list []wardein.Check) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/internal/term"
+	"github.com/wardein/wardein/prove/result"
 	"github.com/wardein/wardein/report"
 )
 
@@ -170,7 +171,12 @@ func (r *Report) uncovered() string {
 
 // String says what the test is.
 func (t *QuotedTest) String() string {
-	if t.Result != "" {
+	switch a := (result.Ask{Kinds: t.Kinds, Changes: t.Changes, Most: t.Most}); {
+	case t.Result == result.Compare && t.Most > 0:
+		return fmt.Sprintf("more than %d %s in a result of compare %s the statement", t.Most, &a, t.Hit)
+	case t.Result == result.Compare:
+		return fmt.Sprintf("%s in a result of compare %s the statement", &a, t.Hit)
+	case t.Result != "":
 		return fmt.Sprintf("a result of %s %s the statement", t.Result, t.Hit)
 	}
 	return fmt.Sprintf("a finding of %s, %s at least, %s the statement", term.Clean(strings.Join(t.Rules, ", ")), t.Confidence, t.Hit)

@@ -84,6 +84,9 @@ type Quoted struct {
 type QuotedTest struct {
 	Rules      []string `json:"rules"`
 	Result     string   `json:"result"`
+	Kinds      []string `json:"kinds"` // of rows of compare; none: all
+	Changes    []string `json:"changes"`
+	Most       int64    `json:"most"` // so many rows are no hit
 	Hit        Meaning  `json:"hit"`
 	Confidence string   `json:"confidence"`
 	Why        string   `json:"why"`
