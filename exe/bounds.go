@@ -177,7 +177,7 @@ func (b *finder) prepare() error {
 	case TypeRel:
 		for i := range f.Sections {
 			if s := &f.Sections[i]; s.InFile && s.Flags&SectionExec != 0 && s.Flags&SectionAlloc != 0 && s.Type == SectionProgbits && len(c.code) < maxSections {
-				c.code = append(c.code, part{addr: s.Off, off: int64(s.Off), n: int64(s.Size)})
+				c.code = append(c.code, part{addr: ObjectBase + s.Off, off: int64(s.Off), n: int64(s.Size)})
 			}
 		}
 	case TypeExec, TypeDyn:

@@ -72,7 +72,7 @@ func (b *finder) symbolTables(by Sources) error {
 			if !code.InFile || code.Flags&SectionExec == 0 || at&^1 >= code.Size {
 				continue
 			}
-			at += code.Off
+			at += ObjectBase + code.Off
 		}
 		if f.Machine == machineMIPS && s.Other&0xf0 == 0xf0 { // STO_MIPS16
 			at |= 1

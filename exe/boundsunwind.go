@@ -24,7 +24,7 @@ func (b *finder) unwind() {
 	addr, size := uint64(0), uint64(0)
 	if s := f.Section(".eh_frame"); s != nil && s.InFile {
 		if addr, size = s.Addr, s.Size; f.Type == TypeRel {
-			addr = s.Off
+			addr = ObjectBase + s.Off
 		}
 	} else {
 		for _, s := range f.Segments {

@@ -292,4 +292,3 @@ func functions(data []byte) ([]exe.Function, error) {
 	}
 	return f.Functions(exe.Sources{Stripped: true})
 }
-
