@@ -160,6 +160,11 @@ func resync(a, b []byte, fixed bool) (di, dj int) {
 			best, di, dj = s, i, j
 		}
 	}
+	if len(a) == len(b) { // perhaps nothing is shifted
+		if i, _ := resync(a[:min(len(a), syncWindow)], b[:min(len(b), syncWindow)], true); i < len(a) {
+			take(i, i)
+		}
+	}
 	wa, wb := a[:min(len(a), syncWindow)], b[:min(len(b), syncWindow)]
 	at := map[[syncLength]byte]int{}
 	for j := len(wb) - syncLength; j >= 0; j-- {

@@ -205,7 +205,8 @@ var rules = []Rule{
 		explain: func(*place) (match, bool) { return match{}, false }},
 	{Name: "signature", Class: Signed,
 		Doc: "A declared signature that one release bears: the file without it is equal to the other file without it, to the byte, and it verifies with " +
-			"the declared key. Without a key its bytes are not covered.",
+			"the declared key. Without a key its bytes are not covered. A CMS signature has one signer, no unsigned attributes, and no content of its own; the " +
+			"few bytes of its encoding that no signature covers (versions, the list of digests) are taken as a part of it.",
 		Source:  "Linux module signing, RFC 5652, RFC 8017, RFC 8032",
 		explain: func(*place) (match, bool) { return match{}, false }},
 	{Name: "compiler", Class: Toolchain, Never: true,

@@ -88,7 +88,8 @@ func (g *Signature) find(b []byte) (at, n int64, blob []byte, ok bool) {
 		}
 		// struct module_signature: algo, hash, id_type, signer_len, key_id_len, 3 bytes, sig_len
 		size := int64(binary.BigEndian.Uint32(b[head+8:]))
-		if b[head+2] != 2 || size > head { // PKEY_ID_PKCS7
+		// As Linux asks: PKEY_ID_PKCS7, and all else zero (mod_check_sig).
+		if string(b[head:head+8]) != "\x00\x00\x02\x00\x00\x00\x00\x00" || size > head {
 			return 0, 0, nil, false
 		}
 		return head - size, int64(len(b)) - head + size, b[head-size : head], true
@@ -157,6 +158,9 @@ func verifyCMS(signed, sig, cert []byte, key crypto.PublicKey) error {
 	}
 	if len(p.Signers) != 1 {
 		return fmt.Errorf("%d signers, expected one", len(p.Signers))
+	}
+	if len(p.Signers[0].UnauthenticatedAttributes) > 0 {
+		return errors.New("it has attributes that are not signed")
 	}
 	c, err := certificate(cert)
 	if err != nil {

@@ -179,6 +179,15 @@ func (f *File) summary() string {
 	if f.Bytes.Unexplained > 0 {
 		parts = append(parts, count(f.Bytes.Unexplained, "byte")+" not explained")
 	}
+	more := int64(0)
+	for i := range f.Differences {
+		if d := &f.Differences[i]; !d.Accepted && d.Shipped.Len == 0 {
+			more += d.Bytes
+		}
+	}
+	if more > 0 {
+		parts = append(parts, count(more, "byte")+" more in the rebuilt release not explained")
+	}
 	if f.Bytes.Explained > 0 {
 		parts = append(parts, count(f.Bytes.Explained, "byte")+" explained")
 	}
