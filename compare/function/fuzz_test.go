@@ -78,8 +78,9 @@ func TestEveryByte(t *testing.T) {
 			}
 		}
 		// Some bits of x86 instructions mean nothing: REX.X without an index,
-		// the scale of no index, segments in 64-bit code.
-		if missed > 0 && !strings.HasPrefix(f.Arch, "x86") || missed > tries/25 {
+		// the scale of no index, segments in 64-bit code. Linkers leave several
+		// words for pages empty in MIPS's global offset table.
+		if bound := map[bool]int{true: tries / 25, false: tries / 400}[strings.HasPrefix(f.Arch, "x86")]; missed > bound {
 			t.Errorf("%d of %d changes are not listed", missed, tries)
 		}
 	})
