@@ -37,6 +37,7 @@ type comparison struct {
 	out      *Result
 	// noFunctions leaves the functions of programs out.
 	noFunctions bool
+	whole       string
 	trees       [2]sync.Mutex // a tree is read by one goroutine at a time
 }
 
@@ -46,6 +47,9 @@ type Options struct {
 	Checks []wardein.Check
 	// NoFunctions leaves the functions of programs out; a gap says so.
 	NoFunctions bool
+	// Func is a program by its path or name: more of its functions'
+	// instructions is kept.
+	Func string
 	// Progress is told how many of the differing nodes are done; it may be nil.
 	Progress func(done, all int)
 }
@@ -53,7 +57,7 @@ type Options struct {
 // Compare compares two releases. What can't be read is a gap in the result; an
 // error is a tree file that can't be read, or an ended context.
 func Compare(ctx context.Context, old, new *Side, o Options) (*Result, error) {
-	c := &comparison{old: old, new: new, checks: o.Checks, noFunctions: o.NoFunctions,
+	c := &comparison{old: old, new: new, checks: o.Checks, noFunctions: o.NoFunctions, whole: o.Func,
 		out: &Result{Old: about(old), New: about(new)}}
 	c.out.Alike = c.out.Old.Recipe == c.out.New.Recipe
 	var wg sync.WaitGroup

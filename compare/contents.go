@@ -56,7 +56,7 @@ func (c *comparison) contents(x, y *entry) (d detail) {
 	if a.Format == "elf" && b.Format == "elf" {
 		if f, g := openELF(a.Path, u, hidden[0]), openELF(b.Path, v, hidden[1]); f != nil && g != nil {
 			d.differing = hexLines(u.Size()) + hexLines(v.Size())
-			d.programs(f, g, !c.noFunctions)
+			d.programs(f, g, !c.noFunctions, c.whole != "" && (named(a.Path, c.whole) || named(b.Path, c.whole)))
 			return d
 		}
 	}

@@ -39,11 +39,11 @@ func openELF(path string, content Content, hidden []run) *elf {
 
 // programs compares two ELF files: their tables, their functions and data, and
 // the texts in them. functions is false where these are not to be compared.
-func (d *detail) programs(f, g *elf, functions bool) {
+func (d *detail) programs(f, g *elf, functions, whole bool) {
 	rows := tables(f, g)
 	compared := false
 	if functions {
-		found, data, err := functionsOf(f.File, g.File)
+		found, data, err := functionsOf(f.File, g.File, whole)
 		var un *exe.Uncounted
 		switch {
 		case errors.As(err, &un) && !un.Limit: // a kind of file whose code is not read: its gap is the checks'
@@ -155,10 +155,10 @@ func codeRow(f, g *elf, x *Functions) []Row {
 		return nil
 	}
 	r := Row{Kind: Code, Change: Changed, Old: f.path, New: g.path, Functions: x}
-	r.What = fmt.Sprintf("%s of %s", grouped(int64(len(x.List))), plural(int64(max(x.Old, x.New)), "function"))
+	r.What = fmt.Sprintf("%s of %s", grouped(int64(len(x.List)+x.Left)), plural(int64(max(x.Old, x.New)), "function"))
+	r.Lines = int64(len(x.List)) + int64(x.Left)
 	near := 0
 	for i := range x.List {
-		r.Lines += max(1, int64(len(x.List[i].Lines)+x.List[i].Left))
 		if x.List[i].Network {
 			near++
 		}

@@ -21,14 +21,17 @@ var networkCalls = table.TOML[struct{ Names []string }]("network.toml", networkN
 // Bounds of what is kept of the functions of one program: instructions of one
 // function and of all, and functions.
 const (
-	maxInstructions    = 400
-	maxAllInstructions = 40_000
+	maxInstructions    = 200
+	maxAllInstructions = 4_000
 	maxListed          = 20_000
+	// the same of a program that was asked for by name
+	maxWhole    = 4_000
+	maxAllWhole = 1_000_000
 )
 
 // functionsOf compares the functions of two programs, and their data by what
-// it is.
-func functionsOf(f, g *exe.File) (out *Functions, data []function.DataChange, err error) {
+// it is. whole keeps more of their instructions.
+func functionsOf(f, g *exe.File, whole bool) (out *Functions, data []function.DataChange, err error) {
 	var programs [2]*function.Program
 	for i, x := range []*exe.File{f, g} {
 		list, err := x.Functions(exe.Sources{})
@@ -47,7 +50,10 @@ func functionsOf(f, g *exe.File) (out *Functions, data []function.DataChange, er
 		}
 	}
 	near := [2]func(addr uint64) bool{receivers(f, m.Old), receivers(g, m.New)}
-	room := maxAllInstructions
+	room, most := maxAllInstructions, maxInstructions
+	if whole {
+		room, most = maxAllWhole, maxWhole
+	}
 	for _, p := range m.Pairs {
 		if p.Same != function.Changed {
 			out.Same++
@@ -56,8 +62,12 @@ func functionsOf(f, g *exe.File) (out *Functions, data []function.DataChange, er
 		old, new := &m.Old.Functions[p.Old], &m.New.Functions[p.New]
 		x := Function{Change: Changed, OldName: m.Old.Label(p.Old), NewName: m.New.Label(p.New), OldAddr: old.Addr, NewAddr: new.Addr,
 			Why: why(p.Change), Network: near[0](old.Addr) || near[1](new.Addr)}
-		hunks, _ := m.Diff(p)
-		x.listing(hunks, &room)
+		if room > 0 {
+			hunks, _ := m.Diff(p)
+			x.listing(hunks, most, &room)
+		} else if p.Change != nil {
+			x.Left = p.Change.Removed + p.Change.Added
+		}
 		out.List = append(out.List, x)
 	}
 	for _, i := range m.Came {
@@ -79,16 +89,15 @@ func functionsOf(f, g *exe.File) (out *Functions, data []function.DataChange, er
 		return cmp.Or(change[a.Change]-change[b.Change], cmp.Compare(a.NewAddr, b.NewAddr), cmp.Compare(a.OldAddr, b.OldAddr))
 	})
 	if n := len(out.List) - maxListed; n > 0 {
-		out.Limits = append(out.Limits, fmt.Sprintf("%s are not listed", plural(int64(n), "function that differs")))
-		out.List = out.List[:maxListed]
+		out.List, out.Left = out.List[:maxListed], n
 	}
 	return out, m.Data(), nil
 }
 
 // listing keeps the instructions that differ.
-func (x *Function) listing(hunks []function.Hunk, room *int) {
+func (x *Function) listing(hunks []function.Hunk, most int, room *int) {
 	put := func(sign byte, l *function.Line) {
-		if len(x.Lines) == maxInstructions || *room == 0 {
+		if len(x.Lines) == most || *room == 0 {
 			x.Left++
 			return
 		}

@@ -157,6 +157,7 @@ func writeLines(w *canon.Writer, name string, list []Line) {
 
 func (f *Functions) write(w *canon.Writer) {
 	w.Object(func() {
+		w.Field("left").Int(int64(f.Left))
 		w.Field("limits").Array(func() {
 			for _, s := range f.Limits {
 				w.Text(s)

@@ -116,6 +116,7 @@ type Functions struct {
 	Old, New int // how many each side has
 	Same     int // the same bytes, or the same after resolving what they point at
 	List     []Function
+	Left     int      // functions that differ and are left out of the list
 	Limits   []string // what was not looked at, and why
 }
 

@@ -49,11 +49,16 @@ func (r *Result) Programs(name string) (list []*Row) {
 			continue
 		}
 		for _, p := range []string{row.Old, row.New} {
-			if p != "" && (name == "" || p == strings.Trim(name, "/") || path.Base(p) == name || term.Clean(p) == name) {
+			if p != "" && (name == "" || named(p, name)) {
 				list = append(list, row)
 				break
 			}
 		}
 	}
 	return list
+}
+
+// named tells a path that is called name, as a whole or by its last part.
+func named(p, name string) bool {
+	return p == strings.Trim(name, "/") || path.Base(p) == name || term.Clean(p) == name
 }

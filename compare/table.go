@@ -344,6 +344,9 @@ func (p *printer) functions(f *Functions, whole bool) {
 			fmt.Fprintf(p, "        %s more are left out here\n", plural(int64(g.Left), "instruction"))
 		}
 	}
+	if f.Left > 0 {
+		fmt.Fprintf(p, "    %s more are left out here\n", plural(int64(f.Left), "function"))
+	}
 	for _, l := range f.Limits {
 		fmt.Fprintf(p, "    not looked at: %s\n", term.Clean(l))
 	}

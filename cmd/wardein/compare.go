@@ -215,7 +215,7 @@ func distinct(name string, sides []*compare.Side) string {
 }
 
 func (f *compareFlags) options() compare.Options {
-	return compare.Options{Checks: checks.Checks(), NoFunctions: f.noFunction}
+	return compare.Options{Checks: checks.Checks(), NoFunctions: f.noFunction, Func: f.fn}
 }
 
 // series compares three releases or more.
