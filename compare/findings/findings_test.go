@@ -420,3 +420,28 @@ func TestHandbook(t *testing.T) {
 		}
 	}
 }
+
+// Reports of the largest numbers that they may have.
+func BenchmarkCompare(b *testing.B) {
+	var sides [2]*Side
+	for k := range sides {
+		w := newWorld()
+		for i := range 10_000 {
+			id := fmt.Sprint(i + k*5_000)
+			node := "0.squashfs/etc/" + id
+			w.node(&wardein.Node{Path: node})
+			w.account("user"+id, "md5crypt", node, wardein.High)
+			w.component("c"+id, "1")
+		}
+		for i := range 100_000 {
+			w.Gaps = append(w.Gaps, wardein.Gap{Node: "0.squashfs/damaged/" + strings.Repeat("x", i%50) + fmt.Sprint(k), Who: "f", Kind: wardein.Damaged, Len: int64(i + k), Why: "bytes"})
+		}
+		sides[k] = w.side(fmt.Sprint(k))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if c := Compare(sides[0], sides[1], checks); c.Count(Finding, Gone, Unlooked) != 5_000 {
+			b.Fatal(c.Count(Finding, Gone))
+		}
+	}
+}

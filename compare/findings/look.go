@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -19,11 +20,21 @@ type reader struct {
 	checks []wardein.Check
 	looks  map[string]string // check → why it is blind, "" where it is not
 	saved  *report.Saved     // as much as report.Look asks for
-	worse  []wardein.Gap     // the gaps that the other has not, or smaller ones
+	// Gaps that the other has not, or smaller ones: where they are, by plainPath,
+	// and the first of each check.
+	worse   map[string][]*wardein.Gap
+	ofCheck map[string]*wardein.Gap
+	parts   map[string]bool // the checks' names
+
+	lives map[string]string // endsOf, when it was asked for
 }
 
 func newReader(s, other *Side, checks []wardein.Check) *reader {
-	r := &reader{Side: s, other: other, checks: checks, looks: map[string]string{}, saved: saved(s.Report)}
+	r := &reader{Side: s, other: other, checks: checks, looks: map[string]string{}, saved: saved(s.Report),
+		worse: map[string][]*wardein.Gap{}, ofCheck: map[string]*wardein.Gap{}, parts: map[string]bool{}}
+	for i := range checks {
+		r.parts[checks[i].Name] = true
+	}
 	has := map[string][]int64{} // the sizes of the other side's, by key
 	for i := range other.Gaps {
 		k := gapKey(&other.Gaps[i])
@@ -37,7 +48,11 @@ func newReader(s, other *Side, checks []wardein.Check) *reader {
 		g := &s.Gaps[i]
 		k := gapKey(g)
 		if sizes := has[k]; len(left[k]) == 0 || g.Len > sizes[len(sizes)-1] {
-			r.worse = append(r.worse, *g)
+			at := plainPath(g.Node)
+			r.worse[at] = append(r.worse[at], g)
+			if r.parts[g.Who] && g.Kind != wardein.NoData && r.ofCheck[g.Who] == nil {
+				r.ofCheck[g.Who] = g
+			}
 		} else {
 			left[k] = left[k][1:]
 		}
@@ -72,7 +87,7 @@ func (r *reader) blind(name string) string {
 	}
 	l := r.saved.LookOf(&check, r.checks)
 	l.Gaps = slices.DeleteFunc(slices.Clone(l.Gaps), func(g *report.SavedGap) bool {
-		return g.Kind == string(wardein.NoData) && !slices.ContainsFunc(r.worse, func(w wardein.Gap) bool { return w.Who == name && w.Why == g.Why })
+		return g.Kind == string(wardein.NoData) && !slices.ContainsFunc(r.worse[plainPath(g.Node)], func(w *wardein.Gap) bool { return w.Who == name && w.Why == g.Why })
 	})
 	if why = l.Blind(); l.Ran && l.Looked == 0 && l.Failed == 0 && len(l.Gaps) == 0 {
 		why = ""
@@ -147,15 +162,17 @@ func readShare(c *wardein.Coverage) int64 {
 // unseenAt is unseen for one node of the other side and these checks.
 func (r *reader) unseenAt(checks []string, node string) string {
 	here := r.twin(node)
-	for i := range r.worse {
-		g := &r.worse[i]
-		own := slices.ContainsFunc(r.checks, func(c wardein.Check) bool { return c.Name == g.Who })
-		switch {
-		case own && !slices.Contains(checks, g.Who):
-		case own && g.Kind == wardein.NoData: // blind has judged it
-		case within(node, g.Node), here != nil && within(here.Path, g.Node), own && here == nil:
-			return fmt.Sprintf("%s: %s", place(g.Node), strings.TrimPrefix(g.Why, g.Who+": "))
+	g := r.gapOver(checks, node)
+	if g == nil && here != nil && here.Path != node {
+		g = r.gapOver(checks, here.Path)
+	}
+	if g == nil && here == nil { // a check that failed elsewhere may have failed on it
+		for _, c := range checks {
+			g = cmp.Or(g, r.ofCheck[c])
 		}
+	}
+	if g != nil {
+		return fmt.Sprintf("%s: %s", place(g.Node), strings.TrimPrefix(g.Why, g.Who+": "))
 	}
 	if r.Node == nil && r.Twin == nil || r.other.Node == nil {
 		return r.less()
@@ -182,6 +199,22 @@ func (r *reader) unseenAt(checks []string, node string) string {
 		return r.closed(node, here, true)
 	}
 	return ""
+}
+
+// gapOver is a gap that the other side has not, on a node or around it: of an
+// unpacker, or of one of the checks. What differs in offsets and numbers alone
+// counts as the same node. That a check had no data blind has judged.
+func (r *reader) gapOver(checks []string, node string) *wardein.Gap {
+	for p := plainPath(node); ; p = parent(p) {
+		for _, g := range r.worse[p] {
+			if !r.parts[g.Who] || g.Kind != wardein.NoData && slices.Contains(checks, g.Who) {
+				return g
+			}
+		}
+		if p == "" {
+			return nil
+		}
+	}
 }
 
 func (r *reader) twin(node string) *wardein.Node {
@@ -221,16 +254,6 @@ func unopened(n *wardein.Node, container bool) (bytes int64) {
 		}
 	}
 	return bytes
-}
-
-// within tells whether a node is the one at a path or inside it; what differs
-// in offsets and numbers alone counts as the same.
-func within(node, at string) bool {
-	if at == "" {
-		return true
-	}
-	node, at = plainPath(node), plainPath(at)
-	return node == at || strings.HasPrefix(node, at+"/")
 }
 
 // plainPath is a path without what is another in the next release: the offsets

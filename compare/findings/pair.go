@@ -157,57 +157,54 @@ func without(a, b []string) (only []string) {
 	return only
 }
 
-// pairs matches what has one key on both sides, in order of the nodes where one
-// side has a key more than once; the rest is of one side alone.
-func pairs[T any](old, new []T, key func(T) string, order func(T) string) (both [][2]T, gone, came []T) {
-	at := map[string][]T{}
-	byOrder := func(list []T) []T {
-		return slices.SortedStableFunc(slices.Values(list), func(a, b T) int {
-			return cmp.Or(strings.Compare(key(a), key(b)), strings.Compare(order(a), order(b)))
+// pairs matches what has one key on both sides: first those that are also alike
+// in order, so that two of three keep their partners, then the others in that
+// order. What is left is of one side alone.
+func pairs[T any](old, new []T, key, order func(T) string) (both [][2]T, gone, came []T) {
+	type item struct {
+		of         T
+		key, order string
+		taken      bool
+	}
+	items := func(list []T) []*item {
+		out := make([]*item, len(list))
+		for i, v := range list {
+			out[i] = &item{of: v, key: key(v), order: order(v)}
+		}
+		slices.SortStableFunc(out, func(a, b *item) int {
+			return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.order, b.order))
 		})
+		return out
 	}
-	// Those at one place go first, so that two of three keep their partners.
-	exact := map[string][]T{}
-	place := func(v T) string { return key(v) + "\x00" + order(v) }
-	old, new = byOrder(old), byOrder(new)
-	for _, v := range old {
-		exact[place(v)] = append(exact[place(v)], v)
-	}
-	var rest []T
-	for _, v := range new {
-		if list := exact[place(v)]; len(list) > 0 {
-			both = append(both, [2]T{list[0], v})
-			exact[place(v)] = list[1:]
-		} else {
-			rest = append(rest, v)
+	was, is := items(old), items(new)
+	match := func(alike func(a, b *item) int) {
+		for i, k := 0, 0; i < len(was) && k < len(is); {
+			a, b := was[i], is[k]
+			n := alike(a, b)
+			switch {
+			case a.taken || !b.taken && n < 0:
+				i++
+			case b.taken || n > 0:
+				k++
+			default:
+				both = append(both, [2]T{a.of, b.of})
+				a.taken, b.taken = true, true
+			}
 		}
 	}
-	used := map[string]int{}
-	for _, p := range both {
-		used[place(p[0])]++
-	}
-	for _, v := range old {
-		if used[place(v)] > 0 {
-			used[place(v)]--
-			continue
+	match(func(a, b *item) int {
+		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.order, b.order))
+	})
+	match(func(a, b *item) int { return strings.Compare(a.key, b.key) })
+	rest := func(list []*item) (out []T) {
+		for _, x := range list {
+			if !x.taken {
+				out = append(out, x.of)
+			}
 		}
-		at[key(v)] = append(at[key(v)], v)
+		return out
 	}
-	for _, v := range rest {
-		if list := at[key(v)]; len(list) > 0 {
-			both = append(both, [2]T{list[0], v})
-			at[key(v)] = list[1:]
-		} else {
-			came = append(came, v)
-		}
-	}
-	for _, v := range old {
-		if list := at[key(v)]; len(list) > 0 {
-			gone = append(gone, list...)
-			delete(at, key(v))
-		}
-	}
-	return both, gone, came
+	return both, rest(was), rest(is)
 }
 
 func pointers(list []wardein.Finding) (out []*wardein.Finding) {

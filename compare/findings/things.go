@@ -226,7 +226,7 @@ func componentsOf(r *wardein.Report) map[string][]*wardein.Component {
 func componentKey(x *wardein.Component) string { return x.Name + " " + x.Version }
 
 func (c *comparison) component(a, b *wardein.Component) {
-	r := Row{Kind: Component, Key: componentKey(b), Name: b.Name, Was: a.Version, Is: b.Version, Note: ends(c.new.Report, b)}
+	r := Row{Kind: Component, Key: componentKey(b), Name: b.Name, Was: a.Version, Is: b.Version, Note: c.new.ends(b)}
 	if a.Version != b.Version {
 		r.What = []string{direction(a, b)}
 	}
@@ -263,9 +263,9 @@ func (c *comparison) loneComponent(x *wardein.Component, isOld bool) {
 		}
 	}
 	if isOld {
-		r.Was, r.Note = cmp.Or(x.Version, "no version"), ends(c.old.Report, x)
+		r.Was, r.Note = cmp.Or(x.Version, "no version"), c.old.ends(x)
 	} else {
-		r.Is, r.Note = cmp.Or(x.Version, "no version"), ends(c.new.Report, x)
+		r.Is, r.Note = cmp.Or(x.Version, "no version"), c.new.ends(x)
 	}
 	c.absent(r, isOld, c.identifies(), nodes)
 }
@@ -280,15 +280,23 @@ func (c *comparison) identifies() string {
 	return ""
 }
 
-// ends is a component's end of life, where a finding has its date.
-func ends(r *wardein.Report, x *wardein.Component) string {
+// endsOf are the ends of life that findings date, by name and version.
+func endsOf(r *wardein.Report) map[string]string {
+	ends := map[string]string{}
 	for i := range r.Findings {
-		f := &r.Findings[i]
-		if f.Rule == "cryptolib.end-of-life" && arg(f, "version") == x.Version && plainName(arg(f, "title")) == plainName(x.Name) {
-			return "end of life " + arg(f, "end")
+		if f := &r.Findings[i]; f.Rule == "cryptolib.end-of-life" {
+			ends[plainName(arg(f, "title"))+" "+arg(f, "version")] = "end of life " + arg(f, "end")
 		}
 	}
-	return ""
+	return ends
+}
+
+// ends is a component's end of life, "" where no finding has its date.
+func (r *reader) ends(x *wardein.Component) string {
+	if r.lives == nil {
+		r.lives = endsOf(r.Report)
+	}
+	return r.lives[plainName(x.Name)+" "+x.Version]
 }
 
 // plainName is a product's name without what its writings differ in.
