@@ -29,7 +29,7 @@ func bytesOf(a, b Content) (d differing, err error) {
 		d.bytes = max(a.Size(), b.Size()) - d.head - d.tail
 		return d, err
 	}
-	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
+	x, y := buffers(a.Size())
 	open := int64(-1) // where the run that goes on began
 	size := a.Size()
 	for off := int64(0); off < size; {
@@ -61,6 +61,20 @@ func bytesOf(a, b Content) (d differing, err error) {
 	return d, nil
 }
 
+func buffers(size int64) (x, y []byte) {
+	n := min(size, 64<<10)
+	return make([]byte, n), make([]byte, n)
+}
+
+// same tells whether two contents are equal.
+func same(a, b Content) (bool, error) {
+	if a.Size() != b.Size() {
+		return false, nil
+	}
+	n, err := equal(a, b, 0)
+	return n == a.Size(), err
+}
+
 func (d *differing) run(from, to int64) {
 	d.runs++
 	if len(d.first) < maxRuns {
@@ -80,11 +94,15 @@ func readBoth(a, b io.ReaderAt, x, y []byte, off int64) error {
 
 // equal is how many bytes are equal from the beginning on.
 func equal(a, b Content, off int64) (int64, error) {
-	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
+	x, y := buffers(min(a.Size(), b.Size()))
 	for end := min(a.Size(), b.Size()); off < end; {
 		n := min(int64(len(x)), end-off)
 		if err := readBoth(a, b, x[:n], y[:n], off); err != nil {
 			return off, err
+		}
+		if bytes.Equal(x[:n], y[:n]) {
+			off += n
+			continue
 		}
 		for i := range n {
 			if x[i] != y[i] {
@@ -98,7 +116,7 @@ func equal(a, b Content, off int64) (int64, error) {
 
 // equalEnd is how many bytes are equal up to the end, most at most.
 func equalEnd(a, b Content, most int64) (n int64, err error) {
-	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
+	x, y := buffers(most)
 	for n < most {
 		k := min(int64(len(x)), most-n)
 		if got, err := a.ReadAt(x[:k], a.Size()-n-k); int64(got) < k {
@@ -106,6 +124,10 @@ func equalEnd(a, b Content, most int64) (n int64, err error) {
 		}
 		if got, err := b.ReadAt(y[:k], b.Size()-n-k); int64(got) < k {
 			return n, err
+		}
+		if bytes.Equal(x[:k], y[:k]) {
+			n += k
+			continue
 		}
 		for i := k - 1; i >= 0; i-- {
 			if x[i] != y[i] {

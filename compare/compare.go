@@ -14,6 +14,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -318,6 +319,17 @@ func (c *comparison) differing(ctx context.Context, progress func(done, all int)
 		}
 	}
 	details := make([]detail, len(list))
+	// The largest come first: one that is begun last would keep one processor
+	// busy and leave the others idle.
+	order := make([]int, len(list))
+	for k := range order {
+		order[k] = k
+	}
+	size := func(k int) int64 {
+		y := &c.b.nodes[list[k]]
+		return y.size + c.a.nodes[y.pair].size
+	}
+	slices.SortStableFunc(order, func(k, l int) int { return cmp.Compare(size(l), size(k)) })
 	var mu sync.Mutex
 	next, done := 0, 0
 	var wg sync.WaitGroup
@@ -325,12 +337,13 @@ func (c *comparison) differing(ctx context.Context, progress func(done, all int)
 		wg.Go(func() {
 			for {
 				mu.Lock()
-				k := next
+				at := next
 				next++
 				mu.Unlock()
-				if k >= len(list) || ctx.Err() != nil {
+				if at >= len(list) || ctx.Err() != nil {
 					return
 				}
+				k := order[at]
 				y := &c.b.nodes[list[k]]
 				details[k] = c.safely(&c.a.nodes[y.pair], y)
 				mu.Lock()

@@ -289,7 +289,7 @@ const maxSection = 64 << 20
 // nobody has to read where the program was laid out anew.
 func sectionBytes(f, g *elf, data bool) (rows []Row) {
 	var others []string
-	same, linked := placed(f, g), false
+	moved, linked := !placed(f, g), false
 	for i := range f.Sections {
 		s := &f.Sections[i]
 		t := g.Section(s.Name)
@@ -315,7 +315,7 @@ func sectionBytes(f, g *elf, data bool) (rows []Row) {
 			}
 			r := Row{Kind: Program, Change: Changed, Old: f.path, New: g.path, What: what + s.Name, Note: d.String(), Lines: 1, Items: d.items()}
 			r.Was, r.Is = plural(int64(s.Size), "byte"), plural(int64(t.Size), "byte")
-			if pointers(s.Name) && !same {
+			if pointers(s.Name) && moved {
 				r.Lines = 0
 			}
 			rows = append(rows, r)
@@ -323,7 +323,7 @@ func sectionBytes(f, g *elf, data bool) (rows []Row) {
 	}
 	if len(others) > 0 {
 		r := Row{Kind: Program, Change: Changed, Old: f.path, New: g.path, What: "tables of the linker", Note: strings.Join(others, " ")}
-		if same && linked {
+		if !moved && linked {
 			r.Lines = 1
 		}
 		rows = append(rows, r)

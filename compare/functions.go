@@ -102,11 +102,14 @@ func (x *Function) listing(hunks []function.Hunk, most int, room *int) {
 			return
 		}
 		*room--
-		op := l.Op
+		op, points := l.Op, l.Points
+		if strings.HasPrefix(points, `"`) { // a text
+			points = hideForms(points)
+		}
 		if op == "" {
 			op = "data"
 		}
-		x.Lines = append(x.Lines, Line{sign, strings.TrimSpace(fmt.Sprintf("%x  %-22x %-8s %s", l.Addr, cutBytes(l.Code, 10), op, hideForms(l.Points)))})
+		x.Lines = append(x.Lines, Line{sign, strings.TrimSpace(fmt.Sprintf("%x  %-22x %-8s %s", l.Addr, cutBytes(l.Code, 10), op, points))})
 	}
 	for i := range hunks {
 		for k := range hunks[i].Old {

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 )
 
 // The heap sizes below which the collector may take its time, and how far a
@@ -20,6 +21,18 @@ const (
 // grows with a release is tables and encoded records without a pointer in them.
 func TuneCollector() { tuneCollector(parentFloor) }
 
+var loose atomic.Bool
+
+// LoosenCollector lets the heap grow by as much as is live, 64 MiB at least and
+// 256 MiB at most, from now on. It is for work that allocates much, has many
+// pointers in what is live, and keeps little of it: there a tight heap takes
+// half of the processor.
+func LoosenCollector() {
+	if !loose.Swap(true) {
+		debug.SetGCPercent(100) // until the next collection
+	}
+}
+
 func tuneCollector(floor uint64) {
 	type sentinel struct{ _ *byte }
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
@@ -28,6 +41,9 @@ func tuneCollector(floor uint64) {
 		metrics.Read(live)
 		n := max(live[0].Value.Uint64(), 1<<20)
 		next := max(floor, n+headroom, n+n/16)
+		if loose.Load() {
+			next = max(next, n+max(64<<20, min(n, 256<<20)))
+		}
 		debug.SetGCPercent(int((next - n) * 100 / n))
 		runtime.SetFinalizer(s, after)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
+	"github.com/wardein/wardein/unpack"
 )
 
 // compareKinds are the forms that compare writes, with the ends of their
@@ -138,6 +139,7 @@ func (f *compareFlags) run(cmd *cobra.Command, args []string) error {
 	if out, ok := cmd.OutOrStdout().(*os.File); ok && term.IsTerminal(out) {
 		screen.Width = term.Width(out)
 	}
+	unpack.LoosenCollector()
 	if len(sides) > 2 {
 		return f.series(cmd, sides, wanted, &choice, screen)
 	}
