@@ -156,7 +156,7 @@ func (c *counter) add(g group) {
 			}
 			c.search.Avoid(member, n, c.split, v.content)
 			for k := range n {
-				c.row(g, v, base+k, free, may, func(node int32) float64 { return 1 - c.search.Share(node, member, n, k) })
+				c.row(g, v, base+k, free, may, func(node int32) float64 { return 1 - c.search.Share(node, member, k) })
 			}
 		}
 	}

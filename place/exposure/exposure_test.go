@@ -140,7 +140,7 @@ func TestPairs(t *testing.T) {
 		search.Avoid(parts.own, 5, graph.ByHop, false)
 		for to := range int32(g.Len()) {
 			if to != v {
-				sum += 1 - search.Share(to, parts.own, 5, 0)
+				sum += 1 - search.Share(to, parts.own, 0)
 			}
 		}
 	}
@@ -160,7 +160,13 @@ func BenchmarkPairs(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := n.At(day)
-	w := &worker{s: s, parts: divide(s, "vendor"), search: Graph(s).NewSearch(), passed: make([]Wide, 5)}
+	parts := divide(s, "vendor")
+	g, number := Graph(s).Renumbered()
+	own := make([]uint64, g.Len())
+	for v, k := range number {
+		own[k] = parts.own[v]
+	}
+	w := &worker{own: own, search: g.NewSearch(), passed: make([]Wide, 5)}
 	v := int32(0)
 	for b.Loop() {
 		w.source(v)

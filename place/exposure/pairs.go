@@ -73,15 +73,22 @@ func AllPairs(ctx context.Context, s *place.Snapshot, by string, split graph.Spl
 		}
 		p = from
 	}
+	near, number := g.Renumbered()
+	own := make([]uint64, len(parts.own))
+	for v, k := range number {
+		own[k] = parts.own[v]
+	}
 	workers := make([]*worker, runtime.GOMAXPROCS(0))
 	for i := range workers {
-		workers[i] = &worker{s: s, parts: parts, split: split, search: g.NewSearch()}
+		workers[i] = &worker{own: own, split: split, search: near.NewSearch()}
 	}
 	for p.Next < s.Nodes() {
 		end := min(p.Next+batch, s.Nodes())
 		next := make(chan int32, end-p.Next)
 		for v := p.Next; v < end; v++ {
-			next <- int32(v)
+			if s.Element[v] >= 0 {
+				next <- number[v]
+			}
 		}
 		close(next)
 		var all sync.WaitGroup
@@ -117,8 +124,7 @@ func AllPairs(ctx context.Context, s *place.Snapshot, by string, split graph.Spl
 
 // worker counts sources.
 type worker struct {
-	s      *place.Snapshot
-	parts  *sets
+	own    []uint64 // of the graph's nodes
 	split  graph.Split
 	search *graph.Search
 	shift  []uint64
@@ -128,19 +134,16 @@ type worker struct {
 
 // source counts the pairs of one node with all others.
 func (w *worker) source(v int32) {
-	if w.s.Element[v] < 0 {
-		return
-	}
 	w.search.From(v)
 	w.joined += int64(len(w.search.Order) - 1)
 	for base := 0; base < len(w.passed); base += chunk {
 		n := min(chunk, len(w.passed)-base)
-		member := w.parts.own
+		member := w.own
 		if base > 0 {
 			if w.shift == nil {
 				w.shift = make([]uint64, len(member))
 			}
-			for i, m := range w.parts.own {
+			for i, m := range w.own {
 				w.shift[i] = m >> base
 			}
 			member = w.shift
@@ -148,9 +151,9 @@ func (w *worker) source(v int32) {
 		w.search.Avoid(member, n, w.split, false)
 		for k := range n {
 			var sum float64
-			for node := range w.s.Element { // in the order of nodes: sums of floats depend on it
-				if node != int(v) && w.search.Dist[node] != graph.Far {
-					sum += 1 - w.search.Share(int32(node), member, n, k)
+			for _, node := range w.search.Order { // a fixed order: sums of floats depend on it
+				if node != v {
+					sum += 1 - w.search.Share(node, member, k)
 				}
 			}
 			w.passed[base+k].add(uint64(sum*1e6 + 0.5))

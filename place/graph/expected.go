@@ -1,6 +1,9 @@
 package graph
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // Split says how traffic spreads over shortest paths of equal cost.
 type Split uint8
@@ -27,7 +30,10 @@ type Search struct {
 
 	heap  []uint64 // distance, and in the lowest bits the node
 	paths []float64
-	avoid []float64 // [node][tunnel behind][set]
+	avoid []float64 // [node][set], with content [node][tunnel behind][set]
+	last  []arc     // the last hops of shortest paths to a node
+
+	sets, stride int // of avoid
 }
 
 // NewSearch makes the tables of a search.
@@ -120,68 +126,98 @@ func (s *Search) pop() uint64 {
 // count. The result of a node is given by Share.
 func (s *Search) Avoid(member []uint64, sets int, split Split, content bool) {
 	g := s.g
-	if need := 2 * sets * g.Len(); len(s.avoid) < need {
+	s.sets, s.stride = sets, sets
+	if content = content && g.tunnels; content {
+		s.stride = 2 * sets
+	}
+	if need := s.stride * g.Len(); cap(s.avoid) < need {
 		s.avoid = make([]float64, need)
+	}
+	if split == ByPath && s.paths == nil {
 		s.paths = make([]float64, g.Len())
 	}
-	content = content && g.tunnels
+	s.avoid = s.avoid[:s.stride*g.Len()]
 	for _, v := range s.Order {
-		row := s.avoid[2*sets*int(v):][:2*sets]
-		clear(row)
+		row := s.row(v)
 		d := s.Dist[v]
 		if d == 0 {
-			s.paths[v] = 1
+			clear(row)
+			if split == ByPath {
+				s.paths[v] = 1
+			}
 			for k := range sets {
 				row[k] = float64(^member[v] >> k & 1)
 			}
 			continue
 		}
-		var paths, hops float64
+		s.last = s.last[:0]
 		for _, a := range g.out(v) {
 			if s.before(a, d) {
-				paths += s.paths[a.to]
-				hops++
+				s.last = append(s.last, a)
 			}
 		}
-		// More paths than a float64 can hold are shared out by hop.
-		byPath := split == ByPath && paths < math.MaxFloat64/4
-		s.paths[v] = min(paths, math.MaxFloat64/8)
-		for _, a := range g.out(v) {
-			if !s.before(a, d) {
+		weight := 1 / float64(len(s.last))
+		paths := 0.0
+		if split == ByPath {
+			for _, a := range s.last {
+				paths += s.paths[a.to]
+			}
+			// More paths than a float64 can hold are shared out by hop.
+			s.paths[v] = min(paths, math.MaxFloat64/8)
+			if paths > math.MaxFloat64/4 {
+				paths = 0
+			}
+		}
+		switch {
+		case content:
+			clear(row)
+		case len(s.last) == 1:
+			copy(row, s.row(s.last[0].to))
+		default:
+			clear(row)
+		}
+		for _, a := range s.last {
+			if paths > 0 {
+				weight = s.paths[a.to] / paths
+			}
+			if content {
+				s.through(row, a, member, weight)
 				continue
 			}
-			w := 1 / hops
-			if byPath {
-				w = s.paths[a.to] / paths
-			}
-			from := s.avoid[2*sets*int(a.to):][:2*sets]
-			if !content {
-				for k := range sets {
-					row[k] += float64(w * from[k]) // not fused: the same on every processor
+			if len(s.last) > 1 {
+				from := s.row(a.to)
+				for k := range row {
+					row[k] += float64(weight * from[k]) // not fused: the same on every processor
 				}
-				continue
-			}
-			in := row[sets*a.tunnel():][:sets]
-			// The node before sees what does not go on in a tunnel.
-			seen := member[a.to]
-			if s.Dist[a.to] == 0 {
-				seen = 0 // an end: counted already
-			}
-			for k := range sets {
-				pass := float64(^seen >> k & 1)
-				clear := float64(pass * from[k])
-				hidden := from[sets+k]
-				if a.tunnel() == 0 {
-					hidden = float64(pass * hidden)
-				}
-				in[k] += float64(w * (clear + hidden))
 			}
 		}
 		if !content {
-			for k := range sets {
-				row[k] *= float64(^member[v] >> k & 1)
+			for in := member[v] & (1<<sets - 1); in != 0; in &= in - 1 {
+				row[bits.TrailingZeros64(in)] = 0
 			}
 		}
+	}
+}
+
+func (s *Search) row(v int32) []float64 { return s.avoid[s.stride*int(v):][:s.stride] }
+
+// through adds what comes to a node over an arc. The node before sees what does
+// not go on in a tunnel that it came in by.
+func (s *Search) through(row []float64, a arc, member []uint64, weight float64) {
+	from := s.row(a.to)
+	in := row[s.sets*a.tunnel():][:s.sets]
+	seen := member[a.to]
+	if s.Dist[a.to] == 0 {
+		seen = 0 // an end: counted already
+	}
+	for k := range in {
+		pass := float64(^seen >> k & 1)
+		open := float64(pass * from[k])
+		hidden := from[s.sets+k]
+		if a.tunnel() == 0 {
+			hidden = float64(pass * hidden)
+		}
+		in[k] += float64(weight * (open + hidden))
 	}
 }
 
@@ -194,12 +230,15 @@ func (s *Search) before(a arc, d uint64) bool {
 // Share is, after Avoid, the share of the traffic between v and the sources that
 // passes no node of a set. It is 1 for a node that no path leads to: it has no
 // traffic.
-func (s *Search) Share(v int32, member []uint64, sets, set int) float64 {
+func (s *Search) Share(v int32, member []uint64, set int) float64 {
 	if s.Dist[v] == Far {
 		return 1
 	}
-	row := s.avoid[2*sets*int(v):]
-	return (row[set] + row[sets+set]) * float64(^member[v]>>set&1)
+	row := s.row(v)
+	if s.stride == s.sets {
+		return row[set]
+	}
+	return (row[set] + row[s.sets+set]) * float64(^member[v]>>set&1)
 }
 
 // Load adds, after From, traffic of each node to the sources to the edges that

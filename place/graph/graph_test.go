@@ -124,7 +124,7 @@ func TestAgainstAllPaths(t *testing.T) {
 						t.Fatalf("content %v, node %d: could %b, want %b", content, v, could[v], want.could[c])
 					}
 					for k := range 3 {
-						got, exact := s.Share(v, member, 3, k), want.avoidHop[c][k]
+						got, exact := s.Share(v, member, k), want.avoidHop[c][k]
 						if split == ByPath {
 							exact = want.avoidPath[c][k] / want.paths
 						}
@@ -206,7 +206,7 @@ func TestPaths(t *testing.T) {
 	s.From(0)
 	for _, split := range []Split{ByHop, ByPath} {
 		s.Avoid(member, 1, split, false)
-		if got := s.Share(3*diamonds, member, 1, 0); math.Abs(got-0.5) > 1e-9 {
+		if got := s.Share(3*diamonds, member, 0); math.Abs(got-0.5) > 1e-9 {
 			t.Errorf("split %d: %v avoids, want 0.5", split, got)
 		}
 	}
@@ -236,6 +236,31 @@ func TestLoad(t *testing.T) {
 		}
 		if math.Abs(arrived-sent) > 1e-6 {
 			t.Fatalf("%v arrives of %v", arrived, sent)
+		}
+	})
+}
+
+// TestRenumbered: the same questions have the same answers.
+func TestRenumbered(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g, _, member, sources := small(t)
+		near, number := g.Renumbered()
+		moved, from := make([]uint64, len(member)), make([]int32, len(sources))
+		for v, k := range number {
+			moved[k] = member[v]
+		}
+		for i, v := range sources {
+			from[i] = number[v]
+		}
+		a, b := g.NewSearch(), near.NewSearch()
+		a.From(sources...)
+		b.From(from...)
+		a.Avoid(member, 3, ByHop, true)
+		b.Avoid(moved, 3, ByHop, true)
+		for v, k := range number {
+			if a.Dist[v] != b.Dist[k] || math.Abs(a.Share(int32(v), member, 1)-b.Share(k, moved, 1)) > 1e-9 {
+				t.Fatalf("node %d: %d and %d", v, a.Dist[v], b.Dist[k])
+			}
 		}
 	})
 }
