@@ -2,7 +2,7 @@
 // of 100,000 elements, and asks gonum, igraph and networkx the same where they
 // can be asked: distances from one source, and single points of failure.
 //
-//	go run ./bench/place [-elements 100000] [-peers]
+//	go run ./bench/place [-elements 100000] [-peers [-python /usr/bin/python3]]
 //
 // Peers in Python are measured where Debian's python3-networkx or python3-igraph
 // (or others of that name) are installed; none is fetched.
@@ -41,6 +41,7 @@ import (
 var script string
 
 var elements = flag.Int("elements", 100_000, "how many elements")
+var python3 = flag.String("python", "python3", "the interpreter that has the peers")
 var peers = flag.Bool("peers", false, "ask gonum, igraph and networkx, too")
 
 func main() {
@@ -243,7 +244,7 @@ func python(edges []graph.Edge, source int32) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	cmd := exec.Command("python3", "-", f.Name(), fmt.Sprint(source))
+	cmd := exec.Command(*python3, "-", f.Name(), fmt.Sprint(source))
 	cmd.Stdin = strings.NewReader(script)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	return cmd.Run()
