@@ -2,8 +2,10 @@ package equiv
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,11 +16,12 @@ import (
 
 // Bounds on finding where two runs go on alike.
 const (
-	syncWindow = 4096 // bytes that are looked through on each side
-	syncLength = 12   // bytes that must be the same
-	syncNear   = 4    // where bytes have their place: that end a difference
-	maxSyncs   = 20_000
-	maxQuote   = 48 // bytes of a difference that are quoted
+	syncWindow = 4096   // bytes that are looked through on each side
+	syncLength = 12     // bytes that must be the same
+	syncNear   = 4      // where bytes have their place: that end a difference
+	maxSyncs   = 4000   // of a run that may be shifted
+	maxPlaced  = 50_000 // of one whose bytes have their place
+	maxQuote   = 48     // bytes of a difference that are quoted
 )
 
 // region is a pair of runs of bytes that are compared.
@@ -74,12 +77,19 @@ func (f *fileWork) align(r *region) {
 		}
 		m, rule := x.explain(doneA, doneB, r.fixed)
 		if rule == nil {
-			if syncs++; syncs > maxSyncs {
-				m = match{a0: i, a1: len(r.a), b0: j, b1: len(r.b), why: fmt.Sprintf("more than %d differences: what follows was not aligned", maxSyncs)}
+			most := maxSyncs
+			if r.fixed {
+				most = maxPlaced
+			}
+			if syncs++; syncs > most {
+				m = match{a0: i, a1: len(r.a), b0: j, b1: len(r.b), why: fmt.Sprintf("more than %d differences: what follows was not told apart", most)}
 			} else {
 				di, dj := resync(r.a[i:], r.b[j:], r.fixed)
 				m = match{a0: i, a1: i + di, b0: j, b1: j + dj}
 			}
+		}
+		if len(f.Differences) >= MaxDifferences { // it is only counted
+			r.describe = nil
 		}
 		f.add(rule, r.difference(m, i, j), differing(r.a[m.a0:m.a1], r.b[m.b0:m.b1]))
 		i, j = m.a1, m.b1
@@ -189,21 +199,22 @@ func abs(n int) int { return max(n, -n) }
 // opaqueAt tells whether an offset lies in bytes that were not opened, and
 // where those end.
 func opaqueAt(spans []wardein.Span, off int64) (end int64, ok bool) {
-	for _, s := range spans {
-		if off >= s.Off && off < s.Off+s.Len {
-			return s.Off + s.Len, s.What == wardein.Opaque
-		}
-	}
-	return 0, false
+	s := spanAt(spans, off)
+	return s.Off + s.Len, s.What == wardein.Opaque
 }
 
-func codeAt(spans []wardein.Span, off int64) bool {
-	for _, s := range spans {
-		if off >= s.Off && off < s.Off+s.Len {
-			return s.Code != ""
-		}
+func codeAt(spans []wardein.Span, off int64) bool { return spanAt(spans, off).Code != "" }
+
+// spanAt is the span around an offset, an empty one where there is none.
+func spanAt(spans []wardein.Span, off int64) wardein.Span {
+	i, ok := slices.BinarySearchFunc(spans, off, func(s wardein.Span, at int64) int { return cmp.Compare(s.Off, at) })
+	if !ok {
+		i--
 	}
-	return false
+	if i < 0 || off >= spans[i].Off+spans[i].Len {
+		return wardein.Span{}
+	}
+	return spans[i]
 }
 
 // leaf compares files that have no members.
