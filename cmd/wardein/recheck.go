@@ -393,9 +393,12 @@ func (c *rechecked) print(out *bufio.Writer, width int) {
 		by[k] = append(by[k], r)
 	}
 	slices.SortStableFunc(order, func(a, b cause) int { return strings.Compare(string(a.Cause), string(b.Cause)) })
-	for _, k := range order {
-		fmt.Fprintf(out, "\n%s\n", causeHeads[k.Cause])
-		line("", k.because)
+	for i, k := range order {
+		fmt.Fprintln(out)
+		if i == 0 || order[i-1].Cause != k.Cause {
+			fmt.Fprintln(out, causeHeads[k.Cause])
+		}
+		line("because", k.because)
 		for _, r := range by[k] {
 			c.row(line, r)
 		}
@@ -405,8 +408,8 @@ func (c *rechecked) print(out *bufio.Writer, width int) {
 
 // causeHeads stand above what is due to a cause.
 var causeHeads = map[findings.Cause]string{
-	findings.ByRules: "BECAUSE THE RULES CHANGED", findings.ByData: "BECAUSE THE DATA CHANGED",
-	findings.ByRulesOrData: "BECAUSE THE RULES OR THE DATA CHANGED", findings.ByDisturbance: "BECAUSE A RUN WAS DISTURBED",
+	findings.ByRules: "THE RULES CHANGED", findings.ByData: "THE DATA CHANGED",
+	findings.ByRulesOrData: "THE RULES OR THE DATA CHANGED", findings.ByDisturbance: "A RUN WAS DISTURBED",
 }
 
 // row prints a difference: what it is on the first line, what of it on others.

@@ -203,7 +203,7 @@ func formats(a, b []wardein.Ingredient) (differ []string) {
 		}
 	}
 	if n := len(differ) - 3; n > 0 {
-		differ = append(differ[:3], fmt.Sprintf("%d more formats", n))
+		differ = append(differ[:3], fmt.Sprintf("and %d more", n))
 	}
 	return differ
 }

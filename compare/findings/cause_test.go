@@ -92,7 +92,7 @@ func TestCauses(t *testing.T) {
 		{"key sets are no database", "vuln", []func(*wardein.Report){keys, version("vuln", 2)}, ByRules, "check vuln 1 → 2"},
 		{"a format", "service", []func(*wardein.Report){func(r *wardein.Report) {
 			r.Recipe.Formats = []wardein.Ingredient{{Name: "elf", Version: 2}, {Name: "f1", Version: 1}, {Name: "f2", Version: 1}, {Name: "f3", Version: 1}}
-		}}, ByRules, "format elf 1 → 2; format f1 none → 1; format f2 none → 1; 1 more formats"},
+		}}, ByRules, "format elf 1 → 2; format f1 none → 1; format f2 none → 1; and 1 more"},
 		{"a limit", "service", []func(*wardein.Report){func(r *wardein.Report) { r.Recipe.Options = []wardein.Note{note("limit.depth", "9")} }}, ByRules, "limit.depth none → 9"},
 		{"published defaults", "account", []func(*wardein.Report){func(r *wardein.Report) { r.Recipe.Options = []wardein.Note{note("published-defaults", "ab")} }}, ByData, "published-defaults none → ab"},
 		{"published defaults are not read", "service", []func(*wardein.Report){func(r *wardein.Report) { r.Recipe.Options = []wardein.Note{note("published-defaults", "ab")} }}, ByRules, "another build"},
