@@ -22,6 +22,13 @@ type Builder struct {
 	more    int // gaps beyond the bound
 	strings map[string]string
 	over    []overlaid
+	named   []mention
+}
+
+// mention is an element that a file names and says nothing of.
+type mention struct {
+	id string
+	at Origin
 }
 
 type overlaid struct {
@@ -43,11 +50,19 @@ func (b *Builder) Intern(s string) string {
 	if t, ok := b.strings[s]; ok {
 		return t
 	}
+	s = strings.Clone(s) // it may be a piece of a whole row
 	if len(b.strings) < 1<<20 {
-		s = strings.Clone(s)
 		b.strings[s] = s
 	}
 	return s
+}
+
+// add appends a row. Rows are large: room is doubled, not grown by a quarter.
+func add[T any](rows []T, row T) []T {
+	if len(rows) == cap(rows) {
+		rows = slices.Grow(rows, max(len(rows), 64))
+	}
+	return append(rows, row)
 }
 
 // Source adds a file that rows come from and returns its index for Origin.
@@ -97,7 +112,49 @@ func (b *Builder) Element(e Element) {
 		b.refuse(e.At, e.ID, maxElements)
 		return
 	}
-	b.net.Elements = append(b.net.Elements, e)
+	b.net.Elements = add(b.net.Elements, e)
+}
+
+// Mention says that there is an element, for files that name elements only as
+// the ends of something. Where no file gives the element, one is made of which
+// nothing is known. Case does not count: some tools write all names small.
+func (b *Builder) Mention(id string, at Origin) {
+	if id == "" || len(b.named) >= maxLinks {
+		b.refuse(at, id, maxLinks)
+		return
+	}
+	b.named = append(b.named, mention{id, at})
+}
+
+// mentioned makes the elements that are only named, and returns, by the names
+// that are written otherwise, those of elements.
+func (b *Builder) mentioned() map[string]string {
+	if len(b.named) == 0 {
+		return nil
+	}
+	exact, low := map[string]bool{}, map[string]string{}
+	for i := range b.net.Elements {
+		id := b.net.Elements[i].ID
+		exact[id] = true
+		if other, ok := low[strings.ToLower(id)]; ok && other != id {
+			id = "" // two that differ in case alone: neither is meant for sure
+		}
+		low[strings.ToLower(b.net.Elements[i].ID)] = id
+	}
+	alias := map[string]string{}
+	for _, m := range b.named {
+		switch id := low[strings.ToLower(m.id)]; {
+		case exact[m.id]:
+		case id != "":
+			alias[m.id] = id
+		default:
+			exact[m.id] = true
+			e := NewElement(m.at)
+			e.ID = m.id
+			b.Element(e)
+		}
+	}
+	return alias
 }
 
 // Link adds a link. One without an ID is called by its ends.
@@ -109,7 +166,7 @@ func (b *Builder) Link(l Link) {
 		b.refuse(l.At, l.ID, maxLinks)
 		return
 	}
-	b.net.Links = append(b.net.Links, l)
+	b.net.Links = add(b.net.Links, l)
 }
 
 // Site adds a site.
@@ -118,7 +175,7 @@ func (b *Builder) Site(s Site) {
 		b.refuse(s.At, s.ID, maxOthers)
 		return
 	}
-	b.net.Sites = append(b.net.Sites, s)
+	b.net.Sites = add(b.net.Sites, s)
 }
 
 // Vendor adds a vendor.
@@ -139,7 +196,7 @@ func (b *Builder) Demand(d Demand) {
 		b.refuse(d.At, d.Source+d.Target, maxOthers)
 		return
 	}
-	b.net.Demands = append(b.net.Demands, d)
+	b.net.Demands = add(b.net.Demands, d)
 }
 
 // Dependency adds a dependency.
@@ -148,7 +205,7 @@ func (b *Builder) Dependency(d Dependency) {
 		b.refuse(d.At, d.From+d.To, maxLinks)
 		return
 	}
-	b.net.Dependencies = append(b.net.Dependencies, d)
+	b.net.Dependencies = add(b.net.Dependencies, d)
 }
 
 // Access adds a line of the access register.
@@ -231,11 +288,14 @@ func (n *Network) Origin(kind, id, field string, row Origin) Origin {
 // out; so are links and dependencies of elements that are not there.
 func (b *Builder) Finish() *Network {
 	n := &b.net
-	sites := sorted(b, "site", &n.Sites, func(s *Site) (string, *Span, Origin) { return s.ID, &s.Span, s.At })
-	vendors := sorted(b, "vendor", &n.Vendors, func(v *Vendor) (string, *Span, Origin) { return v.ID, &Span{}, v.At })
+	alias := b.mentioned()
+	sorted(b, "site", &n.Sites, func(s *Site) (string, *Span, Origin) { return s.ID, &s.Span, s.At })
+	sorted(b, "vendor", &n.Vendors, func(v *Vendor) (string, *Span, Origin) { return v.ID, &Span{}, v.At })
 	sorted(b, "element", &n.Elements, func(e *Element) (string, *Span, Origin) { return e.ID, &e.Span, e.At })
 	sorted(b, "link", &n.Links, func(l *Link) (string, *Span, Origin) { return l.ID, &l.Span, l.At })
 	sorted(b, "demand", &n.Demands, func(d *Demand) (string, *Span, Origin) { return d.ID, &d.Span, d.At })
+	sites := places(n.Sites, func(s *Site) string { return s.ID })
+	vendors := places(n.Vendors, func(v *Vendor) string { return v.ID })
 	overlay(b, "site", n.Sites, func(s *Site) string { return s.ID }, SiteFields, nil)
 	overlay(b, "vendor", n.Vendors, func(v *Vendor) string { return v.ID }, VendorFields, nil)
 	overlay(b, "element", n.Elements, func(e *Element) string { return e.ID }, ElementFields, func(e *Element) *[]Fact { return &e.Facts })
@@ -258,42 +318,34 @@ func (b *Builder) Finish() *Network {
 		nodes[id] = int32(i)
 	}
 	sortFacts(n.Operator.Facts)
-	n.Links = slices.DeleteFunc(n.Links, func(l Link) bool {
-		_, okA := nodes[l.A]
-		_, okB := nodes[l.B]
-		if !okA || !okB {
-			b.lost(l.At, "a", l.A, okA)
-			b.lost(l.At, "b", l.B, okB)
-			return true
+	find := func(id string, at Origin, column string) int32 {
+		if k, ok := nodes[id]; ok {
+			return k
 		}
-		if l.A == l.B {
-			b.Gap(l.At, "b", "the link ends where it begins", true)
-		}
-		return l.A == l.B
-	})
+		b.Gap(at, column, fmt.Sprintf("no element %q", id), true)
+		return -1
+	}
 	for i := range n.Links {
 		l := &n.Links[i]
-		l.a, l.b = nodes[l.A], nodes[l.B]
-	}
-	n.Dependencies = slices.DeleteFunc(n.Dependencies, func(d Dependency) bool {
-		_, okF := nodes[d.From]
-		_, okT := nodes[d.To]
-		if !okF || !okT {
-			b.lost(d.At, "from", d.From, okF)
-			b.lost(d.At, "to", d.To, okT)
+		l.A, l.B = cmp.Or(alias[l.A], l.A), cmp.Or(alias[l.B], l.B)
+		l.a, l.b = find(l.A, l.At, "a"), find(l.B, l.At, "b")
+		if l.a == l.b && l.a >= 0 {
+			b.Gap(l.At, "b", "the link ends where it begins", true)
 		}
-		return !okF || !okT
-	})
+	}
+	n.Links = slices.DeleteFunc(n.Links, func(l Link) bool { return l.a < 0 || l.b < 0 || l.a == l.b })
 	for i := range n.Dependencies {
 		d := &n.Dependencies[i]
-		d.from, d.to = nodes[d.From], nodes[d.To]
+		d.from, d.to = find(d.From, d.At, "from"), find(d.To, d.At, "to")
 	}
+	n.Dependencies = slices.DeleteFunc(n.Dependencies, func(d Dependency) bool { return d.from < 0 || d.to < 0 })
 	slices.SortStableFunc(n.Dependencies, func(x, y Dependency) int {
 		return cmp.Or(cmp.Compare(x.from, y.from), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.to, y.to), cmp.Compare(x.Span.From, y.Span.From))
 	})
 	slices.SortStableFunc(n.Gaps, func(x, y Gap) int {
-		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Row, y.Row), cmp.Compare(x.Column, y.Column))
+		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Row, y.Row), cmp.Compare(x.Column, y.Column), cmp.Compare(x.Why, y.Why))
 	})
+	n.Gaps = slices.Compact(n.Gaps) // an edited network finds again what it lacked before
 	if b.more > 0 {
 		n.Gaps = append(n.Gaps, Gap{Why: fmt.Sprintf("%d more than the %d that are listed", b.more, maxGaps)})
 	}
@@ -302,12 +354,6 @@ func (b *Builder) Finish() *Network {
 
 func sortFacts(f []Fact) {
 	slices.SortStableFunc(f, func(a, b Fact) int { return cmp.Compare(a.Name, b.Name) })
-}
-
-func (b *Builder) lost(at Origin, column, id string, ok bool) {
-	if !ok {
-		b.Gap(at, column, fmt.Sprintf("no element %q", id), true)
-	}
 }
 
 // resolve finds what an element names: an ID that no row has is a Gap, and the
@@ -322,9 +368,9 @@ func (b *Builder) resolve(index map[string]int32, id string, at Origin, column s
 	return -1
 }
 
-// sorted sorts rows by ID and time, leaves out those that stand beside another
-// of their ID, and returns the places of IDs.
-func sorted[T any](b *Builder, kind string, rows *[]T, of func(*T) (string, *Span, Origin)) map[string]int32 {
+// sorted sorts rows by ID and time and leaves out those that stand beside
+// another of their ID.
+func sorted[T any](b *Builder, kind string, rows *[]T, of func(*T) (string, *Span, Origin)) {
 	list := *rows
 	less := func(x, y *T) int {
 		a, s, _ := of(x)
@@ -343,22 +389,27 @@ func sorted[T any](b *Builder, kind string, rows *[]T, of func(*T) (string, *Spa
 		}
 		list = moved
 	}
-	index := make(map[string]int32, len(list))
 	kept := list[:0]
 	for i := range list {
-		id, span, at := of(&list[i])
-		if k, ok := index[id]; ok {
-			_, before, first := of(&kept[k])
-			if before.To == 0 || before.To > span.From {
+		if len(kept) > 0 {
+			id, span, at := of(&list[i])
+			if last, before, first := of(&kept[len(kept)-1]); last == id && (before.To == 0 || before.To > span.From) {
 				b.Gap(at, "id", fmt.Sprintf("%s %q stands already, from %s row %d", kind, id, b.file(first), first.Row), true)
 				continue
 			}
 		}
-		index[id] = int32(len(kept))
 		kept = append(kept, list[i])
 	}
 	clear(list[len(kept):])
 	*rows = kept
+}
+
+// places are where IDs stand in a list of rows, the last of each.
+func places[T any](rows []T, id func(*T) string) map[string]int32 {
+	index := make(map[string]int32, len(rows))
+	for i := range rows {
+		index[id(&rows[i])] = int32(i)
+	}
 	return index
 }
 

@@ -31,24 +31,28 @@ var Functions = sync.OnceValue(func() (list []Function) {
 // FunctionOf finds a function by its name; case, '-', '_' and blanks do not
 // count. ok is false for a name that is not in the vocabulary.
 func FunctionOf(name string) (Function, bool) {
-	i, ok := functionIndex()[plainName(name)]
+	i, ok := functionIndex()[name]
+	if !ok {
+		i, ok = functionIndex()[plainName(name)]
+	}
 	if !ok {
 		return Function{}, false
 	}
 	return Functions()[i], true
 }
 
+// functionIndex has each name as it is, too: most are written so.
 var functionIndex = sync.OnceValue(func() map[string]int {
 	index := map[string]int{}
 	for i, f := range Functions() {
-		index[plainName(f.Name)] = i
+		index[plainName(f.Name)], index[f.Name] = i, i
 	}
 	return index
 })
 
-func plainName(s string) string {
-	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
-}
+var joints = strings.NewReplacer("-", "", "_", "", " ", "")
+
+func plainName(s string) string { return joints.Replace(strings.ToLower(s)) }
 
 // Groups are the groups of the vocabulary, sorted.
 func Groups() (list []string) {
