@@ -60,21 +60,14 @@ func inject() error {
 			}
 			more, err := b.added(stripped)
 			if err != nil {
-				fmt.Printf("%-8s %v\n", v.name, err)
-			} else {
-				got = append(got, more)
+				return fmt.Errorf("%s: %w", v.name, err)
 			}
-			for _, r := range got {
+			for _, r := range append(got, more) {
 				r.Variant, r.Program, r.Bounds = v.name, b.program.name, boundsName(stripped)
 				all = append(all, r)
-				fmt.Printf("%-8s %-10s %-18s %4d changes, %4d listed, %3d missed, %5.2f rows more for each\n", v.name, r.Bounds, r.Kind, r.N, r.Listed, r.N-r.Listed, float64(r.More)/float64(max(r.N, 1)))
+				r.print()
 				if r.N != r.Listed {
 					failed = errors.New("changes are missed")
-				}
-				if *detail {
-					for _, m := range r.Missed {
-						fmt.Println("        ", m)
-					}
 				}
 			}
 		}
@@ -83,6 +76,15 @@ func inject() error {
 		}
 	}
 	return failed
+}
+
+func (r *injected) print() {
+	fmt.Printf("%-8s %-15s %-18s %4d changes, %4d listed, %3d missed, %5.2f rows more for each\n", r.Variant, r.Bounds, r.Kind, r.N, r.Listed, r.N-r.Listed, float64(r.More)/float64(max(r.N, 1)))
+	if *detail {
+		for _, m := range r.Missed {
+			fmt.Println("        ", m)
+		}
+	}
 }
 
 func boundsName(stripped bool) string {

@@ -178,12 +178,7 @@ func injectTrees() error {
 		for i := range got {
 			r := &got[i]
 			r.Variant, r.Program, r.Bounds = v.name, b.program.name, "wardein compare"
-			fmt.Printf("%-8s %-18s %4d changes, %4d listed, %3d missed, %.2f rows more for each\n", v.name, r.Kind, r.N, r.Listed, r.N-r.Listed, float64(r.More)/float64(r.N))
-			if *detail {
-				for _, m := range r.Missed {
-					fmt.Println("        ", m)
-				}
-			}
+			r.print()
 			if r.N != r.Listed {
 				failed = errors.New("changes are missed")
 			}
