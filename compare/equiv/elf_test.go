@@ -219,6 +219,37 @@ func TestDebuglink(t *testing.T) {
 	}
 }
 
+// A build-id that is the digest of the file is recomputed, and one that is
+// wrong is accepted only when all else is explained.
+func TestBuildID(t *testing.T) {
+	tools(t, "gcc", "ld.gold")
+	dir := t.TempDir()
+	write(t, dir, "demo.c", source)
+	var b [2]string
+	for i := range b {
+		sh(t, dir, fmt.Sprintf("gcc -fuse-ld=gold -O2 -DYEAR=%d -ffreestanding -fno-stack-protector -nostdlib -static -Wl,--build-id=sha1 -s -o demo demo.c", 2022+i))
+		x, err := os.ReadFile(filepath.Join(dir, "demo"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[i] = string(x)
+	}
+	r := judge(t, one(b[0]), one(b[1]), nil) // the year is not declared
+	f := r.file("usr/bin/file")
+	if r.Verdict != Different || len(f.Differences) != 2 || !f.Differences[1].Accepted || f.Differences[1].Why != "recomputed" {
+		t.Errorf("%s", text(t, r))
+	}
+	file, err := exe.Open(strings.NewReader(b[1]), int64(len(b[1])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := []byte(b[1])
+	c[file.Section(".note.gnu.build-id").Off+16] ^= 1
+	if r := judge(t, one(b[0]), one(string(c)), nil); r.Verdict != Different || len(r.Rules) != 0 {
+		t.Errorf("%s", text(t, r))
+	}
+}
+
 // Sections that are not loaded may stand elsewhere.
 func TestUnloadedSections(t *testing.T) {
 	tools(t, "gcc", "objcopy")

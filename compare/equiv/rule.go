@@ -116,10 +116,10 @@ var rules = []Rule{
 		Source:  "cpio(5)",
 		explain: fieldRule(number)},
 	{Name: "build-id", Class: Derived,
-		Doc: "The bytes of a note NT_GNU_BUILD_ID, of the same length on both sides. Where it is a digest of the file with the note zeroed (SHA-1 or MD5 of " +
-			"the whole), it is recomputed and must be right. Most linkers hash what they wrote before it was stripped, " +
+		Doc: "The bytes of a note NT_GNU_BUILD_ID, of the same length on both sides. Where on both sides it is the SHA-1 or MD5 of the whole file with " +
+			"the id zeroed (gold), it is recomputed. GNU ld hashes its own tables while it writes, and all linkers before the file is stripped, " +
 			"which the file no longer tells: then it is accepted only when every other differing byte of the file is explained.",
-		Source:  "GNU ld, --build-id; elf-bfd checksum_contents",
+		Source:  "GNU ld and gold, --build-id; bfd/elf.c, elf_checksum_contents",
 		explain: linkerRule(buildID)},
 	{Name: "debuglink", Class: Derived,
 		Doc: "The section .gnu_debuglink: its file name when on both sides it is made of the file's build-id (digits 3 to the last, and .debug), its CRC-32 " +
