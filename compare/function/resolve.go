@@ -116,13 +116,27 @@ func (r *reader) slot(addr uint64) bool {
 	return r.isSlot(addr)
 }
 
+// localEntry is how far behind its beginning a function of 64-bit PowerPC is
+// called from within its file: behind the two instructions that set r2 (64-bit
+// ELF V2 ABI, 3.4.1).
+const localEntry = 8
+
+// setsTOC says whether a function begins with addis r2,r12 or lis r2.
+func (r *reader) setsTOC(f *Function) bool {
+	if f.Set != insn.PPC64 {
+		return false
+	}
+	x, ok := r.image.Read(f.Addr, 4)
+	return ok && (x>>16 == 0x3c4c || x>>16 == 0x3c40)
+}
+
 // place resolves an address.
 func (r *reader) place(o *operand, addr uint64) {
 	o.odd = r.odd(addr)
 	addr = r.code1(addr)
 	if i := r.before(addr); i >= 0 && addr-r.Functions[i].Addr < r.Functions[i].Size {
 		f := &r.Functions[i]
-		if o.kind, o.n = kindInside, uint64(i); addr == f.Addr {
+		if o.kind, o.n = kindInside, uint64(i); addr == f.Addr || o.to && addr == f.Addr+localEntry && r.setsTOC(f) {
 			o.kind = kindFunction
 		} else {
 			o.more = uint32(addr - f.Addr)
