@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/wardein/wardein"
 	"github.com/wardein/wardein/compare/findings"
@@ -39,6 +40,7 @@ type comparison struct {
 	// noFunctions leaves the functions of programs out.
 	noFunctions bool
 	whole       string
+	wants       Choice        // all lines of these nodes are kept
 	trees       [2]sync.Mutex // a tree is read by one goroutine at a time
 }
 
@@ -51,14 +53,14 @@ type Options struct {
 	// Func is a program by its path or name: more of its functions'
 	// instructions is kept.
 	Func string
-	// Progress is told how many of the differing nodes are done; it may be nil.
-	Progress func(done, all int)
+	// Path is a node of which, and of what is in it, all lines are kept.
+	Path string
 }
 
 // Compare compares two releases. What can't be read is a gap in the result; an
 // error is a tree file that can't be read, or an ended context.
 func Compare(ctx context.Context, old, new *Side, o Options) (*Result, error) {
-	c := &comparison{old: old, new: new, checks: o.Checks, noFunctions: o.NoFunctions, whole: o.Func,
+	c := &comparison{old: old, new: new, checks: o.Checks, noFunctions: o.NoFunctions, whole: o.Func, wants: Choice{Path: o.Path},
 		out: &Result{Old: about(old), New: about(new)}}
 	c.out.Alike = c.out.Old.Recipe == c.out.New.Recipe
 	var wg sync.WaitGroup
@@ -76,7 +78,7 @@ func Compare(ctx context.Context, old, new *Side, o Options) (*Result, error) {
 	c.found()
 	c.starts()
 	c.nodes()
-	if err := c.differing(ctx, o.Progress); err != nil {
+	if err := c.differing(ctx); err != nil {
 		return nil, err
 	}
 	if o.NoFunctions {
@@ -306,9 +308,16 @@ func moved(a, b *index, x, y *entry) (from, to string) {
 	return around + from, about + to
 }
 
+// Bounds of the lines of texts and functions that a result keeps, and of the
+// pairs that are compared before what is beyond is let go.
+const (
+	maxKept = 400_000
+	batch   = 1024
+)
+
 // differing compares the bytes of all pairs whose digests differ, on all
 // processors. Rows are in the order of the newer tree.
-func (c *comparison) differing(ctx context.Context, progress func(done, all int)) error {
+func (c *comparison) differing(ctx context.Context) error {
 	var list []int32
 	for j := range c.b.nodes {
 		if y := &c.b.nodes[j]; y.pair >= 0 {
@@ -318,9 +327,23 @@ func (c *comparison) differing(ctx context.Context, progress func(done, all int)
 			}
 		}
 	}
-	details := make([]detail, len(list))
-	// The largest come first: one that is begun last would keep one processor
-	// busy and leave the others idle.
+	room := maxKept
+	for from := 0; from < len(list); from += batch {
+		some := list[from:min(from+batch, len(list))]
+		details := c.compareAll(ctx, some)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for k := range details {
+			c.take(&details[k], &c.b.nodes[some[k]], &room)
+		}
+	}
+	return nil
+}
+
+// compareAll compares pairs, the largest first: one that is begun last would
+// keep one processor busy and leave the others idle.
+func (c *comparison) compareAll(ctx context.Context, list []int32) []detail {
 	order := make([]int, len(list))
 	for k := range order {
 		order[k] = k
@@ -330,55 +353,70 @@ func (c *comparison) differing(ctx context.Context, progress func(done, all int)
 		return y.size + c.a.nodes[y.pair].size
 	}
 	slices.SortStableFunc(order, func(k, l int) int { return cmp.Compare(size(l), size(k)) })
-	var mu sync.Mutex
-	next, done := 0, 0
+	details := make([]detail, len(list))
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), max(len(list), 1)) {
+	for range min(runtime.GOMAXPROCS(0), len(list)) {
 		wg.Go(func() {
 			for {
-				mu.Lock()
-				at := next
-				next++
-				mu.Unlock()
+				at := int(next.Add(1)) - 1
 				if at >= len(list) || ctx.Err() != nil {
 					return
 				}
-				k := order[at]
-				y := &c.b.nodes[list[k]]
-				details[k] = c.safely(&c.a.nodes[y.pair], y)
-				mu.Lock()
-				done++
-				if progress != nil {
-					progress(done, len(list))
-				}
-				mu.Unlock()
+				y := &c.b.nodes[list[order[at]]]
+				details[order[at]] = c.safely(&c.a.nodes[y.pair], y)
 			}
 		})
 	}
 	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return err
+	return details
+}
+
+// take adds what became of a pair to the result.
+func (c *comparison) take(d *detail, y *entry, room *int) {
+	x := &c.a.nodes[y.pair]
+	for i := range d.rows {
+		if r := &d.rows[i]; !c.wants.below(x.path) && !c.wants.below(y.path) {
+			r.shorten(room)
+		}
 	}
-	for k := range details {
-		d := &details[k]
-		y := &c.b.nodes[list[k]]
-		c.out.Rows = append(c.out.Rows, c.seen(d.rows, y)...)
-		c.out.Gaps = append(c.out.Gaps, d.gaps...)
-		c.out.Differing += d.differing
-		for side, n := range d.unread {
-			if n > 0 {
-				p := y.path
-				if side == 0 {
-					p = c.a.nodes[y.pair].path
-				}
-				c.out.Missing = append(c.out.Missing, Missing{Path: p, Old: side == 0, Bytes: n, Why: "not read"})
+	c.out.Rows = append(c.out.Rows, c.seen(d.rows, y)...)
+	c.out.Gaps = append(c.out.Gaps, d.gaps...)
+	c.out.Differing += d.differing
+	for side, n := range d.unread {
+		if n > 0 {
+			p := []string{x.path, y.path}[side]
+			c.out.Missing = append(c.out.Missing, Missing{Path: p, Old: side == 0, Bytes: n, Why: "not read"})
+		}
+	}
+	if len(d.rows) == 0 && len(d.gaps) == 0 && !y.opened {
+		c.out.Gaps = append(c.out.Gaps, wardein.Gap{Node: y.path, Who: "compare", Kind: wardein.Crashed, Why: "its bytes differ and no difference was found"})
+	}
+}
+
+// shorten leaves out the lines of a row for which there is no room.
+func (r *Row) shorten(room *int) {
+	for i := range r.Hunks {
+		n := len(r.Hunks[i].Lines)
+		if n > *room {
+			for k := i; k < len(r.Hunks); k++ {
+				r.Left += len(r.Hunks[k].Lines)
+			}
+			r.Hunks = r.Hunks[:i]
+			break
+		}
+		*room -= n
+	}
+	if f := r.Functions; f != nil {
+		for i := range f.List {
+			g := &f.List[i]
+			if n := len(g.Lines); n > *room {
+				g.Left, g.Lines = g.Left+n, nil
+			} else {
+				*room -= n
 			}
 		}
-		if len(d.rows) == 0 && len(d.gaps) == 0 && !y.opened {
-			c.out.Gaps = append(c.out.Gaps, wardein.Gap{Node: y.path, Who: "compare", Kind: wardein.Crashed, Why: "its bytes differ and no difference was found"})
-		}
 	}
-	return nil
 }
 
 // safely is contents, with a failure of a reader as a gap.

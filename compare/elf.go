@@ -155,7 +155,7 @@ func codeRow(f, g *elf, x *Functions) []Row {
 		return nil
 	}
 	r := Row{Kind: Code, Change: Changed, Old: f.path, New: g.path, Functions: x}
-	r.What = fmt.Sprintf("%s of %s", grouped(int64(len(x.List)+x.Left)), plural(int64(max(x.Old, x.New)), "function"))
+	r.What = fmt.Sprintf("%s of %s", grouped(int64(len(x.List)+x.Left)), plural(int64(x.Same+len(x.List)+x.Left), "function"))
 	r.Lines = int64(len(x.List)) + int64(x.Left)
 	near := 0
 	for i := range x.List {

@@ -25,7 +25,7 @@ func (c *Choice) Rows(r *Result) (list []*Row) {
 }
 
 func (c *Choice) below(p string) bool {
-	if p == "" {
+	if p == "" || c.Path == "" {
 		return false
 	}
 	want := strings.Trim(c.Path, "/")

@@ -124,6 +124,9 @@ func (c *Contents) file(i int) (*os.File, error) {
 		}
 		was = d.was
 	}
+	if f == nil {
+		return nil, errors.New("the input is not at hand")
+	}
 	st, err := f.Stat()
 	if err == nil && was != (fileState{}) && stateOf(st) != was {
 		err = errors.New("changed since it was read")

@@ -143,7 +143,9 @@ func (f *compareFlags) run(cmd *cobra.Command, args []string) error {
 	if len(sides) > 2 {
 		return f.series(cmd, sides, wanted, &choice, screen)
 	}
+	show := newProgress(f.quiet, "comparing")
 	res, err := compare.Compare(cmd.Context(), sides[0], sides[1], f.options())
+	show.end()
 	if err != nil {
 		return err
 	}
@@ -217,7 +219,7 @@ func distinct(name string, sides []*compare.Side) string {
 }
 
 func (f *compareFlags) options() compare.Options {
-	return compare.Options{Checks: checks.Checks(), NoFunctions: f.noFunction, Func: f.fn}
+	return compare.Options{Checks: checks.Checks(), NoFunctions: f.noFunction, Func: f.fn, Path: f.path}
 }
 
 // series compares three releases or more.
@@ -225,7 +227,9 @@ func (f *compareFlags) series(cmd *cobra.Command, sides []*compare.Side, wanted 
 	if slices.ContainsFunc(wanted, func(o output) bool { return o.kind == "html" }) || f.fn != "" || f.path != "" {
 		return &hinted{errors.New("a page, --path and --func are of two releases"), "compare two of them"}
 	}
+	show := newProgress(f.quiet, "comparing")
 	res, err := compare.CompareSeries(cmd.Context(), sides, f.options())
+	show.end()
 	if err != nil {
 		return err
 	}
