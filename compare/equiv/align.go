@@ -29,8 +29,7 @@ type region struct {
 	place
 	where      string
 	offA, offB int64 // of a[0] and b[0] in the file
-	boxA, boxB string
-	fixed      bool // bytes have their place: nothing is shifted
+	fixed      bool  // bytes have their place: nothing is shifted
 	spansA     []wardein.Span
 	spansB     []wardein.Span
 	describe   func(d *Difference, i, j int) // says more of a difference
@@ -113,7 +112,7 @@ func (x *place) explain(doneA, doneB int, fixed bool) (match, *Rule) {
 // difference describes a run.
 func (r *region) difference(m match, i, j int) Difference {
 	d := Difference{Where: r.where, Why: canon.Escape(m.why),
-		Shipped: Run{r.offA + int64(m.a0), int64(m.a1 - m.a0), canon.Escape(r.boxA)}, Rebuilt: Run{r.offB + int64(m.b0), int64(m.b1 - m.b0), canon.Escape(r.boxB)},
+		Shipped: Run{r.offA + int64(m.a0), int64(m.a1 - m.a0)}, Rebuilt: Run{r.offB + int64(m.b0), int64(m.b1 - m.b0)},
 		Before: quote(r.a[m.a0:m.a1]), After: quote(r.b[m.b0:m.b1])}
 	d.Bytes = max(differing(r.a[m.a0:m.a1], r.b[m.b0:m.b1]), differing(r.b[m.b0:m.b1], r.a[m.a0:m.a1]))
 	if r.addr != 0 {

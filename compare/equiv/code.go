@@ -24,11 +24,6 @@ type codeReader struct {
 	insts [2][]insn.Inst
 }
 
-func (f *fileWork) codeReader(p *[2]program) *codeReader {
-	f.look = &codeReader{p: p, last: -1}
-	return f.look
-}
-
 // function is the function that the byte at an offset is in, -1 for none. Its
 // instructions are in insts afterwards.
 func (l *codeReader) function(off int64) int {

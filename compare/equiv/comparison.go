@@ -126,7 +126,6 @@ type fileWork struct {
 	left    int64
 	covered bool // part of it could not be compared
 	nodes   [2]*member
-	look    *codeReader // of a program
 }
 
 // waiting is a difference that is accepted when all others are.

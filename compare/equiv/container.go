@@ -13,7 +13,6 @@ import (
 
 // field is a field of a container's own bytes.
 type field struct {
-	box      string // the container
 	member   string // that it is of, "" for the container's own
 	name     string
 	what     kind

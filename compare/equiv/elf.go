@@ -51,7 +51,7 @@ func (f *fileWork) elf(a, b []byte) {
 		f.unreadable(a, b)
 		return
 	}
-	look := f.codeReader(&p)
+	look := &codeReader{p: &p, last: -1}
 	for i := range x {
 		f.piece(&p, &x[i], &y[i], look)
 	}
@@ -99,14 +99,10 @@ func (p *program) pieces() (list []piece) {
 		piece{name: "place of the section table", off: at + word, len: word, what: placed},
 		piece{name: "ELF header", off: at + 2*word, len: p.HeaderSize - at - 2*word, what: closed},
 		piece{name: "program header table", off: p.SegmentTable.Off, len: p.SegmentTable.Len, what: closed})
-	var taken []run
 	for i := range p.Sections {
-		s := &p.Sections[i]
-		if !s.InFile {
-			continue
+		if s := &p.Sections[i]; s.InFile {
+			list = append(list, p.section(s)...)
 		}
-		list = append(list, p.section(s)...)
-		taken = append(taken, run{int64(s.Off), int64(s.Off + s.Size)})
 	}
 	// What is loaded and stands in no section: all of it, in a file without
 	// section headers.

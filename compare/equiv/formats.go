@@ -210,9 +210,8 @@ func tarFields(m *member, b []byte) []field {
 			name, long = long, ""
 		}
 		key := numbered(names, name)
-		for i, x := range before {
+		for _, x := range before {
 			ext := numbered(names, key+"\x00extended "+string(x.kind))
-			_ = i
 			f.tarHeader(ext, x.off, b[x.off:x.off+512], true)
 			f.put("records", x.off+512, x.data, label).member = ext
 		}

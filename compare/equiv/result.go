@@ -180,12 +180,10 @@ type Difference struct {
 	Noise string `json:"noise"`
 }
 
-// Run is where bytes stand: in the file, or where Box is not "", in the
-// container with that path.
+// Run is where bytes stand in the file.
 type Run struct {
-	Off int64  `json:"off,string"`
-	Len int64  `json:"len,string"`
-	Box string `json:"box"`
+	Off int64 `json:"off,string"`
+	Len int64 `json:"len,string"`
 }
 
 // JSON is the result as canonical JSON.
