@@ -36,6 +36,7 @@ type program struct {
 	name, source, script string
 	skip                 string // processors it is not built for
 	twice                string // processors it is built for in two places
+	third                bool   // built of the third release, too
 }
 
 var programs = []program{
@@ -58,7 +59,7 @@ for f in "$SRC"/src/*.cc; do
 done > rules
 { echo "full: $objects"; printf '\t$CXX -o full $^\n'; cat rules; } | sed "s|\$CXX|$CXX|" > Makefile
 make -s`},
-	{name: "curl", source: "curl", skip: "mipsel", script: `
+	{name: "curl", source: "curl", skip: "mipsel", third: true, script: `
 [ ! -e $SITE ] || export CONFIG_SITE=$SITE
 $SRC/configure -C --host=$T --without-ssl --without-zlib --without-libpsl --without-nghttp2 --without-brotli --without-zstd --without-libidn2 --without-librtmp \
 	--without-libssh2 --without-libgsasl --disable-ldap --disable-manual --disable-docs --disable-shared --enable-static CC="$CC" CFLAGS="-w $F" >/dev/null
@@ -141,6 +142,9 @@ func builds() []built {
 	}
 	for _, p := range programs {
 		for _, v := range variants[:6] {
+			if p.third {
+				list = append(list, built{program: p, release: releases[2], variant: v, opt: "-O2"})
+			}
 			if p.name != "openssl" && p.name != "curl" {
 				list = append(list, built{program: p, release: releases[0], variant: v, opt: "-Os"})
 			}

@@ -8,23 +8,26 @@ import (
 	"strings"
 )
 
-// releases of Debian that the two versions of a program are taken of, the
-// older first.
-var releases = [2]string{"bookworm", "trixie"}
+// releases of Debian that the versions of programs are taken of, the oldest
+// first: two of each program, the third one of those that say so.
+var releases = [3]string{"bookworm", "trixie", "forky"}
+
+// has tells whether a program is compared in the release of an index.
+func (p program) has(release int) bool { return release < 2 || p.third }
 
 // fetch gets the sources of all programs in both versions and unpacks them,
 // without Debian's patches: WORK/src/RELEASE/PROGRAM-VERSION.
 func fetch() error {
-	for _, release := range releases {
+	for i, release := range releases {
 		dir, err := filepath.Abs(filepath.Join(*work, "src", release))
 		if err != nil {
 			return err
 		}
-		if err := download(dir, release); err != nil {
+		if err := download(dir, i); err != nil {
 			return err
 		}
 		for _, p := range programs {
-			if _, err := source(p, release); err == nil {
+			if _, err := source(p, release); err == nil || !p.has(i) {
 				continue
 			}
 			tars, err := filepath.Glob(filepath.Join(dir, p.source+"_*.orig.tar.*"))
@@ -47,10 +50,14 @@ func fetch() error {
 	return nil
 }
 
-// download gets the source packages of a release into dir.
-func download(dir, release string) error {
+// download gets the source packages of the release of an index into dir.
+func download(dir string, index int) error {
 	var missing []string
+	release := releases[index]
 	for _, p := range programs {
+		if !p.has(index) {
+			continue
+		}
 		if got, _ := filepath.Glob(filepath.Join(dir, p.source+"_*.orig.tar.*")); len(got) == 0 {
 			missing = append(missing, p.source+"/"+release)
 		}

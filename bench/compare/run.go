@@ -22,6 +22,7 @@ var wardeinFile = flag.String("wardein", "", "run: this binary instead of one bu
 // The kinds of pairs.
 const (
 	versionPair = "version" // two versions, built alike
+	laterPair   = "later"   // the newer one and the next, built alike
 	optionPair  = "option"  // one version for speed and for size
 	rebuildPair = "rebuild" // one version built in two places
 )
@@ -40,7 +41,7 @@ func pairs() []pair {
 			b := func(release int, opt string, at *place) built {
 				return built{program: p, release: releases[release], variant: v, opt: opt, again: at}
 			}
-			list = append(list, pair{versionPair, b(0, "-O2", nil), b(1, "-O2", nil)}, pair{optionPair, b(0, "-O2", nil), b(0, "-Os", nil)},
+			list = append(list, pair{versionPair, b(0, "-O2", nil), b(1, "-O2", nil)}, pair{laterPair, b(1, "-O2", nil), b(2, "-O2", nil)}, pair{optionPair, b(0, "-O2", nil), b(0, "-Os", nil)},
 				pair{rebuildPair, b(0, "-O2", places[0]), b(0, "-O2", places[1])})
 		}
 	}
@@ -78,12 +79,15 @@ func (p pair) files(name string) (old, new string, err error) {
 
 // scored is what a score says, see there.
 type scored struct {
-	Present, Claimed, Right int
-	Bounds, Named           [2]int
+	Present, Claimed, Right, Undecided int
+	Bounds, Named                      [2]int
 }
 
 func (s scored) recall() float64    { return 100 * float64(s.Right) / float64(max(s.Present, 1)) }
-func (s scored) precision() float64 { return 100 * float64(s.Right) / float64(max(s.Claimed, 1)) }
+func (s scored) precision() float64 {
+	return 100 * float64(s.Right) / float64(max(s.Claimed-s.Undecided, 1))
+}
+func (s scored) strict() float64 { return 100 * float64(s.Right) / float64(max(s.Claimed, 1)) }
 func (s scored) bounds() float64 {
 	return 100 * float64(s.Bounds[0]+s.Bounds[1]) / float64(max(s.Named[0]+s.Named[1], 1))
 }
@@ -168,7 +172,7 @@ func (p pair) measure(bin string) (*measured, error) {
 		if err != nil {
 			return nil, err
 		}
-		*s = scored{got.Present, got.Claimed, got.Right, got.Bounds, got.Named}
+		*s = scored{got.Present, got.Claimed, got.Right, got.Undecided, got.Bounds, got.Named}
 	}
 	if old, new, err = p.files("stripped"); err != nil {
 		return nil, err

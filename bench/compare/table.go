@@ -35,7 +35,7 @@ func table() error {
 	var b strings.Builder
 	fmt.Fprint(&b, resultsHead)
 	var all []measured
-	for _, kind := range []string{versionPair, optionPair, rebuildPair} {
+	for _, kind := range []string{versionPair, laterPair, optionPair, rebuildPair} {
 		list, err := load[measured](kind + "-")
 		if err != nil {
 			return err
@@ -56,6 +56,10 @@ func table() error {
 	}
 	fmt.Fprintf(&b, "\n## Two versions\n\nDebian 12 → 13: %s.\n", versions(of(versionPair)))
 	grids(&b, of(versionPair))
+	if list := of(laterPair); len(list) > 0 {
+		fmt.Fprintf(&b, "\n### The next step\n\nOf programs that were rewritten in between, Debian 13 → 14: %s.\n", versions(list))
+		grids(&b, list)
+	}
 	fmt.Fprint(&b, "\n## Built for speed and for size\n\nThe older version, -O2 → -Os.\n")
 	grids(&b, of(optionPair))
 	fmt.Fprint(&b, "\n## One source built in two places\n\nOther folders and dates, the same flags; assertions and banners state both.\n")
@@ -139,6 +143,7 @@ func grid(b *strings.Builder, list []measured, cell func(m *measured) string, su
 // add sums scores of several pairs, each function counting once.
 func (s *scored) add(o scored) {
 	s.Present, s.Claimed, s.Right = s.Present+o.Present, s.Claimed+o.Claimed, s.Right+o.Right
+	s.Undecided += o.Undecided
 	for i := range s.Bounds {
 		s.Bounds[i] += o.Bounds[i]
 		s.Named[i] += o.Named[i]
@@ -156,8 +161,9 @@ func grids(b *strings.Builder, list []measured) {
 	}
 	symbols := func(m *measured) scored { return m.Symbols }
 	recovered := func(m *measured) scored { return m.Recovered }
-	fmt.Fprint(b, "\nBounds by symbols: recall / precision, %.\n")
-	grid(b, list, func(m *measured) string { return both(m.Symbols) }, func(of []measured) string { return both(sum(of, symbols)) })
+	fmt.Fprint(b, "\nBounds by symbols: recall / precision (strict precision), %.\n")
+	strict := func(s scored) string { return fmt.Sprintf("%s (%.1f)", both(s), s.strict()) }
+	grid(b, list, func(m *measured) string { return strict(m.Symbols) }, func(of []measured) string { return strict(sum(of, symbols)) })
 	fmt.Fprint(b, "\nStripped, bounds recovered: recall / precision · recall of the bounds, %.\n")
 	grid(b, list, func(m *measured) string { return three(m.Recovered) }, func(of []measured) string { return three(sum(of, recovered)) })
 }
@@ -272,7 +278,8 @@ Written by ` + "`go run ./bench/compare table`" + ` from what ` + "`fetch`, `bui
 used as well: times are those of processors but where it says otherwise. gcc 12.2, binutils 2.40 (Debian 12); arm is A32, mips big-endian, both o32, ppc 32-bit.
 
 *Recall* is the share of functions with a name on both sides that were paired with one of that name, *precision* the share of pairs that are right (score.go says
-how names are read); functions whose bounds were not found count as not paired. Names are used for scoring only. The last line of each table counts all functions of its column together.
+how names are read). Of a pair of a name that only the old program has with one that only the new program has, names can't say whether the function was renamed: precision leaves such pairs out, strict precision
+counts them as wrong. Functions whose bounds were not found count as not paired. Names are used for scoring only. The last line of each table counts all functions of its column together.
 `
 
 const reviewHead = `
