@@ -283,7 +283,7 @@ func (n *Network) Origin(kind, id, field string, row Origin) Origin {
 	return row
 }
 
-// Finish sorts, resolves names, and returns the network. The builder is used
+// Finish sorts, resolves names of rows and functions, and returns the network. The builder is used
 // up. Rows of one ID that stand on one day are a Gap, and the second is left
 // out; so are links and dependencies of elements that are not there.
 func (b *Builder) Finish() *Network {
@@ -310,6 +310,11 @@ func (b *Builder) Finish() *Network {
 		e.vendor = b.resolve(vendors, e.Vendor, e.At, "vendor")
 		if e.software = e.vendor; e.Software != "" {
 			e.software = b.resolve(vendors, e.Software, e.At, "software_vendor")
+		}
+		if f, ok := FunctionOf(e.NF); ok {
+			e.NF = f.Name
+		} else if e.NF != "" {
+			b.Gap(n.Origin("element", e.ID, "nf", e.At), "nf", fmt.Sprintf("no function %q in the vocabulary: rules about groups of functions can't place it", e.NF), false)
 		}
 		sortFacts(e.Facts)
 	}

@@ -115,13 +115,6 @@ var tables = []table{
 }
 
 func finishElement(r *rows, b *place.Builder, at place.Origin, cells []string, e *place.Element) {
-	if e.NF != "" {
-		if f, ok := place.FunctionOf(e.NF); ok {
-			e.NF = f.Name
-		} else {
-			b.Gap(at, "nf", fmt.Sprintf("no function %q in the vocabulary: rules about groups of functions can't place it", e.NF), false)
-		}
-	}
 	for _, s := range shorthands {
 		for to := range strings.SplitSeq(r.of(cells, s[0]), ";") {
 			if to = strings.TrimSpace(to); to != "" {

@@ -51,7 +51,8 @@ func Write(n *place.Network, create func(name string) (io.WriteCloser, error)) e
 			if o.Turnover != place.Unknown {
 				list = append(list, fact{Name: "turnover", Value: strconv.FormatInt(o.Turnover, 10)})
 			}
-			return write(create, "operator.csv", append(list, o.Facts...), nil, []string{"name", "value"}, func(f *fact, column string) string {
+			list = slices.DeleteFunc(append(list, o.Facts...), func(f fact) bool { return f.Value == "" })
+			return write(create, "operator.csv", list, nil, []string{"name", "value"}, func(f *fact, column string) string {
 				if column == "name" {
 					return f.Name
 				}

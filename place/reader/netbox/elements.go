@@ -97,7 +97,23 @@ func (r *reading) function(e *place.Element, role *object) {
 			return
 		}
 	}
-	r.roles[name]++
+	if to, ok := r.in.Map["role"][name]; !ok || to != "" { // "" leaves it out on purpose
+		r.roles[name]++
+	}
+}
+
+// tellStore lists what of the file is no object that can be read.
+func (r *reading) tellStore() {
+	at := place.Origin{Source: r.in.Source}
+	for _, model := range slices.Sorted(maps.Keys(r.s.keyless)) {
+		r.b.Gap(at, model, fmt.Sprintf("%d objects have no key: a dump with --natural-primary can't be read", r.s.keyless[model]), true)
+	}
+	for _, model := range slices.Sorted(maps.Keys(r.s.twice)) {
+		r.b.Gap(at, model, fmt.Sprintf("%d objects stand in the file twice: the last of a key counts", r.s.twice[model]), true)
+	}
+	if r.s.form > 0 {
+		r.b.Gap(at, "", fmt.Sprintf("%d elements of lists are neither dumped objects nor of the REST API", r.s.form), true)
+	}
 }
 
 // tellRoles lists the roles that are no function, once each.
@@ -162,7 +178,11 @@ func (r *reading) machines() {
 		e.ID = r.id(o, "virtual machine")
 		e.Name = o.text("name")
 		host := o.ref("device")
-		site := cmp.Or(o.ref("site"), r.get("dcim.device", host).ref("site"), r.get("virtualization.cluster", o.ref("cluster")).ref("site"))
+		cluster := r.get("virtualization.cluster", o.ref("cluster"))
+		site := cmp.Or(o.ref("site"), r.get("dcim.device", host).ref("site"), cluster.ref("site"))
+		if site == 0 && cluster != nil && r.model(cluster.fields["scope_type"]) == "dcim.site" { // since 4.2
+			site = cluster.ref("scope_id")
+		}
 		e.Site = r.get("dcim.site", site).text("slug")
 		p := r.get("dcim.platform", o.ref("platform"))
 		e.Release, e.Software = p.text("name"), r.get("dcim.manufacturer", p.ref("manufacturer")).text("slug")
