@@ -188,11 +188,11 @@ func (l *aligner) back(steps []int32, last, x, y, fromA, fromB int) {
 			}
 			px = int(at(last))
 			py = px - last
-			if n := min(x-px, y-py); last == k+1 { // down: one of b
-				n = x - px
+			if last == k+1 { // down: one of b
+				n := x - px
 				runs = append(runs, aligned{px, y - n, n})
 			} else {
-				n = y - py
+				n := y - py
 				runs = append(runs, aligned{x - n, py, n})
 			}
 		} else {

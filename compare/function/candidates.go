@@ -73,10 +73,14 @@ func (m *matcher) hint(a, b int32) {
 // stands between the same things on both sides, in equal numbers, is hinted at.
 func (m *matcher) inOrder(a, b int32) {
 	at := [2]int32{a, b}
-	var calls [2][]int32
+	for s := range m.side {
+		if !slices.ContainsFunc(m.callees[s].of(at[s]), func(i int32) bool { return m.pair[s][i] < 0 }) {
+			return
+		}
+	}
+	calls := m.calls
 	for s, p := range m.side {
-		m.tokens[s] = m.tokens[s][:0]
-		open := false
+		m.tokens[s], calls[s] = m.tokens[s][:0], calls[s][:0]
 		p.items(at[s], func(x item) {
 			t := x.hash
 			switch {
@@ -84,7 +88,6 @@ func (m *matcher) inOrder(a, b int32) {
 				return
 			case x.call < 0:
 			case m.pair[s][x.call] < 0:
-				open = true
 				t = uint64(s) + 1 // never equal
 			case s == 0:
 				t = mix(salt, uint64(x.call))
@@ -94,10 +97,8 @@ func (m *matcher) inOrder(a, b int32) {
 			m.tokens[s] = append(m.tokens[s], t)
 			calls[s] = append(calls[s], x.call)
 		})
-		if !open {
-			return
-		}
 	}
+	m.calls = calls
 	budget := int64(len(calls[0])+len(calls[1])) * 64
 	runs, _ := align(m.tokens[0], m.tokens[1], &budget)
 	runs = append(runs, aligned{len(calls[0]), len(calls[1]), 0})

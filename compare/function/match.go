@@ -43,6 +43,7 @@ type matcher struct {
 	now              int32
 	open             [2][]int32
 	tokens           [2][]uint64
+	calls            [2][]int32
 }
 
 // pairUp makes a pair of two functions that have no partner yet.

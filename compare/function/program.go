@@ -83,7 +83,6 @@ type reader struct {
 	*Program
 	list   []insn.Inst
 	index  []int32 // of the instruction at a byte of the function
-	raw    []uint64
 	idle   map[insn.Set]*[1 << 16]int8
 	isSlot func(uint64) bool
 }
