@@ -258,7 +258,8 @@ func shown(list []Hunk, was, is []string, hidden [2][]run) (out []Hunk, left int
 			if !strings.HasSuffix(l.Text, "\n") {
 				end = " ‹no line end›"
 			}
-			l.Text = clean(hide(hidden[side], l.Text, at[side][n])) + end
+			// a secret that begins in what is shown is seen to its end, mostly
+			l.Text = clean(hide(hidden[side], l.Text[:min(len(l.Text), 4*maxLine)], at[side][n])) + end
 			if l.Sign != '+' {
 				i++
 			}

@@ -300,15 +300,20 @@ func sectionBytes(f, g *elf, data bool) (rows []Row) {
 			others = append(others, s.Name+" (not read: more than 64 MiB)")
 			continue
 		}
-		d, err := bytesOf(sectionContent{f.Reader(s)}, sectionContent{g.Reader(t)})
-		switch {
+		linker := derived(s.Name) || s.Flags&exe.SectionAlloc == 0
+		if !linker && !data {
+			continue
+		}
+		x, y := sectionContent{f.Reader(s)}, sectionContent{g.Reader(t)}
+		switch ok, err := same(x, y); {
 		case err != nil:
 			others = append(others, s.Name+" (not read)")
-		case d.bytes == 0:
-		case derived(s.Name) || s.Flags&exe.SectionAlloc == 0:
+		case ok:
+		case linker:
 			others = append(others, s.Name)
 			linked = linked || s.Flags&exe.SectionAlloc != 0 && s.Type != exe.SectionNote
-		case data:
+		default:
+			d, _ := bytesOf(x, y) // both were read just now
 			what := "data in "
 			if s.Flags&exe.SectionExec != 0 {
 				what = "code in "

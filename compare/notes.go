@@ -52,7 +52,11 @@ func (c *comparison) releaseNotes() {
 		if y.pair >= 0 && c.a.nodes[y.pair].blob == y.blob {
 			continue
 		}
-		if r := noteRank(y.path); r >= 0 {
+		r := noteRank(y.path)
+		if r >= 0 && strings.Contains(y.name(), "/") && strings.HasPrefix(strings.ToLower(y.base()), "readme") {
+			r = -1 // of a folder, and not of the release
+		}
+		if r >= 0 {
 			list = append(list, file{int32(j), strings.Count(y.path, "/"), r})
 		}
 	}

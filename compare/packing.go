@@ -41,7 +41,7 @@ func (c *comparison) packing() {
 		}
 	}
 	for i := range c.out.Rows { // what is said of a node explains that what is around it differs
-		if r := &c.out.Rows[i]; r.Found == nil && r.New != "" && r.Kind != File && r.Kind != Moved {
+		if r := &c.out.Rows[i]; r.Found == nil && r.Change == Changed && r.Kind != Moved {
 			if k := c.b.lookup(r.New); k >= 0 {
 				touched[k] = true
 				touch(c.b.nodes[k].box)

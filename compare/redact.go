@@ -65,7 +65,7 @@ var (
 	hashForm = lazy.Regexp(`\$(?:1|2[abxy]?|3|5|6|7|y|gy|md5|sha1|apr1|argon2(?:i|d|id)|pbkdf2[a-z0-9-]*)\$[./A-Za-z0-9$=,+_-]{8,}`)
 	desForm  = lazy.Regexp(`^([^:\s]{1,64}):[./0-9A-Za-z]{13}:`)
 	// a name that says that its value is secret, and the value
-	namedForm = lazy.Regexp(`(?i)((?:^|[^a-z])(?:[a-z0-9_.-]*(?:passwo?r?d|passphrase|secret|psk|pwd|credential|community|api_?key|auth_?key|private_?key|token)[0-9_]*|option\s+'?key'?)["']?(?:\s*[=:]\s*|\s+))('[^'\n]+'|"[^"\n]+"|[^\s"',;]{3,})`)
+	namedForm = lazy.Regexp(`(?i)((?:^|[^a-z])(?:[a-z0-9_.-]*(?:passwo?r?d|passphrase|secret|psk|pwd|credential|community|api_?key|auth_?key|private_?key|token)[0-9_]*|option\s+'?key'?)["']?(?:\s*[=:]\s*|\s+))('[^'\n]+(?:'|$)|"[^"\n]+(?:"|$)|[^\s"',;]{3,})`)
 	keyForm   = lazy.Regexp(`^\s*[A-Za-z0-9+/=]{40,}\s*$`)
 	hexForm   = lazy.Regexp(`^\s*[A-Fa-f0-9]+\s*$`)
 	// what stands behind such a name and says nothing

@@ -10,6 +10,7 @@ func TestHideForms(t *testing.T) {
 		{"PasswordAuthentication yes\n", "PasswordAuthentication yes\n"},
 		{"password required pam_unix.so", "password required pam_unix.so"},
 		{`"password": "hunter22",`, `"password": "‹secret›",`},
+		{"password='it never ends, and", "password='‹secret›'"},
 		{"wpa_psk=0123456789", "wpa_psk=‹secret›"},
 		{"rocommunity public", "rocommunity ‹secret›"},
 		{"echo $PASSWORD $TOKEN", "echo $PASSWORD $TOKEN"},

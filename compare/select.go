@@ -49,7 +49,7 @@ func (r *Result) Programs(name string) (list []*Row) {
 			continue
 		}
 		for _, p := range []string{row.Old, row.New} {
-			if p != "" && (name == "" || named(p, name)) {
+			if name == "" || named(p, name) {
 				list = append(list, row)
 				break
 			}
@@ -60,5 +60,5 @@ func (r *Result) Programs(name string) (list []*Row) {
 
 // named tells a path that is called name, as a whole or by its last part.
 func named(p, name string) bool {
-	return p == strings.Trim(name, "/") || path.Base(p) == name || term.Clean(p) == name
+	return p == strings.Trim(name, "/") || path.Base(p) == name || dot(p) == name
 }
