@@ -23,12 +23,8 @@ type Builder struct {
 	strings map[string]string
 	over    []overlaid
 	named   []mention
-}
-
-// mention is an element that a file names and says nothing of.
-type mention struct {
-	id string
-	at Origin
+	sites   []Site   // of which files say no more than this,
+	vendors []Vendor // made where no file gives them
 }
 
 type overlaid struct {
@@ -113,48 +109,6 @@ func (b *Builder) Element(e Element) {
 		return
 	}
 	b.net.Elements = add(b.net.Elements, e)
-}
-
-// Mention says that there is an element, for files that name elements only as
-// the ends of something. Where no file gives the element, one is made of which
-// nothing is known. Case does not count: some tools write all names small.
-func (b *Builder) Mention(id string, at Origin) {
-	if id == "" || len(b.named) >= maxLinks {
-		b.refuse(at, id, maxLinks)
-		return
-	}
-	b.named = append(b.named, mention{id, at})
-}
-
-// mentioned makes the elements that are only named, and returns, by the names
-// that are written otherwise, those of elements.
-func (b *Builder) mentioned() map[string]string {
-	if len(b.named) == 0 {
-		return nil
-	}
-	exact, low := map[string]bool{}, map[string]string{}
-	for i := range b.net.Elements {
-		id := b.net.Elements[i].ID
-		exact[id] = true
-		if other, ok := low[strings.ToLower(id)]; ok && other != id {
-			id = "" // two that differ in case alone: neither is meant for sure
-		}
-		low[strings.ToLower(b.net.Elements[i].ID)] = id
-	}
-	alias := map[string]string{}
-	for _, m := range b.named {
-		switch id := low[strings.ToLower(m.id)]; {
-		case exact[m.id]:
-		case id != "":
-			alias[m.id] = id
-		default:
-			exact[m.id] = true
-			e := NewElement(m.at)
-			e.ID = m.id
-			b.Element(e)
-		}
-	}
-	return alias
 }
 
 // Link adds a link. One without an ID is called by its ends.
@@ -289,6 +243,8 @@ func (n *Network) Origin(kind, id, field string, row Origin) Origin {
 func (b *Builder) Finish() *Network {
 	n := &b.net
 	alias := b.mentioned()
+	n.Sites = missing(n.Sites, b.sites, func(s *Site) string { return s.ID })
+	n.Vendors = missing(n.Vendors, b.vendors, func(v *Vendor) string { return v.ID })
 	sorted(b, "site", &n.Sites, func(s *Site) (string, *Span, Origin) { return s.ID, &s.Span, s.At })
 	sorted(b, "vendor", &n.Vendors, func(v *Vendor) (string, *Span, Origin) { return v.ID, &Span{}, v.At })
 	sorted(b, "element", &n.Elements, func(e *Element) (string, *Span, Origin) { return e.ID, &e.Span, e.At })

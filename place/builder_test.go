@@ -146,6 +146,18 @@ func TestMention(t *testing.T) {
 	}
 }
 
+func TestMentionOthers(t *testing.T) {
+	b := place.NewBuilder()
+	b.MentionSite(place.Site{ID: "s", Name: "first"})
+	b.MentionSite(place.Site{ID: "s", Name: "second"})
+	b.MentionSite(place.Site{ID: "r", Name: "mentioned"})
+	b.Site(place.Site{ID: "r", Name: "given"})
+	b.MentionVendor(place.Vendor{ID: place.VendorID("Alder Works, Ltd."), Name: "Alder Works, Ltd."})
+	n := b.Finish()
+	same(t, []string{n.Sites[0].Name, n.Sites[1].Name, n.Vendors[0].ID}, []string{"given", "first", "alder-works-ltd"})
+	same(t, lines(n), nil)
+}
+
 // A later overlay goes before an earlier one, and the fact's origin is its row.
 func TestOverlay(t *testing.T) {
 	b := place.NewBuilder()
