@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wardein/wardein/place"
@@ -58,7 +59,7 @@ func (p *Plan) Add(other *Plan) {
 			continue
 		}
 		first := &p.Steps[i]
-		why := first.Why + " " + s.Why
+		why := strings.TrimSpace(first.Why + " " + s.Why)
 		if s.Date < first.Date {
 			*first = s
 		}
@@ -83,21 +84,31 @@ func (p *Plan) Apply(n *place.Network) *place.Network {
 			if len(more) > 0 {
 				last = &more[len(more)-1]
 			}
+			if s.is(last) { // applied before
+				done[s] = true
+				continue
+			}
 			if done[s] || !last.On(s.Date) {
 				continue
 			}
 			done[s] = true
-			end := last.To
-			last.To = s.Date
+			next := *last
+			if s.Vendor == "" || last.From < s.Date {
+				last.To = s.Date
+			}
 			if s.Vendor == "" {
 				break
 			}
-			next := *last
-			next.From, next.To, next.At = s.Date, end, at
+			next.From, next.At = s.Date, at
 			next.Vendor, next.Software, next.Product, next.Release = s.Vendor, "", s.Product, s.Release
 			next.Procured, next.Installed, next.Removal, next.EOL = 0, s.Date, 0, 0
 			next.Book, next.Certificates = place.Unknown, ""
 			next.Notified, next.Declared, next.Approved, next.Trusted, next.ExportRule = 0, 0, 0, 0, 0
+			next.Facts = slices.DeleteFunc(slices.Clone(next.Facts), func(f place.Fact) bool { return ofTheOld[f.Name] })
+			if last.From == s.Date { // it would have begun on this very day
+				*last = next
+				continue
+			}
 			more = append(more, next)
 		}
 		return more
@@ -119,6 +130,18 @@ func (p *Plan) Apply(n *place.Network) *place.Network {
 		}
 	}
 	return b.Finish()
+}
+
+// ofTheOld are facts that say something of the equipment that goes, not of the
+// place in the network.
+var ofTheOld = map[string]bool{"release_digest": true, "serial": true, "spares": true, "permit_months": true}
+
+// is tells whether an element is what the step left or leaves.
+func (s *Step) is(e *place.Element) bool {
+	if s.Vendor == "" {
+		return e.To == s.Date
+	}
+	return e.From == s.Date && e.Installed == s.Date && e.Vendor == s.Vendor && e.Product == s.Product && e.Release == s.Release
 }
 
 var columns = []string{"wave", "date", "element", "vendor", "product", "release", "region", "why"}
@@ -180,7 +203,7 @@ func ReadCSV(name string, r io.Reader) (*Plan, error) {
 			return nil, fmt.Errorf("row %d: want a date and an element: %v", line, err)
 		}
 		if wave := of("wave"); wave != "" {
-			if _, err := fmt.Sscan(wave, &s.Wave); err != nil {
+			if s.Wave, err = strconv.Atoi(wave); err != nil || s.Wave < 0 {
 				return nil, fmt.Errorf("row %d: wave %q is no number", line, wave)
 			}
 		}
