@@ -150,8 +150,10 @@ func sortedKeys(m map[string]string) []string {
 
 // injectTrees makes a tree for each processor, with all changes above and with
 // many copies of a program, each with one change, and looks whether
-// `wardein compare` has a row for each. Of changes in code the row must state
-// the very instruction.
+// `wardein compare` has a row for each. Of changes in code that is a row of the
+// program which lists the function: where an address is formed by several
+// instructions it marks the one that completes it, so the changed one need not
+// be among those that are printed.
 func injectTrees() error {
 	bin, err := wardein()
 	if err != nil {
@@ -171,7 +173,12 @@ func injectTrees() error {
 		if err != nil {
 			return err
 		}
-		got, err := oneTree(bin, v.name, filepath.Join(dir, "stripped"), list)
+		e, err := openELF(filepath.Join(dir, "full"))
+		if err != nil {
+			return err
+		}
+		defer e.Close()
+		got, err := oneTree(bin, v.name, filepath.Join(dir, "stripped"), list, e.function)
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
@@ -190,7 +197,7 @@ func injectTrees() error {
 	return failed
 }
 
-func oneTree(bin, name, stripped string, list []injection) ([]injected, error) {
+func oneTree(bin, name, stripped string, list []injection, function func(uint64) *object) ([]injected, error) {
 	root := filepath.Join(*work, "inject", "tree-"+name)
 	old, new := filepath.Join(root, "old"), filepath.Join(root, "new")
 	for _, r := range []string{old, new} {
@@ -255,8 +262,10 @@ func oneTree(bin, name, stripped string, list []injection) ([]injected, error) {
 		for _, r := range by[file(i)] {
 			for _, f := range r.Functions.List {
 				more++
-				for _, l := range f.Lines {
-					found = found || strings.HasPrefix(l, fmt.Sprintf("+%x ", in.addr))
+				var at uint64
+				if _, err := fmt.Sscanf(f.New.Address, "0x%x", &at); err == nil {
+					g := function(at)
+					found = found || g != nil && g == function(in.addr)
 				}
 			}
 			if in.kind == kindTable || in.kind == kindString {

@@ -83,7 +83,7 @@ type scored struct {
 	Bounds, Named                      [2]int
 }
 
-func (s scored) recall() float64    { return 100 * float64(s.Right) / float64(max(s.Present, 1)) }
+func (s scored) recall() float64 { return 100 * float64(s.Right) / float64(max(s.Present, 1)) }
 func (s scored) precision() float64 {
 	return 100 * float64(s.Right) / float64(max(s.Claimed-s.Undecided, 1))
 }
@@ -260,7 +260,7 @@ type compared struct {
 type row struct {
 	Kind, Change, Old, New, What string
 	Functions                    struct {
-		List []struct{ Lines []string }
+		List []struct{ New struct{ Address string } }
 	}
 }
 

@@ -300,8 +300,8 @@ is changed or new, or data. *Rows more* are rows that stand beside that one. An 
 const treeHead = `
 ## Many changes in a tree
 
-The same kinds of changes in copies of the program inside an archive, with one change of each kind of the files beside them; *listed* if ` + "`wardein compare`" + ` has a row for the path that states
-the changed instruction, or the changed data, or is of the kind that the change asks for (injecttree.go).
+The same kinds of changes in copies of the program inside an archive, with one change of each kind of the files beside them; *listed* if ` + "`wardein compare`" + ` has a row for the path that lists
+the changed function, or states the changed data, or is of the kind that the change asks for (injecttree.go).
 `
 
 const releasesHead = `
