@@ -18,13 +18,28 @@ type Need struct {
 	Deadline place.Date
 	Plan     *Plan
 	Cost     *Answer
+	// Starts are when the work of each region has to begin, the slowest first:
+	// the first thing that a plan answers.
+	Starts []Start
 	// Early and Late are between when the work of the slowest region has to
 	// begin; Passed tells that even Late lies before the day of decision.
 	Early, Late place.Date
 	Region      string
 	Passed      bool
 	Blocks      Blocks
-	Incoming    []Incoming
+	// Incoming are those that come in, Outgoing those that go, by one yardstick.
+	Incoming, Outgoing []Incoming
+}
+
+// Start is when the work of a region has to begin for a rule's date, at the
+// earliest and at the latest of what the model's ranges allow.
+type Start struct {
+	Region          string
+	Elements, Sites int
+	Early, Late     place.Date
+	// Passed tells that even Late lies before the day of decision.
+	Passed bool
+	Blocks Blocks
 }
 
 // Blocks is what stands in the way of replacing elements one by one.
@@ -32,6 +47,8 @@ type Blocks struct {
 	// Anchors are 5G elements among them that need 4G elements of the same maker
 	// which stay.
 	Anchors int
+	// Hosts are functions among them that run on what stays, of the same maker.
+	Hosts int
 	// Managers are systems of the same maker that manage some of them.
 	Managers []Manager
 	// Spares and Permits count elements of which the facts "spares" and
@@ -55,6 +72,10 @@ type Incoming struct {
 	Release, Examined string
 }
 
+// NotExamined is what Incoming says of a vendor of whose releases there is no
+// evidence.
+const NotExamined = "not examined"
+
 // NeedOf says what a broken rule asks for. decided is the day on which the work
 // could begin at the earliest.
 func NeedOf(ctx context.Context, s *place.Snapshot, r *policy.Result, m *Model, decided place.Date, o Options, ev *policy.Evidence) (*Need, error) {
@@ -62,12 +83,14 @@ func NeedOf(ctx context.Context, s *place.Snapshot, r *policy.Result, m *Model, 
 	if n.Deadline == 0 {
 		n.Deadline = s.Date
 	}
-	nodes := r.Broken
+	nodes := slices.Clone(r.Broken)
 	for i := range r.Groups {
 		if g := &r.Groups[i]; g.Outcome == policy.Breaks && r.Rule.Share != nil {
 			nodes = append(nodes, Excess(s, r.Rule.Share, g, m)...)
 		}
 	}
+	slices.Sort(nodes)
+	nodes = slices.Compact(nodes)
 	if len(nodes) == 0 {
 		return n, nil
 	}
@@ -76,100 +99,158 @@ func NeedOf(ctx context.Context, s *place.Snapshot, r *policy.Result, m *Model, 
 	if n.Cost, err = Cost(ctx, s.Network, n.Plan, m, o); err != nil {
 		return nil, err
 	}
-	if len(n.Cost.Regions) > 0 {
-		slowest := &n.Cost.Regions[0]
-		n.Region = slowest.Name
-		n.Early, n.Late, n.Passed = slowest.LatestStart(n.Deadline, decided)
-	}
-	n.block(s, nodes)
-	n.incoming(s, nodes, ev)
+	n.Blocks = blocks(s, nodes)
+	n.start(s, nodes, decided)
+	n.Incoming, n.Outgoing = incoming(s, n.Plan, ev)
 	return n, nil
+}
+
+// start fills in when each region has to begin, and what blocks it there.
+func (n *Need) start(s *place.Snapshot, nodes []int32, decided place.Date) {
+	in := map[string][]int32{}
+	for _, node := range nodes {
+		region := ""
+		if at := s.SiteOf(s.Of(int(node))); at >= 0 {
+			region = s.Sites[at].Region
+		}
+		in[region] = append(in[region], node)
+	}
+	all := newLeaving(s, nodes)
+	for i := range n.Cost.Regions {
+		r := &n.Cost.Regions[i]
+		start := Start{Region: r.Name, Elements: r.Elements, Sites: r.Sites, Blocks: all.blocks(in[r.Name])}
+		start.Early, start.Late, start.Passed = r.LatestStart(n.Deadline, decided)
+		n.Starts = append(n.Starts, start)
+	}
+	if len(n.Starts) > 0 {
+		first := &n.Starts[0]
+		n.Region, n.Early, n.Late, n.Passed = first.Region, first.Early, first.Late, first.Passed
+	}
 }
 
 // Replace is the plan that puts, in the place of each element on a day, one of
 // the maker that has most of the function elsewhere: of those that none of the
 // elements is of.
 func Replace(s *place.Snapshot, nodes []int32, day place.Date, why string) *Plan {
-	p := &Plan{Name: why}
 	leaving := map[string]bool{}
 	for _, node := range nodes {
-		leaving[s.Of(int(node)).Vendor] = true
-	}
-	count := map[string]map[string]int{}
-	for node := range s.Element {
-		if e := s.Of(node); e != nil && e.Vendor != "" && !leaving[e.Vendor] {
-			if count[e.NF] == nil {
-				count[e.NF] = map[string]int{}
-			}
-			count[e.NF][e.Vendor]++
-		}
-	}
-	next := map[string]string{}
-	for nf, vendors := range count {
-		for v, k := range vendors {
-			if best := next[nf]; best == "" || k > vendors[best] || k == vendors[best] && v < best {
-				next[nf] = v
-			}
-		}
-	}
-	for _, node := range nodes {
 		e := s.Of(int(node))
-		step := Step{Date: day, Element: e.ID, Vendor: cmp.Or(next[e.NF], "not chosen"), Why: why, Wave: 1}
-		if at := s.SiteOf(e); at >= 0 {
-			step.Region = s.Sites[at].Region
-		}
-		p.Steps = append(p.Steps, step)
+		leaving[e.Vendor], leaving[e.Software] = true, true
+	}
+	next := successors(s, func(_ *place.Element, vendor string) bool { return leaving[vendor] })
+	p := &Plan{Name: why}
+	for _, node := range nodes {
+		p.Steps = append(p.Steps, stepFor(s, node, day, next[s.Of(int(node)).NF], why))
 	}
 	p.Sort()
 	return p
 }
 
-// block counts what stands in the way.
-func (n *Need) block(s *place.Snapshot, nodes []int32) {
-	going := map[int]bool{}
-	for _, node := range nodes {
-		going[int(node)] = true
-		e := s.Of(int(node))
-		if place.FactOf(e.Facts, "spares") == "" {
-			n.Blocks.Spares++
-		}
-		if place.FactOf(e.Facts, "permit_months") == "" {
-			n.Blocks.Permits++
+// NotChosen stands for the vendor where no other makes the function in this
+// network: somebody has to choose one.
+const NotChosen = "not chosen"
+
+func stepFor(s *place.Snapshot, node int32, day place.Date, vendor, why string) Step {
+	e := s.Of(int(node))
+	step := Step{Date: day, Element: e.ID, Vendor: cmp.Or(vendor, NotChosen), Why: why, Wave: 1}
+	if at := s.SiteOf(e); at >= 0 {
+		step.Region = s.Sites[at].Region
+	}
+	return step
+}
+
+// successors are, by function, the vendor that has most of its elements and is
+// not barred from it.
+func successors(s *place.Snapshot, barred func(e *place.Element, vendor string) bool) map[string]string {
+	type key struct{ nf, vendor string }
+	count := map[key]int{}
+	for node := range s.Element {
+		if e := s.Of(node); e != nil && e.Vendor != "" && (e.Software == "" || e.Software == e.Vendor) && !barred(e, e.Vendor) {
+			count[key{e.NF, e.Vendor}]++
 		}
 	}
-	managers := map[string]int{}
+	next, most := map[string]string{}, map[string]int{}
+	for k, n := range count {
+		if n > most[k.nf] || n == most[k.nf] && k.vendor < next[k.nf] {
+			next[k.nf], most[k.nf] = k.vendor, n
+		}
+	}
+	return next
+}
+
+// leaving is what goes, for asking what needs what of it.
+type leaving struct {
+	s     *place.Snapshot
+	going map[int]bool
+	// needs are, by node that goes, those that it needs and that stay, of one maker.
+	needs map[int][]need
+}
+
+type need struct {
+	kind string
+	on   *place.Element
+}
+
+func newLeaving(s *place.Snapshot, nodes []int32) *leaving {
+	l := &leaving{s: s, going: map[int]bool{}, needs: map[int][]need{}}
+	for _, node := range nodes {
+		l.going[int(node)] = true
+	}
 	for _, i := range s.Dependencies {
 		d := &s.Network.Dependencies[i]
 		from, to := s.Parts(d)
-		if !going[from] || going[to] {
+		if !l.going[from] || l.going[to] {
 			continue
 		}
-		a, b := s.Of(from), s.Of(to)
-		if a.Vendor == "" || a.Vendor != b.Vendor {
-			continue
+		if a, b := s.Of(from), s.Of(to); a.Vendor != "" && a.Vendor == b.Vendor {
+			l.needs[from] = append(l.needs[from], need{d.Kind, b})
 		}
-		switch d.Kind {
-		case place.AnchoredOn:
-			n.Blocks.Anchors++
-		case place.ManagedBy:
-			managers[b.ID]++
+	}
+	return l
+}
+
+// blocks counts what stands in the way of some of what goes.
+func (l *leaving) blocks(nodes []int32) (out Blocks) {
+	managers := map[string]int{}
+	for _, node := range nodes {
+		e := l.s.Of(int(node))
+		if place.FactOf(e.Facts, "spares") == "" {
+			out.Spares++
+		}
+		if _, ok := permitOf(e); !ok {
+			out.Permits++
+		}
+		for _, n := range l.needs[int(node)] {
+			switch n.kind {
+			case place.AnchoredOn:
+				out.Anchors++
+			case place.RunsOn:
+				out.Hosts++
+			case place.ManagedBy:
+				managers[n.on.ID]++
+			}
 		}
 	}
 	for id, k := range managers {
-		n.Blocks.Managers = append(n.Blocks.Managers, Manager{id, k})
+		out.Managers = append(out.Managers, Manager{id, k})
 	}
-	slices.SortFunc(n.Blocks.Managers, func(a, b Manager) int { return cmp.Or(b.Elements-a.Elements, cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out.Managers, func(a, b Manager) int { return cmp.Or(b.Elements-a.Elements, cmp.Compare(a.ID, b.ID)) })
+	return out
 }
 
-// incoming says who comes in.
-func (n *Need) incoming(s *place.Snapshot, nodes []int32, ev *policy.Evidence) {
-	next := map[string]string{}
-	for i := range n.Plan.Steps {
-		next[n.Plan.Steps[i].Element] = n.Plan.Steps[i].Vendor
+func blocks(s *place.Snapshot, nodes []int32) Blocks { return newLeaving(s, nodes).blocks(nodes) }
+
+// incoming says who comes in and who goes, by group of functions, and what
+// evidence says of the releases of both.
+func incoming(s *place.Snapshot, p *Plan, ev *policy.Evidence) (in, out []Incoming) {
+	next := make(map[string]*Step, len(p.Steps))
+	for i := range p.Steps {
+		next[p.Steps[i].Element] = &p.Steps[i]
 	}
 	type key struct{ group, vendor string }
-	before, after, all := map[key]int64{}, map[key]int64{}, map[string]int64{}
-	coming := map[key]bool{}
+	before, after, all, allAfter := map[key]int64{}, map[key]int64{}, map[string]int64{}, map[string]int64{}
+	coming := map[key]*Step{}
+	going := map[key]*place.Element{}
 	for node := range s.Element {
 		e := s.Of(node)
 		if e == nil {
@@ -178,66 +259,57 @@ func (n *Need) incoming(s *place.Snapshot, nodes []int32, ev *policy.Evidence) {
 		f, _ := place.FunctionOf(e.NF)
 		all[f.Group]++
 		before[key{f.Group, e.Vendor}]++
-		v := e.Vendor
-		if to, ok := next[e.ID]; ok {
-			v = to
-			coming[key{f.Group, to}] = true
-		}
-		after[key{f.Group, v}]++
-	}
-	for k := range coming {
-		in := Incoming{Vendor: k.vendor, Group: k.group, Before: before[k] * 1_000_000 / all[k.group], After: after[k] * 1_000_000 / all[k.group], Examined: "not examined"}
-		for i := range evOf(ev) {
-			if r := &ev.Releases[i]; r.Vendor == k.vendor {
-				in.Release = r.Product + " " + r.Name
-				in.Examined = r.Summary()
+		to, replaced := next[e.ID]
+		switch {
+		case !replaced:
+			after[key{f.Group, e.Vendor}]++
+			allAfter[f.Group]++
+			continue
+		case to.Vendor != "":
+			after[key{f.Group, to.Vendor}]++
+			allAfter[f.Group]++
+			if k := (key{f.Group, to.Vendor}); coming[k] == nil {
+				coming[k] = to
 			}
 		}
-		n.Incoming = append(n.Incoming, in)
+		if k := (key{f.Group, e.Vendor}); going[k] == nil {
+			going[k] = e
+		}
 	}
-	slices.SortFunc(n.Incoming, func(a, b Incoming) int {
-		return cmp.Or(cmp.Compare(b.After-b.Before, a.After-a.Before), cmp.Compare(a.Vendor, b.Vendor), cmp.Compare(a.Group, b.Group))
-	})
+	row := func(k key, product, release string) Incoming {
+		in := Incoming{Vendor: k.vendor, Group: k.group, Examined: NotExamined}
+		in.Before, in.After = before[k]*1_000_000/max(all[k.group], 1), after[k]*1_000_000/max(allAfter[k.group], 1)
+		in.Release, in.Examined = examined(ev, k.vendor, product, release)
+		return in
+	}
+	for k, step := range coming {
+		in = append(in, row(k, step.Product, step.Release))
+	}
+	for k, e := range going {
+		out = append(out, row(k, e.Product, e.Release))
+	}
+	for _, list := range [][]Incoming{in, out} {
+		slices.SortFunc(list, func(a, b Incoming) int {
+			return cmp.Or(cmp.Compare(b.After-b.Before, a.After-a.Before), cmp.Compare(a.Vendor, b.Vendor), cmp.Compare(a.Group, b.Group))
+		})
+	}
+	return in, out
 }
 
-func evOf(ev *policy.Evidence) []policy.Release {
+// examined is what evidence says of a release; where none is named, of the first
+// of the vendor's that there is evidence of.
+func examined(ev *policy.Evidence, vendor, product, release string) (name, says string) {
+	if release != "" {
+		name = product + " " + release
+	}
 	if ev == nil {
-		return nil
+		return name, NotExamined
 	}
-	return ev.Releases
-}
-
-// Excess is the cheapest set, found greedily, of a share's members that has to go
-// for the share to be within its bound; see ExcessBound for how far from the least
-// it can be.
-func Excess(s *place.Snapshot, share *policy.Share, g *policy.Group, m *Model) []int32 {
-	type item struct {
-		node    int32
-		measure int64
-		price   int64
-	}
-	var items []item
-	for _, node := range g.Members {
-		e := s.Of(int(node))
-		it := item{node: node, measure: share.MeasureOf(e)}
-		if k := m.kitOf(e); k >= 0 {
-			it.price = m.Kit[k].Value.Mid
+	for i := range ev.Releases {
+		r := &ev.Releases[i]
+		if r.Vendor == vendor && (release == "" || r.Product == product && r.Name == release) {
+			return r.Product + " " + r.Name, r.Summary()
 		}
-		items = append(items, it)
 	}
-	// The most measure for the money first.
-	slices.SortFunc(items, func(a, b item) int {
-		return cmp.Or(cmp.Compare(float64(b.measure)/float64(max(b.price, 1)), float64(a.measure)/float64(max(a.price, 1))), cmp.Compare(a.node, b.node))
-	})
-	over := g.Low - share.Bound() // in parts per million of the whole
-	var out []int32
-	for _, it := range items {
-		if over <= 0 {
-			break
-		}
-		over -= int64(float64(it.measure) / float64(max(g.Whole, 1)) * 1e6)
-		out = append(out, it.node)
-	}
-	slices.Sort(out)
-	return out
+	return name, NotExamined
 }
