@@ -36,6 +36,7 @@ type comparison struct {
 	secrets  [2]secrets
 	boots    [2]*boot
 	checks   []wardein.Check
+	then     *findings.Side
 	out      *Result
 	// noFunctions leaves the functions of programs out.
 	noFunctions bool
@@ -48,6 +49,9 @@ type comparison struct {
 type Options struct {
 	// Checks are those that both reports were made with.
 	Checks []wardein.Check
+	// Then is the older release's report as it was made before, nil for none: what
+	// differs from how it is judged now is no doing of the newer release.
+	Then *findings.Side
 	// NoFunctions leaves the functions of programs out; a gap says so.
 	NoFunctions bool
 	// Func is a program by its path or name: more of its functions'
@@ -60,7 +64,7 @@ type Options struct {
 // Compare compares two releases. What can't be read is a gap in the result; an
 // error is a tree file that can't be read, or an ended context.
 func Compare(ctx context.Context, old, new *Side, o Options) (*Result, error) {
-	c := &comparison{old: old, new: new, checks: o.Checks, noFunctions: o.NoFunctions, whole: o.Func, wants: Choice{Path: o.Path},
+	c := &comparison{old: old, new: new, checks: o.Checks, then: o.Then, noFunctions: o.NoFunctions, whole: o.Func, wants: Choice{Path: o.Path},
 		out: &Result{Old: about(old), New: about(new)}}
 	c.out.Alike = c.out.Old.Recipe == c.out.New.Recipe
 	var wg sync.WaitGroup
@@ -152,6 +156,10 @@ func (c *comparison) found() {
 	old := side(c.old, 0, twins(c.b, c.a), has(c.b))
 	new := side(c.new, 1, twins(c.a, c.b), has(c.a))
 	c.out.Found = findings.Compare(old, new, c.checks)
+	if c.then != nil {
+		now := &findings.Side{Name: "now", Report: c.old.Report, Messages: c.old.Messages, Node: old.Node}
+		c.out.Then = findings.Causes(c.then, now, c.checks)
+	}
 	for _, r := range c.out.Found.Differences() {
 		c.out.Rows = append(c.out.Rows, foundRow(r))
 	}

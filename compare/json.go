@@ -35,6 +35,11 @@ func (r *Result) Write(w *canon.Writer, choice *Choice) {
 			})
 		}
 	})
+	w.Field("judged_before").Array(func() {
+		if r.Then != nil {
+			w.Object(func() { r.Then.Write(w, false) })
+		}
+	})
 	w.Field("new")
 	r.New.write(w)
 	w.Field("nodes").Object(func() {

@@ -167,7 +167,10 @@ type Result struct {
 	Alike bool
 	// Found is what came, went and stayed of what the checks found.
 	Found *findings.Changes
-	Rows  []Row
+	// Then is what the rules and the data changed of what the checks found in the
+	// older release since it was judged before; nil where that is not at hand.
+	Then *findings.Changes
+	Rows []Row
 	// Missing is what has no counterpart or could not be read, the largest
 	// first; MissingBytes is how much that is of AllBytes, both sides together.
 	Missing                []Missing

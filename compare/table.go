@@ -65,6 +65,9 @@ func (r *Result) Table(out io.Writer, s Screen) error {
 	p := &printer{bufio.NewWriter(out), s}
 	p.WriteString(term.Wrap(p.paint(bold, term.Clean(r.Old.Name)+" → "+term.Clean(r.New.Name))+" · "+r.judged(), 0, 2, p.Width) + "\n")
 	p.line("because the release changed", r.found(), indent)
+	if s := r.rejudged(); s != "" {
+		p.line("because rules or data changed", s, indent)
+	}
 	if s := r.unlooked(); s != "" {
 		p.line("not looked at on both sides", s, indent)
 	}
@@ -119,6 +122,41 @@ func (r *Result) found() string {
 		parts = append(parts, fmt.Sprintf("%d changed", n))
 	}
 	return strings.Join(append(parts, fmt.Sprintf("%d stay", c(findings.Stays))), "   ")
+}
+
+// rejudged says what rules and data changed of the older release's findings since
+// it was judged before: no doing of the newer one.
+func (r *Result) rejudged() string {
+	if r.Then == nil {
+		return ""
+	}
+	stays := map[string]bool{}
+	for i := range r.Found.Rows {
+		if f := &r.Found.Rows[i]; f.Kind == findings.Finding && (f.State == findings.Stays || f.State == findings.Changed) {
+			stays[f.Key] = true
+		}
+	}
+	more, both := 0, 0
+	for _, f := range r.Then.Differences() {
+		if f.Kind == findings.Finding && f.State == findings.New {
+			more++
+			if stays[f.Key] {
+				both++
+			}
+		}
+	}
+	less, changed := r.Then.Count(findings.Finding, findings.Gone), r.Then.Count(findings.Finding, findings.Changed)
+	if more+less+changed == 0 {
+		return "nothing of the older release's findings since it was judged before"
+	}
+	parts := []string{fmt.Sprintf("%d more, %d of them true of both releases", more, both)}
+	if less > 0 {
+		parts = append(parts, fmt.Sprintf("%d fewer", less))
+	}
+	if changed > 0 {
+		parts = append(parts, fmt.Sprintf("%d in other words", changed))
+	}
+	return strings.Join(parts, ", ") + ": not this update's doing"
 }
 
 func (r *Result) unlooked() string {

@@ -14,6 +14,7 @@ import (
 	"github.com/wardein/wardein"
 	checks "github.com/wardein/wardein/check/all"
 	"github.com/wardein/wardein/compare"
+	"github.com/wardein/wardein/compare/findings"
 	"github.com/wardein/wardein/internal/canon"
 	"github.com/wardein/wardein/internal/term"
 	"github.com/wardein/wardein/report"
@@ -144,7 +145,9 @@ func (f *compareFlags) run(cmd *cobra.Command, args []string) error {
 		return f.series(cmd, sides, wanted, &choice, screen)
 	}
 	show := newProgress(f.quiet, "comparing")
-	res, err := compare.Compare(cmd.Context(), sides[0], sides[1], f.options())
+	o := f.options()
+	o.Then = judgedBefore(args[0], sides[0])
+	res, err := compare.Compare(cmd.Context(), sides[0], sides[1], o)
 	show.end()
 	if err != nil {
 		return err
@@ -204,6 +207,20 @@ func (f *compareFlags) side(ctx context.Context, arg string) (_ *compare.Side, d
 		Tree: report.OpenTree(res.tree, st.Size(), res.lines, res.facts),
 		Open: func(n *wardein.Node) (compare.Content, error) { return res.contents.Open(n) },
 	}, res.cleanup, nil
+}
+
+// judgedBefore is the report that inspect wrote here of a release, nil where there
+// is none that can be read: it says what rules and data have changed since.
+func judgedBefore(arg string, s *compare.Side) *findings.Side {
+	b, err := os.ReadFile(outputName(arg) + kinds["json"])
+	if err != nil {
+		return nil
+	}
+	p, err := report.Parse(b, s.Messages)
+	if err != nil || p.Release.Digest != s.Report.Release.Digest {
+		return nil
+	}
+	return findings.Of("then", p)
 }
 
 // distinct is a name that none of the sides has.
