@@ -1,16 +1,20 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/interpreter"
 
 	"github.com/wardein/wardein/place"
 )
@@ -26,7 +30,23 @@ type expression struct {
 	program cel.Program
 	reads   []*variable
 	lists   []string
+	bounds  []bound
 	text    string
+}
+
+// bound is a value at which a comparison of a predicate turns: the fact is on one
+// side at At and on the other a step later.
+type bound struct {
+	fact string // as a fixture names it
+	at   int64
+	date bool
+}
+
+func (b bound) String() string {
+	if b.date {
+		return b.fact + " " + place.Date(b.at).String()
+	}
+	return fmt.Sprint(b.fact, " ", b.at)
 }
 
 // newEnvironment makes the language of a pack.
@@ -83,6 +103,11 @@ func anyIn(a, b ref.Val) ref.Val {
 	return types.Bool(slices.ContainsFunc(x, func(s string) bool { return slices.Contains(y, s) }))
 }
 
+// maxCost bounds the steps of one evaluation: a rule of the packs takes some
+// ten. Nothing is computed while compiling, so that there is no other place
+// where a predicate could take long.
+const maxCost = 10_000
+
 // compile compiles a predicate; nil for "". One about a network alone reads no
 // variable of an element.
 func (env *environment) compile(text string, network bool) (*expression, error) {
@@ -113,25 +138,89 @@ func (env *environment) compile(text string, network bool) (*expression, error) 
 			x.lists = append(x.lists, name)
 		}
 	}
-	fold, err := cel.NewConstantFoldingOptimizer()
-	if err != nil {
-		return nil, err
+	var bad error
+	celast.PostOrderVisit(ast.NativeRep().Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() != celast.CallKind {
+			return
+		}
+		c := e.AsCall()
+		if c.FunctionName() == "date" && len(c.Args()) == 1 {
+			if s, ok := literal(c.Args()[0]).(types.String); ok {
+				if d, err := place.ParseDate(string(s)); bad == nil && (err != nil || d == 0) {
+					bad = fmt.Errorf("%s: date(%q): want YYYY-MM-DD", text, string(s))
+				}
+			}
+		}
+		if b, ok := boundOf(c); ok {
+			x.bounds = append(x.bounds, b)
+		}
+	}))
+	if bad != nil {
+		return nil, bad
 	}
-	opt, err := cel.NewStaticOptimizer(fold)
-	if err != nil {
-		return nil, err
-	}
-	folded, issues := opt.Optimize(env.cel, ast)
-	if err := issues.Err(); err != nil {
-		return nil, err
-	}
-	// Expressions end by their nature; the limit is for macros over lists.
-	x.program, err = env.cel.Program(folded, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(1_000_000))
+	var err error
+	x.program, err = env.cel.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
 	return x, err
 }
 
+// literal is the value of a constant, nil for anything else.
+func literal(e celast.Expr) ref.Val {
+	if e.Kind() != celast.LiteralKind {
+		return nil
+	}
+	return e.AsLiteral()
+}
+
+// boundOf is where a comparison of a fact with a number or a date turns.
+func boundOf(c celast.CallExpr) (b bound, ok bool) {
+	step := map[string]int64{"_>_": 0, "_<=_": 0, "_>=_": -1, "_<_": -1}
+	turn, ok := step[c.FunctionName()]
+	if !ok || len(c.Args()) != 2 {
+		return b, false
+	}
+	if b.fact = factOf(c.Args()[0]); b.fact == "" {
+		return b, false
+	}
+	switch right := c.Args()[1]; right.Kind() {
+	case celast.LiteralKind:
+		n, is := right.AsLiteral().(types.Int)
+		b.at = int64(n) + turn
+		return b, is
+	case celast.CallKind:
+		if call := right.AsCall(); call.FunctionName() == "date" && len(call.Args()) == 1 {
+			s, is := literal(call.Args()[0]).(types.String)
+			d, err := place.ParseDate(string(s))
+			b.at, b.date = int64(d)+turn, true
+			return b, is && err == nil
+		}
+	}
+	return b, false
+}
+
+// factOf is how a fixture names what an expression reads, "" for others.
+func factOf(e celast.Expr) string {
+	switch e.Kind() {
+	case celast.IdentKind:
+		return e.AsIdent()
+	case celast.SelectKind:
+		if of := factOf(e.AsSelect().Operand()); of != "" {
+			return strings.TrimPrefix(of+"."+e.AsSelect().FieldName(), "release.findings.")
+		}
+	case celast.CallKind:
+		switch c := e.AsCall(); {
+		case c.FunctionName() == "date" && len(c.Args()) == 1:
+			return factOf(c.Args()[0])
+		case c.FunctionName() == "_[_]" && factOf(c.Args()[0]) == "facts":
+			if s, ok := literal(c.Args()[1]).(types.String); ok {
+				return "fact." + string(s)
+			}
+		}
+	}
+	return ""
+}
+
 // variables checks that names are variables.
-func (env *environment) variables(names []string) error {
+func (env *environment) variables(names ...string) error {
 	for _, name := range names {
 		if v := variableOf(name); v == nil || v.field == nil && v.list == nil {
 			return fmt.Errorf("%q is no fact of an element", name)
@@ -147,7 +236,16 @@ type truth struct {
 }
 
 // cache holds what an expression came to for facts that were met.
-type cache map[string]truth
+type cache struct {
+	of    map[string]truth
+	bytes int
+}
+
+// maxCache bounds the facts that a cache keeps, in bytes; what does not fit is
+// evaluated anew.
+const maxCache = 64 << 20
+
+func newCache() *cache { return &cache{of: map[string]truth{}} }
 
 // activation gives an expression its variables.
 type activation struct {
@@ -168,17 +266,18 @@ func (a *activation) ResolveName(name string) (any, bool) {
 // Parent is none: see the interface of cel.Activation.
 func (a *activation) Parent() cel.Activation { return nil }
 
-// eval evaluates a predicate for a node; a nil one is true.
-func (x *expression) eval(s *scene, node int, seen cache, buf []byte) (truth, []byte) {
+// eval evaluates a predicate for a node; a nil one is true. A fault of the
+// predicate itself, such as one that takes too many steps, is kept in the scene.
+func (x *expression) eval(s *scene, node int, seen *cache) truth {
 	if x == nil {
-		return truth{Truth: place.Yes}, buf
+		return truth{Truth: place.Yes}
 	}
-	buf = buf[:0]
+	s.key = s.key[:0]
 	for _, v := range x.reads {
-		buf = v.key(s, node, buf)
+		s.key = v.key(s, node, s.key)
 	}
-	if t, ok := seen[string(buf)]; ok {
-		return t, buf
+	if t, ok := seen.of[string(s.key)]; ok {
+		return t
 	}
 	out, _, err := x.program.Eval(&activation{s, node, s.lists})
 	var t truth
@@ -193,18 +292,41 @@ func (x *expression) eval(s *scene, node int, seen cache, buf []byte) (truth, []
 				t.missing = append(t.missing, v.name)
 			}
 		}
-		if err != nil && len(t.missing) == 0 {
-			fact, other := strings.CutPrefix(err.Error(), "no such key: ")
-			if other {
-				fact = "fact " + fact
-			}
-			t.missing = append(t.missing, fact)
+		if name := s.absent(err); name != "" && !slices.Contains(t.missing, name) {
+			t.missing = append(t.missing, name)
+		}
+		if stopped(err) {
+			s.fault = cmp.Or(s.fault, fmt.Errorf("%s: takes more than %d steps for one element", x.text, maxCost))
+		} else if err != nil && len(t.missing) == 0 { // a fact that is none, such as a date
+			t.missing = append(t.missing, err.Error())
 		}
 	}
-	if len(seen) < 1<<20 {
-		seen[string(buf)] = t
+	if seen.bytes < maxCache {
+		seen.of[string(s.key)] = t
+		seen.bytes += len(s.key) + 64
 	}
-	return t, buf
+	return t
+}
+
+// absent names the entry of a map whose absence made an error; "" for others.
+func (s *scene) absent(err error) string {
+	if err == nil {
+		return ""
+	}
+	key, ok := strings.CutPrefix(err.Error(), "no such key: ")
+	switch {
+	case !ok:
+		return ""
+	case slices.Contains(releaseFacts, key):
+		return "release." + key
+	}
+	return "fact " + key
+}
+
+// stopped tells whether an evaluation took too many steps.
+func stopped(err error) bool {
+	var stop interpreter.EvalCancelledError
+	return errors.As(err, &stop) && stop.Cause == interpreter.CostLimitExceeded
 }
 
 func appendText(b []byte, s string) []byte {

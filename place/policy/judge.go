@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -96,16 +97,23 @@ func (s *scene) judge(ctx context.Context, r *Rule, o Options) (*Result, error) 
 	var err error
 	switch {
 	case r.Share != nil:
-		s.share(r, res, missing)
+		s.share(ctx, r, res, missing)
 	case r.Count != nil:
-		s.count(r, res, missing)
+		s.count(ctx, r, res, missing)
+	case r.Concentration != nil:
+		s.concentration(ctx, r, res, missing)
+	case r.Dependency != nil:
+		s.dependency(ctx, r, res, missing)
 	case r.Exposure != nil:
 		err = s.exposed(ctx, r, res)
 	default:
-		s.each(r, res, missing)
+		s.each(ctx, r, res, missing)
 	}
 	res.Missing = append(res.Missing, missing.list()...)
-	return res, err
+	if err = cmp.Or(err, s.fault, ctx.Err()); err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
+	}
+	return res, nil
 }
 
 // outside says why a rule does not speak of the network on the day.
@@ -117,7 +125,7 @@ func (s *scene) outside(r *Rule, res *Result) string {
 		}
 		return "bound until " + r.To.Add(-1).String()
 	}
-	t, _ := r.when.eval(s, -1, cache{}, nil)
+	t := r.when.eval(s, -1, newCache())
 	switch t.Truth {
 	case place.No:
 		return "does not speak of this operator: " + r.When
@@ -131,20 +139,21 @@ func (s *scene) outside(r *Rule, res *Result) string {
 }
 
 // each judges single elements.
-func (s *scene) each(r *Rule, res *Result, missing missingFacts) {
-	scope, breaks := cache{}, cache{}
-	var buf []byte
+func (s *scene) each(ctx context.Context, r *Rule, res *Result, missing missingFacts) {
+	scope, breaks := newCache(), newCache()
 	for node := range s.Element {
+		if node%1024 == 0 && ctx.Err() != nil || s.fault != nil {
+			return
+		}
 		if s.Of(node) == nil {
 			continue
 		}
-		var in, bad truth
-		in, buf = r.scope.eval(s, node, scope, buf)
+		in := r.scope.eval(s, node, scope)
 		if in.Truth == place.No {
 			res.Counts[OutOfScope]++
 			continue
 		}
-		bad, buf = r.breaks.eval(s, node, breaks, buf)
+		bad := r.breaks.eval(s, node, breaks)
 		end := Undetermined
 		switch {
 		case bad.Truth == place.No:
@@ -209,18 +218,13 @@ func (m missingFacts) list() (out []Missing) {
 
 // readsOrigin names a variable of a rule that says who made something, "" none.
 func (r *Rule) readsOrigin() string {
-	for _, x := range r.expressions() {
-		for _, v := range x.reads {
-			if v.origin {
-				return v.name
-			}
-		}
-	}
-	if r.Exposure != nil {
+	if r.Exposure != nil || r.Dependency != nil {
 		return "vendor"
 	}
-	if r.Count != nil && variableOf(r.Count.Distinct).origin {
-		return r.Count.Distinct
+	for _, name := range r.Reads() {
+		if v := variableOf(name); v != nil && v.origin {
+			return v.name
+		}
 	}
 	return ""
 }
@@ -233,6 +237,9 @@ func (r *Rule) expressions() (list []*expression) {
 	}
 	if r.Count != nil {
 		all = append(all, r.Count.of)
+	}
+	if r.Concentration != nil {
+		all = append(all, r.Concentration.of)
 	}
 	for _, x := range all {
 		if x != nil {
@@ -249,14 +256,36 @@ func (r *Rule) Reads() (names []string) {
 			names = append(names, v.name)
 		}
 	}
-	if r.Share != nil {
-		names = append(append(names, r.Share.Per...), r.Share.Measure)
+	if x := r.Share; x != nil {
+		names = append(append(names, x.Per...), x.Measure)
 	}
-	if r.Count != nil {
-		names = append(append(names, r.Count.Per...), r.Count.Distinct)
+	if x := r.Count; x != nil {
+		names = append(append(names, x.Per...), x.Distinct)
+	}
+	if x := r.Concentration; x != nil {
+		names = append(append(names, x.Per...), x.Measure, x.Distinct)
+	}
+	if x := r.Dependency; x != nil {
+		names = append(append(names, x.Per...), x.Measure)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Cap is the most that an aggregate may come to, as the pack writes it; "" where
+// the rule is of single elements or counts.
+func (r *Rule) Cap() string {
+	switch {
+	case r.Share != nil:
+		return r.Share.Max
+	case r.Concentration != nil:
+		return r.Concentration.Max
+	case r.Dependency != nil:
+		return r.Dependency.Max
+	case r.Exposure != nil:
+		return r.Exposure.Max
+	}
+	return ""
 }
 
 // Value is what a fact is for an element, as rules see it, and where it is from;

@@ -18,6 +18,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -68,8 +69,10 @@ type Rule struct {
 	// Clause names the place in the source, with its words where they are known.
 	Clause string
 	Source *Source // nil: the pack's
-	// Status is "verified" or "unverified", why in Unconfirmed. Unverified rules
-	// are in no total.
+	// Status is "verified" where clause, dates and thresholds were found in the
+	// source that is named, else "unverified"; such rules are in no total.
+	// Unconfirmed says what could not be confirmed: of a verified rule, what else
+	// the pack assumes.
 	Status, Unconfirmed string
 	// Kind is "law", "direction", "guidance", "contract", "proposal", "policy".
 	Kind     string
@@ -81,6 +84,8 @@ type Rule struct {
 	When, Scope, Breaks string
 	Share               *Share
 	Count               *Count
+	Concentration       *Concentration
+	Dependency          *Dependency
 	Exposure            *Exposure
 	Fixtures            []Fixture
 	// Needs is what would settle an undetermined result, for people.
@@ -129,8 +134,6 @@ type Fixture struct {
 	Operator map[string]string
 	Element  map[string]string
 	Elements []map[string]string
-	Sites    []map[string]string
-	Links    []map[string]string
 	Want     string // an Outcome, or "breaks 31.0-38.5 %"
 	Missing  []string
 }
@@ -182,8 +185,13 @@ var Packs = sync.OnceValues(func() ([]*Pack, error) {
 	return list, nil
 })
 
-// maxPack bounds a pack's file.
-const maxPack = 4 << 20
+// maxPack bounds a pack's file, maxRules and maxListed its rules and the entries
+// of a list.
+const (
+	maxPack   = 4 << 20
+	maxRules  = 1000
+	maxListed = 10_000
+)
 
 // Read reads a pack and compiles its expressions. A rule without a source or
 // without fixtures for both ends is an error.
@@ -200,8 +208,13 @@ func Read(r io.Reader) (*Pack, error) {
 	if p.Source.Title == "" || p.Source.Reference == "" {
 		return nil, errors.New("source: want title and reference")
 	}
-	if len(p.Rules) == 0 {
-		return nil, errors.New("no rules")
+	if len(p.Rules) == 0 || len(p.Rules) > maxRules {
+		return nil, fmt.Errorf("%d rules: want 1 to %d", len(p.Rules), maxRules)
+	}
+	for name, entries := range p.Lists {
+		if len(entries) > maxListed {
+			return nil, fmt.Errorf("list %s: more than %d entries", name, maxListed)
+		}
 	}
 	for name, entries := range p.Layers {
 		for _, entry := range entries {
@@ -255,13 +268,13 @@ func (p *Pack) compile(r *Rule) (err error) {
 		return fmt.Errorf("kind %q: want one of %s", r.Kind, strings.Join(kinds, ", "))
 	}
 	ends := 0
-	for _, set := range []bool{r.Breaks != "", r.Share != nil, r.Count != nil, r.Exposure != nil} {
+	for _, set := range []bool{r.Breaks != "", r.Share != nil, r.Count != nil, r.Concentration != nil, r.Dependency != nil, r.Exposure != nil} {
 		if set {
 			ends++
 		}
 	}
 	if ends != 1 {
-		return errors.New("want one of breaks, share, count, exposure")
+		return errors.New("want one of breaks, share, count, concentration, dependency, exposure")
 	}
 	if r.when, err = p.env.compile(r.When, true); err != nil {
 		return fmt.Errorf("when: %w", err)
@@ -271,21 +284,46 @@ func (p *Pack) compile(r *Rule) (err error) {
 	}
 	switch {
 	case r.Share != nil:
-		s := r.Share
-		if s.max, err = percent(s.Max); err != nil {
+		x := r.Share
+		if x.max, err = capOf(x.Measure, x.Max); err != nil {
 			return err
 		}
-		if measures[s.Measure] == nil {
-			return fmt.Errorf("measure %q: want elements, premises, cells, subscribers or traffic", s.Measure)
-		}
-		if s.of, err = p.env.compile(s.Of, false); err == nil {
-			err = p.env.variables(s.Per)
+		if x.of, err = p.env.compile(x.Of, false); err == nil {
+			err = p.env.variables(x.Per...)
 		}
 	case r.Count != nil:
-		c := r.Count
-		if c.of, err = p.env.compile(c.Of, false); err == nil {
-			err = p.env.variables(append([]string{c.Distinct}, c.Per...))
+		x := r.Count
+		if x.Min < 0 || x.Max < 0 || x.Min == 0 && x.Max == 0 {
+			return errors.New("count: want a min or a max")
 		}
+		if x.of, err = p.env.compile(x.Of, false); err == nil {
+			err = p.env.variables(append([]string{x.Distinct}, x.Per...)...)
+		}
+	case r.Concentration != nil:
+		x := r.Concentration
+		if x.max, err = capOf(x.Measure, x.Max); err != nil {
+			return err
+		}
+		if x.of, err = p.env.compile(x.Of, false); err == nil {
+			err = p.env.variables(append([]string{x.Distinct}, x.Per...)...)
+		}
+	case r.Dependency != nil:
+		x := r.Dependency
+		if x.max, err = capOf(x.Measure, x.Max); err != nil {
+			return err
+		}
+		if p.Lists[x.List] == nil {
+			return fmt.Errorf("no list %q", x.List)
+		}
+		for _, kind := range x.Kinds {
+			if !slices.Contains(place.Kinds, kind) {
+				return fmt.Errorf("kind of dependency %q: want %s", kind, strings.Join(place.Kinds, ", "))
+			}
+		}
+		if len(x.Kinds) == 0 {
+			return errors.New("dependency: want kinds")
+		}
+		err = p.env.variables(x.Per...)
 	case r.Exposure != nil:
 		x := r.Exposure
 		if x.max, err = percent(x.Max); err != nil {
@@ -314,17 +352,23 @@ func (p *Pack) compile(r *Rule) (err error) {
 	return nil
 }
 
+// capOf checks a measure and reads a cap.
+func capOf(measure, most string) (int64, error) {
+	if measures[measure] == nil {
+		return 0, fmt.Errorf("measure %q: want elements, premises, cells, subscribers or traffic", measure)
+	}
+	return percent(most)
+}
+
+var percentForm = regexp.MustCompile(`^([0-9]{1,3})(?:\.([0-9]{1,4}))? ?%$`)
+
 // percent reads "35 %" as parts per million.
 func percent(s string) (int64, error) {
-	var whole, part int64
-	digits, ok := strings.CutSuffix(strings.TrimSpace(s), "%")
-	a, b, dotted := strings.Cut(strings.TrimSpace(digits), ".")
-	_, err := fmt.Sscan(a, &whole)
-	if dotted && err == nil {
-		_, err = fmt.Sscan((b + "0000")[:4], &part)
+	if m := percentForm.FindStringSubmatch(strings.TrimSpace(s)); m != nil {
+		n, err := strconv.ParseInt(m[1]+(m[2] + "0000")[:4], 10, 64)
+		if err == nil && n <= 1_000_000 {
+			return n, nil
+		}
 	}
-	if !ok || err != nil || whole < 0 || whole > 100 {
-		return 0, fmt.Errorf("max %q: want a percentage as in \"35 %%\"", s)
-	}
-	return whole*10_000 + part, nil
+	return 0, fmt.Errorf("max %q: want a percentage as in \"35 %%\"", s)
 }

@@ -50,26 +50,17 @@ type scene struct {
 	lists    map[string]ref.Val
 	inLayers map[string][]string   // of a function, the pack's layers
 	links    map[string][][]string // of a kind of dependency, by node
-	reach    []reach
-}
+	reach    [][]int32             // by node, the lines of the access register that let somebody reach it
+	anyone   bool                  // a line of it names nobody knows what
 
-// reach is a line of the access register with the elements it lets reach.
-type reach struct {
-	*place.Access
-	nodes []int32
+	key   []byte // of eval, kept for its memory
+	fault error  // what is wrong with a predicate
 }
 
 func newScene(p *Pack, s *place.Snapshot, e *Evidence) *scene {
 	out := &scene{Snapshot: s, pack: p, evidence: e, lists: map[string]ref.Val{}, inLayers: map[string][]string{}, links: map[string][][]string{}}
 	for name := range p.Lists {
 		out.lists[name] = types.NewStringList(types.DefaultTypeAdapter, p.listed(name, s.Date))
-	}
-	for _, i := range s.Access {
-		a := &s.Network.Access[i]
-		nodes, err := s.Select(a.Scope)
-		if err == nil {
-			out.reach = append(out.reach, reach{a, nodes})
-		}
 	}
 	return out
 }
@@ -108,26 +99,35 @@ func (s *scene) layersOf(e *place.Element) []string {
 	return list
 }
 
-// linked are the makers of what an element depends on in one way. Where that has
-// none it is empty; where one of them has unknown makers it is not known.
+// linked are the makers of what an element depends on in one way. Where no file
+// says that it does, it is empty, but for what manages it: something does. Where
+// one of them has unknown makers it is not known.
 func (s *scene) linked(kind string, node int) []string {
 	lists, ok := s.links[kind]
 	if !ok {
 		lists = make([][]string, s.Nodes())
-		for i := range lists {
-			lists[i] = []string{}
-		}
+		var open []int
 		for _, i := range s.Dependencies {
 			d := &s.Network.Dependencies[i]
 			if d.Kind != kind {
 				continue
 			}
 			from, to := s.Parts(d)
-			if of := makers(s, to); of == nil || lists[from] == nil {
-				lists[from] = nil
-			} else {
+			if of := makers(s, to); of != nil {
 				lists[from] = append(lists[from], of...)
+			} else {
+				open = append(open, from)
 			}
+		}
+		for i := range lists {
+			if lists[i] == nil && kind != place.ManagedBy {
+				lists[i] = []string{}
+			}
+			slices.Sort(lists[i])
+			lists[i] = slices.Compact(lists[i])
+		}
+		for _, node := range open {
+			lists[node] = nil
 		}
 		s.links[kind] = lists
 	}
@@ -135,16 +135,31 @@ func (s *scene) linked(kind string, node int) []string {
 }
 
 // access is a fact of those lines of the access register that let somebody reach
-// an element. Without a register it is not known.
+// an element. Without a register it is not known, nor where a line does not say.
 func (s *scene) access(node int, of func(*place.Access) string) []string {
 	if len(s.Network.Access) == 0 {
 		return nil
 	}
-	list := []string{}
-	for _, r := range s.reach {
-		if _, ok := slices.BinarySearch(r.nodes, int32(node)); ok && of(r.Access) != "" {
-			list = append(list, of(r.Access))
+	if s.reach == nil {
+		s.reach = make([][]int32, s.Nodes())
+		for _, i := range s.Access {
+			nodes, err := s.Select(s.Network.Access[i].Scope)
+			s.anyone = s.anyone || err != nil
+			for _, n := range nodes {
+				s.reach[n] = append(s.reach[n], i)
+			}
 		}
+	}
+	if s.anyone {
+		return nil
+	}
+	list := []string{}
+	for _, i := range s.reach[node] {
+		value := of(&s.Network.Access[i])
+		if value == "" {
+			return nil
+		}
+		list = append(list, value)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

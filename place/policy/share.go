@@ -1,7 +1,10 @@
 package policy
 
 import (
+	"context"
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -17,129 +20,228 @@ var measures = map[string]func(*place.Element) int64{
 	"traffic":     func(e *place.Element) int64 { return e.Traffic },
 }
 
-// member is an element that a share counts, or may count.
+// member is an element that a rule counts, or may count, with what it counts for.
 type member struct {
-	node    int32
-	in, of  place.Truth
-	measure int64
+	node        int32
+	in, of      place.Truth
+	least, most uint64
+	// open tells that the measure is not known, unbounded that nothing bounds it.
+	open, unbounded bool
 }
 
-// groups sorts the elements that a rule counts by the values of per. An element
-// of which such a value is not known may belong to any group: it is uncertain in
-// all of them.
-func (s *scene) groups(r *Rule, of *expression, per []string, missing missingFacts) (keys []string, parts map[string][]member) {
-	parts = map[string][]member{}
-	scope, counted := cache{}, cache{}
-	var buf []byte
-	var anywhere []member
+// sure tells that the element is counted.
+func (m *member) sure() bool { return m.in == place.Yes && m.of == place.Yes }
+
+// part is a group of a rule's elements that agree in the rule's Per.
+type part struct {
+	key     []string
+	members []member
+}
+
+// grouping is how an aggregate sorts and counts elements.
+type grouping struct {
+	of      func(node int) truth
+	per     []string
+	measure string
+	// distinct is a further variable that is needed of what is counted, or "".
+	distinct string
+}
+
+// parts sorts the elements that a rule counts. An element of which a value of
+// per is not known may belong to any part, and to one that no other belongs to:
+// such are in anywhere, and as a part of their own at the end.
+func (s *scene) parts(ctx context.Context, r *Rule, g grouping, missing missingFacts) (list []part, anywhere []member) {
+	measure := measures[g.measure]
+	most := s.greatest(measure)
+	scope := newCache()
+	index := map[string]int{}
 	for node := range s.Element {
-		if s.Of(node) == nil {
+		if node%1024 == 0 && ctx.Err() != nil || s.fault != nil {
+			return nil, nil
+		}
+		e := s.Of(node)
+		if e == nil {
 			continue
 		}
-		var in, is truth
-		if in, buf = r.scope.eval(s, node, scope, buf); in.Truth == place.No {
+		in := r.scope.eval(s, node, scope)
+		if in.Truth == place.No {
 			continue
 		}
-		is, buf = of.eval(s, node, counted, buf)
+		is := g.of(node)
 		m := member{node: int32(node), in: in.Truth, of: is.Truth}
-		missing.add(in.missing, is.missing)
-		key := make([]string, len(per))
-		all := true
-		for i, name := range per {
-			value, ok := variableOf(name).print(s, node)
-			if key[i] = value; !ok {
-				all = false
-				missing.add([]string{name})
+		lacks := append(slices.Clone(in.missing), is.missing...)
+		if n := measure(e); n != place.Unknown {
+			m.least, m.most = uint64(max(n, 0)), uint64(max(n, 0))
+		} else {
+			lacks, m.open = append(lacks, g.measure), true
+			if most[e.NF] == place.Unknown {
+				m.unbounded = true
+			} else {
+				m.most = uint64(most[e.NF])
 			}
 		}
-		if !all {
+		if g.distinct != "" && m.of != place.No {
+			if _, ok := variableOf(g.distinct).print(s, node); !ok {
+				lacks = append(lacks, g.distinct)
+			}
+		}
+		key := make([]string, len(g.per))
+		lost := false
+		for i, name := range g.per {
+			value, ok := variableOf(name).print(s, node)
+			if key[i] = value; !ok {
+				lost = true
+				lacks = append(lacks, name)
+			}
+		}
+		missing.add(lacks)
+		if lost {
 			m.in = place.NotKnown
 			anywhere = append(anywhere, m)
 			continue
 		}
 		k := strings.Join(key, "\x00")
-		if parts[k] == nil {
-			keys = append(keys, k)
+		i, ok := index[k]
+		if !ok {
+			i, index[k] = len(list), len(list)
+			list = append(list, part{key: key})
 		}
-		parts[k] = append(parts[k], m)
+		list[i].members = append(list[i].members, m)
 	}
-	slices.Sort(keys)
-	if len(anywhere) > 0 && len(keys) == 0 {
-		keys = []string{strings.Repeat("\x00", max(len(per)-1, 0))}
+	slices.SortFunc(list, func(a, b part) int { return slices.Compare(a.key, b.key) })
+	if len(anywhere) > 0 {
+		list = append(list, part{key: make([]string, len(g.per))})
 	}
-	for _, k := range keys {
-		parts[k] = append(parts[k], anywhere...)
+	return list, anywhere
+}
+
+// sums are the parts and wholes of the least and of the greatest share.
+type sums struct {
+	low, lowAll, high, highAll uint64
+	unknown                    int
+	top                        uint64
+	unbounded                  bool
+}
+
+func plus(a, b uint64) uint64 {
+	if sum, over := bits.Add64(a, b, 0); over == 0 {
+		return sum
 	}
-	return keys, parts
+	return math.MaxUint64
+}
+
+// add counts an element. In the least share what may be outside of the part is,
+// and as large as it can be; in the greatest the other way round.
+func (x *sums) add(m *member) {
+	if m.open {
+		x.unknown++
+		x.top = max(x.top, m.most)
+		x.unbounded = x.unbounded || m.unbounded
+	}
+	switch m.of {
+	case place.Yes:
+		if m.in == place.Yes {
+			x.low, x.lowAll = plus(x.low, m.least), plus(x.lowAll, m.least)
+		}
+		x.high, x.highAll = plus(x.high, m.most), plus(x.highAll, m.most)
+		return
+	case place.NotKnown:
+		x.high, x.highAll = plus(x.high, m.most), plus(x.highAll, m.most)
+	default:
+		if m.in == place.Yes {
+			x.highAll = plus(x.highAll, m.least)
+		}
+	}
+	x.lowAll = plus(x.lowAll, m.most)
+}
+
+// plus is the sums of both.
+func (x sums) plus(y sums) sums {
+	return sums{plus(x.low, y.low), plus(x.lowAll, y.lowAll), plus(x.high, y.high), plus(x.highAll, y.highAll), x.unknown + y.unknown, max(x.top, y.top), x.unbounded || y.unbounded}
 }
 
 // share judges a cap on a part of a whole. Where facts are missing the share is
-// an interval: an element that may count is counted so that the share is least,
-// then so that it is greatest, and a measure that is not known lies between 0
-// and the greatest that is known of its function.
-func (s *scene) share(r *Rule, res *Result, missing missingFacts) {
-	of := measures[r.Share.Measure]
-	keys, parts := s.groups(r, r.Share.of, r.Share.Per, missing)
-	most := s.greatest(of)
-	for _, k := range keys {
-		g := Group{Key: strings.Split(k, "\x00")}
-		var low, lowAll, high, highAll float64
-		assumed, unknown, bounded := 0, 0, true
-		var top int64
-		for _, m := range parts[k] {
-			e := s.Of(int(m.node))
-			least, greatest := of(e), of(e)
-			if least == place.Unknown {
-				unknown++
-				missing.add([]string{r.Share.Measure})
-				least, greatest = 0, most[e.NF]
-				if greatest == place.Unknown {
-					bounded, greatest = false, 0
-				}
-				assumed++
-				top = max(top, greatest)
-			}
-			if m.in != place.Yes || m.of == place.NotKnown || of(e) == place.Unknown {
-				g.Uncertain = append(g.Uncertain, m.node)
-			} else if m.of == place.Yes {
-				g.Members = append(g.Members, m.node)
-			}
-			// The least share: what may be outside of the part is, and as large
-			// as it can be; the greatest the other way round.
-			if m.of == place.Yes {
-				if m.in == place.Yes {
-					low += float64(least)
-					lowAll += float64(least)
-				}
-				high += float64(greatest)
-				highAll += float64(greatest)
-				continue
-			}
-			lowAll += float64(greatest)
-			switch {
-			case m.of == place.NotKnown:
-				high += float64(greatest)
-				highAll += float64(greatest)
-			case m.in == place.Yes:
-				highAll += float64(least)
-			}
+// an interval; a measure that is not known lies between 0 and the greatest that
+// is known of its function.
+func (s *scene) share(ctx context.Context, r *Rule, res *Result, missing missingFacts) {
+	counted := newCache()
+	x := r.Share
+	s.capped(ctx, r, res, grouping{of: func(node int) truth { return x.of.eval(s, node, counted) }, per: x.Per, measure: x.Measure}, x.max, missing)
+}
+
+func (s *scene) capped(ctx context.Context, r *Rule, res *Result, by grouping, most int64, missing missingFacts) {
+	parts, anywhere := s.parts(ctx, r, by, missing)
+	var all sums
+	for i := range anywhere {
+		all.add(&anywhere[i])
+	}
+	for i, p := range parts {
+		g := Group{Key: p.key}
+		x := all
+		if i == len(parts)-1 && len(anywhere) > 0 {
+			g.list(anywhere)
 		}
-		g.Low, g.High = ratio(low, lowAll), ratio(high, highAll)
-		g.Whole = int64(lowAll)
-		if !bounded {
+		for k := range p.members {
+			x.add(&p.members[k])
+		}
+		g.list(p.members)
+		g.Low, g.High = ratio(x.low, x.lowAll, false), ratio(x.high, x.highAll, true)
+		g.Whole = int64(min(x.lowAll, math.MaxInt64))
+		switch {
+		case x.unbounded:
 			g.Low, g.High = 0, 1_000_000
-			g.Assumed = fmt.Sprintf("no element of some function has a known number of %s: the share can be anything", r.Share.Measure)
-		} else if assumed > 0 {
-			g.Assumed = fmt.Sprintf("%d elements without a number of %s count with 0 to %d, the greatest known of their function", unknown, r.Share.Measure, top)
-		}
-		if highAll == 0 && lowAll == 0 {
+			g.Assumed = fmt.Sprintf("no element of some function has a known number of %s: the share can be anything", by.measure)
+			g.Outcome = capped(0, 1_000_000, most)
+		case x.highAll == 0 && x.lowAll == 0:
 			g.Outcome = OutOfScope
-		} else {
-			g.Outcome = capped(g.Low, g.High, r.Share.max)
+		case above(x.low, x.lowAll, most):
+			g.Outcome = Breaks
+		case above(x.high, x.highAll, most):
+			g.Outcome = Undetermined
+		default:
+			g.Outcome = Complies
+		}
+		if !x.unbounded && x.unknown > 0 {
+			g.Assumed = fmt.Sprintf("%d elements without a number of %s count with 0 to %d, the greatest known of their function", x.unknown, by.measure, x.top)
 		}
 		res.Groups = append(res.Groups, g)
 	}
 	res.Outcome = worstGroup(res.Groups)
+}
+
+// list notes the elements of a group.
+func (g *Group) list(members []member) {
+	for i := range members {
+		switch m := &members[i]; {
+		case m.in != place.Yes || m.of == place.NotKnown || m.open:
+			g.Uncertain = append(g.Uncertain, m.node)
+		case m.of == place.Yes:
+			g.Members = append(g.Members, m.node)
+		}
+	}
+}
+
+// above tells whether a share is above a cap, exactly.
+func above(part, whole uint64, most int64) bool {
+	h1, l1 := bits.Mul64(part, 1_000_000)
+	h2, l2 := bits.Mul64(whole, uint64(most))
+	return h1 > h2 || h1 == h2 && l1 > l2
+}
+
+// ratio is a share in parts per million, rounded down or up.
+func ratio(part, whole uint64, up bool) int64 {
+	if whole == 0 || part == 0 {
+		return 0
+	}
+	if part >= whole {
+		return 1_000_000
+	}
+	h, l := bits.Mul64(part, 1_000_000)
+	q, rest := bits.Div64(h, l, whole)
+	if up && rest > 0 {
+		q++
+	}
+	return int64(q)
 }
 
 // MeasureOf is what an element counts for in the share, Unknown where that is not
@@ -148,13 +250,6 @@ func (s *Share) MeasureOf(e *place.Element) int64 { return measures[s.Measure](e
 
 // Bound is the cap, in parts per million.
 func (s *Share) Bound() int64 { return s.max }
-
-func ratio(part, whole float64) int64 {
-	if whole == 0 {
-		return 0
-	}
-	return int64(part / whole * 1e6)
-}
 
 // greatest is the greatest known measure of each function.
 func (s *scene) greatest(of func(*place.Element) int64) map[string]int64 {
@@ -172,45 +267,38 @@ func (s *scene) greatest(of func(*place.Element) int64) map[string]int64 {
 }
 
 // count judges how many different values a fact has.
-func (s *scene) count(r *Rule, res *Result, missing missingFacts) {
+func (s *scene) count(ctx context.Context, r *Rule, res *Result, missing missingFacts) {
 	c := r.Count
-	keys, parts := s.groups(r, c.of, c.Per, missing)
-	distinct := variableOf(c.Distinct)
-	for _, k := range keys {
-		g := Group{Key: strings.Split(k, "\x00")}
-		sure, perhaps := map[string]bool{}, map[string]bool{}
-		loose := 0
-		for _, m := range parts[k] {
-			if m.of == place.No {
-				continue
-			}
-			value, ok := distinct.print(s, int(m.node))
-			switch {
-			case !ok:
-				loose++
-				missing.add([]string{c.Distinct})
-				g.Uncertain = append(g.Uncertain, m.node)
-			case m.in == place.Yes && m.of == place.Yes:
-				sure[value] = true
-				g.Members = append(g.Members, m.node)
-			default:
-				perhaps[value] = true
-				g.Uncertain = append(g.Uncertain, m.node)
-			}
+	counted := newCache()
+	parts, anywhere := s.parts(ctx, r, grouping{of: func(node int) truth { return c.of.eval(s, node, counted) }, per: c.Per, measure: "elements", distinct: c.Distinct}, missing)
+	all := s.values(c.Distinct, anywhere)
+	for i, p := range parts {
+		g := Group{Key: p.key}
+		if i == len(parts)-1 && len(anywhere) > 0 {
+			g.list(anywhere)
 		}
-		g.Low = int64(len(sure))
-		for v := range perhaps {
-			if !sure[v] {
+		g.list(p.members)
+		own := s.values(c.Distinct, p.members)
+		for v := range all.perhaps {
+			own.perhaps[v] = true
+		}
+		own.loose += all.loose
+		g.Low, g.High = int64(len(own.sure)), int64(len(own.sure)+own.loose)
+		for v := range own.perhaps {
+			if !own.sure[v] {
 				g.High++
 			}
 		}
-		g.High += g.Low + int64(loose)
+		if own.any {
+			g.Low = max(g.Low, 1)
+		}
+		few := c.Min > 0 && g.High < int64(c.Min)
 		switch {
 		case g.High == 0:
 			g.Outcome = OutOfScope
-		case c.Max > 0 && g.Low > int64(c.Max) || c.Min > 0 && g.High < int64(c.Min):
+		case c.Max > 0 && g.Low > int64(c.Max), few && own.any:
 			g.Outcome = Breaks
-		case c.Max > 0 && g.High > int64(c.Max) || c.Min > 0 && g.Low < int64(c.Min):
+		case few, c.Max > 0 && g.High > int64(c.Max), c.Min > 0 && g.Low < int64(c.Min):
 			g.Outcome = Undetermined
 		default:
 			g.Outcome = Complies
@@ -218,4 +306,34 @@ func (s *scene) count(r *Rule, res *Result, missing missingFacts) {
 		res.Groups = append(res.Groups, g)
 	}
 	res.Outcome = worstGroup(res.Groups)
+}
+
+// values are those that a fact has among elements.
+type values struct {
+	sure, perhaps map[string]bool
+	// loose is how many elements may have any value; any tells that at least
+	// one is counted for sure.
+	loose int
+	any   bool
+}
+
+func (s *scene) values(fact string, members []member) values {
+	out := values{sure: map[string]bool{}, perhaps: map[string]bool{}}
+	distinct := variableOf(fact)
+	for i := range members {
+		m := &members[i]
+		if m.of == place.No {
+			continue
+		}
+		out.any = out.any || m.sure()
+		switch value, ok := distinct.print(s, int(m.node)); {
+		case !ok:
+			out.loose++
+		case m.sure():
+			out.sure[value] = true
+		default:
+			out.perhaps[value] = true
+		}
+	}
+	return out
 }

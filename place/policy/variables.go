@@ -270,16 +270,27 @@ func certificates(s *scene, node int) []string {
 	return list
 }
 
+// releaseFacts are the entries of the map release: of findings, the number by
+// severity; of score, the figures of the scorecard.
+var releaseFacts = []string{"bundle", "code_read", "findings", "opened", "profiles", "score"}
+
+// release is what evidence says of an element's release. What it does not say is
+// not in the map, so that it is not known.
 func release(s *scene, node int) ref.Val {
 	ev := s.evidence.of(s.Of(node))
 	if ev == nil {
 		return nil
 	}
-	findings := map[string]int64{"critical": 0, "high": 0, "medium": 0, "low": 0, "info": 0}
-	for k, n := range ev.Findings {
-		findings[k] = n
+	m := map[string]any{"profiles": ev.Profiles, "bundle": ev.Bundle, "opened": ev.Opened, "code_read": ev.CodeRead}
+	if ev.Findings != nil {
+		findings := map[string]int64{"critical": 0, "high": 0, "medium": 0, "low": 0, "info": 0}
+		for k, n := range ev.Findings {
+			findings[k] = n
+		}
+		m["findings"] = findings
 	}
-	return types.NewDynamicMap(types.DefaultTypeAdapter, map[string]any{
-		"findings": findings, "profiles": ev.Profiles, "bundle": ev.Bundle, "score": ev.Score, "opened": ev.Opened, "code_read": ev.CodeRead,
-	})
+	if ev.Score != nil {
+		m["score"] = ev.Score
+	}
+	return types.NewDynamicMap(types.DefaultTypeAdapter, m)
 }
