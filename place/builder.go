@@ -70,6 +70,9 @@ func (b *Builder) Source(s Source) int32 {
 // Digest says the SHA-256 of a source once it was read.
 func (b *Builder) Digest(source int32, hex string) { b.net.Sources[source].Digest = hex }
 
+// Dated says of what age a source's facts are, as the source itself says.
+func (b *Builder) Dated(source int32, d Date) { b.net.Sources[source].Date = d }
+
 // Gap notes a row or a value that could not be taken.
 func (b *Builder) Gap(at Origin, column, why string, dropped bool) {
 	if len(b.net.Gaps) >= maxGaps {
