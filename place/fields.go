@@ -285,3 +285,13 @@ func FactOf(facts []Fact, name string) string {
 	}
 	return ""
 }
+
+// Shorthands are the columns of elements that name other elements, joined by
+// ';': one for each kind of dependency ("managed_by").
+func Shorthands() []string {
+	list := make([]string, len(Kinds))
+	for i, kind := range Kinds {
+		list[i] = strings.ReplaceAll(kind, "-", "_")
+	}
+	return list
+}

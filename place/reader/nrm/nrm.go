@@ -30,7 +30,7 @@ var Reader = place.Reader{
 	Name: "nrm",
 	Doc: wardein.Doc{
 		About: "Configuration in the network resource model of 3GPP, as XML files of Bulk CM or as JSON of the provisioning service.",
-		How:   "Each object of a function class (GNBDUFunction, AMFFunction, ENBFunction, …) is an element, and so is a managed element without one. vendorName, swVersion, locationName and managedBy are its managed element's. An end point (EP_N3, EP_F1C, …) is a link of that name to the function that farEndEntity names, or to the one whose end point has its remote address. Cells are counted. --map (kind role) names the function of a class, (kind vendor) the maker that a vendorName is.",
+		How:   "Each object of a function class (GNBDUFunction, AMFFunction, ENBFunction, …) is an element, and so is a managed element without one. vendorName, swVersion, locationName and managedBy are its managed element's. An end point (EP_N3, EP_F1C, …) is a link of that name to the function that farEndEntity names, or to the one whose end point has its remote address. Cells are counted. --map (kind role) names the function of a class, (kind maker) the maker that a vendorName is.",
 		Limits: []string{
 			"Not verified against files of a live network: layouts are those of the schemas named below, and of public samples that use the older Bulk CM schemas.",
 			"Vendors' own containers (VsDataContainer) are read over: most live files keep what they have to say of interfaces there.",

@@ -187,7 +187,7 @@ func (m *model) add(i int32, count map[int32]int64) {
 	e.Name = either("gnbduname", "gnbcuname", "enbname", "userlabel")
 	e.Release = either("swversion")
 	if name := either("vendorname"); name != "" {
-		e.Vendor = m.b.Intern(cmp.Or(m.in.Map["vendor"][name], place.VendorID(name)))
+		e.Vendor = m.b.Intern(cmp.Or(m.in.Map["maker"][name], place.VendorID(name)))
 		if e.Vendor != "" {
 			m.b.MentionVendor(place.Vendor{ID: e.Vendor, Name: name, At: at})
 		}

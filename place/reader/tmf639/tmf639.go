@@ -34,7 +34,7 @@ var Reader = place.Reader{
 	Name: "tmf639",
 	Doc: wardein.Doc{
 		About: "Resources as the Resource Inventory API of TM Forum gives them, saved as JSON.",
-		How:   "A resource is an element; one that is contained in another and has no function of the vocabulary (a card, a port) is a part of it, and its connections are the whole's. The function is the characteristic nf, or category, @type or the specification's name where that is one; --map (kind role) names others, (kind relation) types of relationships, (kind vendor) makers. Characteristics that are called like a field of elements are that field, others further facts; those of a connection are fields of the link. Operating dates say when an element stands.",
+		How:   "A resource is an element; one that is contained in another and has no function of the vocabulary (a card, a port) is a part of it, and its connections are the whole's. The function is the characteristic nf, or category, @type or the specification's name where that is one; --map (kind role) names others, (kind relation) types of relationships, (kind maker) makers. Characteristics that are called like a field of elements are that field, others further facts; those of a connection are fields of the link. Operating dates say when an element stands.",
 		Limits: []string{
 			"The words of relationships and roles of parties are operators' own: what is not known of them is listed and not used.",
 			"Resources that are planned are not in service: they are listed as left out.",
@@ -295,7 +295,7 @@ func (r *reading) parties(e *place.Element, res *resource) {
 
 // vendor is the ID of a vendor.
 func (r *reading) vendor(name string) string {
-	id := r.b.Intern(cmp.Or(r.in.Map["vendor"][name], place.VendorID(name)))
+	id := r.b.Intern(cmp.Or(r.in.Map["maker"][name], place.VendorID(name)))
 	if id != "" {
 		r.b.MentionVendor(place.Vendor{ID: id, Name: name, At: r.at})
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 func TestGolden(t *testing.T) {
-	inventory.Golden(t, Reader, map[string]map[string]string{"role": {"user plane box": "UPF"}, "vendor": {"Birch Systems, Ltd.": "birch"}})
+	inventory.Golden(t, Reader, map[string]map[string]string{"role": {"user plane box": "UPF"}, "maker": {"Birch Systems, Ltd.": "birch"}})
 }
 
 func Fuzz(f *testing.F) { inventory.Fuzz(f, Reader) }
