@@ -95,6 +95,37 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
+// BenchmarkStripped is what run measures as CPU: bounds, reading, matching and
+// data of stripped programs. BENCH="old new" is another pair.
+func BenchmarkStripped(b *testing.B) {
+	list := [][2]string{{"curl-7.88.1/x86-64-O2", "curl-8.14.1/x86-64-O2"}, {"curl-7.88.1/aarch64-O2", "curl-8.14.1/aarch64-O2"}, {"openssl-3.0.20/x86-64-O2", "openssl-3.5.7/x86-64-O2"}}
+	if args := strings.Fields(os.Getenv("BENCH")); len(args) == 2 {
+		list = [][2]string{{args[0], args[1]}}
+	}
+	for _, pair := range list {
+		b.Run(pair[0], func(b *testing.B) {
+			dir := "../work/compare/build/"
+			m := &measured{}
+			size := int64(0)
+			for _, p := range pair {
+				n, err := codeSize(dir + p + "/stripped")
+				if err != nil {
+					b.Skip(err)
+				}
+				size += n
+			}
+			total := 0.0
+			for b.Loop() {
+				if err := m.compare(dir+pair[0]+"/stripped", dir+pair[1]+"/stripped"); err != nil {
+					b.Fatal(err)
+				}
+				total += m.CPU
+			}
+			b.ReportMetric(float64(size)*float64(b.N)/1e6/total, "MB/cpu-s")
+		})
+	}
+}
+
 // processorTime is what this process used of all processors.
 func processorTime() time.Duration {
 	var u syscall.Rusage

@@ -22,7 +22,13 @@ type aligned struct{ a, b, n int }
 // budget is how many steps the search may take, and becomes less by those that
 // it took.
 func align(a, b []uint64, budget *int64) (runs []aligned, exact bool) {
-	l := aligner{exact: true, budget: budget}
+	var l aligner
+	return l.align(a, b, budget)
+}
+
+// align is as the function, but what it returns is good until the next time.
+func (l *aligner) align(a, b []uint64, budget *int64) (runs []aligned, exact bool) {
+	l.runs, l.exact, l.budget = l.runs[:0], true, budget
 	l.run(a, b, 0, 0, 0)
 	return l.runs, l.exact
 }
@@ -32,9 +38,11 @@ type aligner struct {
 	exact  bool
 	budget *int64
 
-	places [2][]keyed // for use again
-	v      []int32
-	steps  []int32
+	once  once // for use again
+	v     []int32
+	steps []int32
+	found []aligned
+	piles []int
 }
 
 // shortRun is how many values the shortest difference is looked for at once.
@@ -70,7 +78,7 @@ func (l *aligner) run(a, b []uint64, fromA, fromB, depth int) {
 	if len(a) > 0 && len(b) > 0 {
 		var anchors [][2]int
 		if len(a)+len(b) > shortRun && depth < maxDepth {
-			anchors = l.once(a, b)
+			anchors = l.anchors(a, b)
 		}
 		if len(anchors) > 0 {
 			x, y := 0, 0
@@ -87,34 +95,14 @@ func (l *aligner) run(a, b []uint64, fromA, fromB, depth int) {
 	l.add(fromA+len(a), fromB+len(b), tail)
 }
 
-// once lists the places of values that occur once in each, as far as they are
+// anchors lists the places of values that occur once in each, as far as they are
 // in the same order in both: the longest such list.
-func (l *aligner) once(a, b []uint64) (list [][2]int) {
-	for s, values := range [2][]uint64{a, b} {
-		p := l.places[s][:0]
-		for i, v := range values {
-			p = append(p, keyed{v, int32(i)})
-		}
-		slices.SortFunc(p, byKey)
-		l.places[s] = p
+func (l *aligner) anchors(a, b []uint64) (list [][2]int) {
+	if list = l.once.places(a, b, nil); len(list) == 0 {
+		return nil
 	}
-	x, y := l.places[0], l.places[1]
-	single := func(p []keyed) bool { return len(p) == 1 || p[1].key != p[0].key }
-	for len(x) > 0 && len(y) > 0 {
-		v := min(x[0].key, y[0].key)
-		if x[0].key == y[0].key && single(x) && single(y) {
-			list = append(list, [2]int{int(x[0].of), int(y[0].of)})
-		}
-		for len(x) > 0 && x[0].key == v {
-			x = x[1:]
-		}
-		for len(y) > 0 && y[0].key == v {
-			y = y[1:]
-		}
-	}
-	slices.SortFunc(list, func(p, q [2]int) int { return cmp.Compare(p[0], q[0]) })
 	// The longest rising sequence of the second numbers (patience sorting).
-	piles := make([]int, 0, len(list)) // index of each pile's top
+	piles := l.piles[:0] // index of each pile's top
 	before := make([]int, len(list))
 	for i, p := range list {
 		k, _ := slices.BinarySearchFunc(piles, p[1], func(top, v int) int { return cmp.Compare(list[top][1], v) })
@@ -127,9 +115,7 @@ func (l *aligner) once(a, b []uint64) (list [][2]int) {
 			piles[k] = i
 		}
 	}
-	if len(piles) == 0 {
-		return nil
-	}
+	l.piles = piles
 	out := make([][2]int, len(piles))
 	for i, k := piles[len(piles)-1], len(piles)-1; i >= 0; i, k = before[i], k-1 {
 		out[k] = list[i]
@@ -170,7 +156,7 @@ func (l *aligner) shortest(a, b []uint64, fromA, fromB int) {
 
 // back follows the steps of shortest from the end to the beginning.
 func (l *aligner) back(steps []int32, last, x, y, fromA, fromB int) {
-	var runs []aligned
+	runs := l.found[:0]
 	for d := last; d >= 0; d-- {
 		v := steps[d*d : (d+1)*(d+1)] // as it was before step d: of diagonals −d to d
 		at := func(k int) int32 {
@@ -201,6 +187,7 @@ func (l *aligner) back(steps []int32, last, x, y, fromA, fromB int) {
 		x, y = px, py
 	}
 	slices.Reverse(runs)
+	l.found = runs
 	for _, r := range runs {
 		l.add(fromA+r.a, fromB+r.b, r.n)
 	}

@@ -100,7 +100,7 @@ func (m *matcher) inOrder(a, b int32) {
 	}
 	m.calls = calls
 	budget := int64(len(calls[0])+len(calls[1])) * 64
-	runs, _ := align(m.tokens[0], m.tokens[1], &budget)
+	runs, _ := m.aligner.align(m.tokens[0], m.tokens[1], &budget)
 	runs = append(runs, aligned{len(calls[0]), len(calls[1]), 0})
 	x, y := 0, 0
 	for _, r := range runs {
@@ -293,38 +293,57 @@ func (m *matcher) looks(s int, i int32, each func(uint64)) {
 // which functions that are alike mostly share one.
 func (m *matcher) sketch(s int, i int32) (out [4]uint64) {
 	f := &m.side[s].Functions[i]
-	var sum [64]int32
+	// 64 sums side by side: bit j of planes[n] is bit n of sum j.
+	var planes [16]uint64
+	total := uint64(0)
 	for k, n := range f.bins {
-		if n == 0 {
-			continue
-		}
-		weight := int32(bits.Len16(n))
-		h := (uint64(k) + 1) * 0x9e3779b97f4a7c15
-		h ^= h >> 29
-		h *= 0xbf58476d1ce4e5b9
-		h ^= h >> 32
-		for j := range sum {
-			sum[j] += weight * (int32(h>>j&1)*2 - 1)
+		weight := uint64(bits.Len16(n))
+		total += weight
+		for n := 0; weight != 0; n, weight = n+1, weight>>1 {
+			if weight&1 == 0 {
+				continue
+			}
+			carry := binHash[k]
+			for p := n; carry != 0; p++ {
+				planes[p], carry = planes[p]^carry, planes[p]&carry
+			}
 		}
 	}
-	for j, v := range sum {
-		if v > 0 {
-			out[j/16] |= 1 << (j % 16)
-		}
+	// A bit is set where more than half of all weights have it.
+	more, equal := uint64(0), ^uint64(0)
+	for p := len(planes) - 1; p >= 0; p-- {
+		half := -(total / 2 >> p & 1)
+		more |= equal & planes[p] &^ half
+		equal &= ^(planes[p] ^ half)
+	}
+	for j := range out {
+		out[j] = more >> (16 * j) & 0xffff
 	}
 	return out
 }
 
+// binHash are the bits that a bin stands for in a sketch.
+var binHash = func() (out [binCount]uint64) {
+	for k := range out {
+		h := (uint64(k) + 1) * 0x9e3779b97f4a7c15
+		h ^= h >> 29
+		h *= 0xbf58476d1ce4e5b9
+		out[k] = h ^ h>>32
+	}
+	return out
+}()
+
 // byKeys finds candidates that share a key which few have.
 func (m *matcher) byKeys(keys func(s int, i int32, each func(uint64))) {
-	var list [2][]keyed
+	list := &m.keyed
 	for s := range m.side {
+		list[s] = list[s][:0]
 		for i := range m.pair[s] {
 			if m.pair[s][i] < 0 {
 				keys(s, int32(i), func(k uint64) { list[s] = append(list[s], keyed{k, int32(i)}) })
 			}
 		}
-		slices.SortFunc(list[s], byKey)
+		m.sorter.sort(list[s])
 	}
 	// By function, since the order of keys is another in each run.
 	var found [][2]int32

@@ -267,8 +267,11 @@ func (m *Matching) samePointer(a, b exe.Pointer, depth int) bool {
 
 // buffer holds what aligning takes, for use again.
 type buffer struct {
-	list   []insn.Inst
-	tokens []uint64
+	list    []insn.Inst
+	tokens  []uint64
+	other   []int32
+	taken   []bool
+	aligner aligner
 }
 
 // lines are the instructions of two functions, aligned.
@@ -325,8 +328,11 @@ func (m *Matching) align(p *Pair, b *[2]buffer) *lines {
 	m.tokens(0, p.Old, &b[0])
 	m.tokens(1, p.New, &b[1])
 	l := &lines{n: [2]int{len(b[0].list), len(b[1].list)}}
-	l.runs, l.exact = align(b[0].tokens, b[1].tokens, &m.left)
-	other := make([]int32, len(b[0].list)) // partner + 1
+	l.runs, l.exact = b[0].aligner.align(b[0].tokens, b[1].tokens, &m.left)
+	l.runs = slices.Clone(l.runs)
+	b[0].other = slices.Grow(b[0].other[:0], len(b[0].list))[:len(b[0].list)]
+	other := b[0].other // partner + 1
+	clear(other)
 	for _, r := range l.runs {
 		for k := range r.n {
 			other[r.a+k] = int32(r.b+k) + 1
@@ -351,7 +357,9 @@ func (m *Matching) align(p *Pair, b *[2]buffer) *lines {
 	}
 	ox, oy := m.Old.operandsOf(int32(p.Old)), m.New.operandsOf(int32(p.New))
 	at := 0
-	taken := make([]bool, len(oy))
+	b[1].taken = slices.Grow(b[1].taken[:0], len(oy))[:len(oy)]
+	taken := b[1].taken
+	clear(taken)
 	for k := range ox {
 		o := &ox[k]
 		if int(o.at) >= len(other) || other[o.at] == 0 {

@@ -127,12 +127,11 @@ func (m *matcher) isNode(s int, i int32) bool { return int(i) >= len(m.side[s].F
 // instructions adds how like the instructions of two functions are.
 func (m *matcher) instructions(a, b int32, add func(v, weight int32)) {
 	fa, fb := &m.side[0].Functions[a], &m.side[1].Functions[b]
-	low, high := uint32(0), uint32(0)
-	for k := range fa.bins {
-		x, y := uint32(fa.bins[k]), uint32(fb.bins[k])
-		low += min(x, y)
-		high += max(x, y)
+	low := uint32(0)
+	for k, x := range fa.bins {
+		low += uint32(min(x, fb.bins[k]))
 	}
+	high := fa.binned + fb.binned - low
 	add(int32(1000*uint64(low)/uint64(max(high, 1))), 30)
 	n, k := int32(min(fa.Instructions, 1<<20)), int32(min(fb.Instructions, 1<<20))
 	add(1000*min(n, k)/max(n, k, 1), 10)

@@ -32,6 +32,9 @@ type matcher struct {
 	pair [2][]int32 // the partner, −1 for none yet
 	key  []Key      // by old function
 
+	sorter sorter
+	keyed  [2][]keyed
+
 	// What finding by likeness takes, once ready.
 	ready            bool
 	features         [2]rows[feature]
@@ -43,6 +46,7 @@ type matcher struct {
 	now              int32
 	open             [2][]int32
 	tokens           [2][]uint64
+	aligner          aligner
 	calls            [2][]int32
 }
 
@@ -60,27 +64,12 @@ func (m *matcher) pairUp(a, b int32, key Key) bool {
 	return true
 }
 
-// keyed is a function with the value of a key.
-type keyed struct {
-	key uint64
-	of  int32
-}
-
-func byKey(a, b keyed) int {
-	switch {
-	case a.key < b.key:
-		return -1
-	case a.key > b.key:
-		return 1
-	}
-	return int(a.of - b.of)
-}
-
 // groups hands out the functions without partner that have the same key, in
 // the order of addresses. Functions whose key is 0 have none.
 func (m *matcher) groups(key func(side int, i int32) uint64, each func(old, new []keyed)) {
-	var list [2][]keyed
+	list := &m.keyed
 	for s, p := range m.side {
+		list[s] = list[s][:0]
 		for i := range p.Functions {
 			if m.pair[s][i] < 0 {
 				if k := key(s, int32(i)); k != 0 {
@@ -88,7 +77,7 @@ func (m *matcher) groups(key func(side int, i int32) uint64, each func(old, new 
 				}
 			}
 		}
-		slices.SortFunc(list[s], byKey)
+		m.sorter.sort(list[s])
 	}
 	same(list[0], list[1], each)
 }

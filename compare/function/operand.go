@@ -134,6 +134,9 @@ func (r *reader) decode(i int32) {
 		}
 		h = mix(mix(h, in.Word), form)
 	}
+	for _, n := range f.bins {
+		f.binned += uint32(n)
+	}
 	f.to = int32(len(r.operands))
 	f.skeleton, f.shape, f.ops = h, shape, ops
 }

@@ -67,6 +67,7 @@ type Function struct {
 	ops      uint64 // of operations
 	color    uint64 // of all that does not depend on other functions
 	calls    int32  // operands that are functions of the program
+	binned   uint32 // sum of bins
 	bins     [binCount]uint16
 }
 
