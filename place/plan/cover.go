@@ -16,6 +16,11 @@ type item struct {
 	price   int64
 }
 
+// byWorth orders items by measure for the money.
+func byWorth(a, b item) int {
+	return cmp.Or(cmp.Compare(b.measure*float64(a.price), a.measure*float64(b.price)), cmp.Compare(a.node, b.node))
+}
+
 // coverWork bounds the search for the least cost, in items looked at, and maxDepth
 // how deep it goes; beyond it the best that was found stands, with the bound that
 // is proven.
@@ -30,9 +35,7 @@ const (
 // which is that of the linear relaxation (Dantzig 1957) where exact is false.
 func cover(items []item, need float64) (chosen []item, price, bound int64, exact bool) {
 	items = slices.DeleteFunc(slices.Clone(items), func(it item) bool { return it.measure <= 0 })
-	slices.SortFunc(items, func(a, b item) int {
-		return cmp.Or(cmp.Compare(b.measure*float64(max(a.price, 1)), a.measure*float64(max(b.price, 1))), cmp.Compare(a.node, b.node))
-	})
+	slices.SortFunc(items, byWorth)
 	if need <= 0 {
 		return nil, 0, 0, true
 	}
