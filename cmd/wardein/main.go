@@ -136,7 +136,7 @@ Start with:  wardein inspect FILE`,
 		{"release", "Look into a release:", []*cobra.Command{inspectCmd(), treeCmd(), lsCmd(), findCmd(), catCmd(), exportCmd(), deliveredCmd(), equivCmd(), compareCmd(), recheckCmd()}},
 		{"report", "Read a report:", []*cobra.Command{componentsCmd(), gapsCmd(), showCmd(), scorecardCmd(), testcasesCmd(), claimCmd(), reuseCmd(), renderCmd()}},
 		{"proof", "Prove a result, and check it:", []*cobra.Command{proveCmd(), verifyCmd(), discloseCmd(), profileCmd(), decideCmd(), reproduceCmd(), contactCmd(), counterCmd(), logCmd(), witnessCmd(), keysCmd()}},
-		{"network", "Look at a network:", []*cobra.Command{placeCmd(), genCmd()}},
+		{"network", "Look at a network:", []*cobra.Command{placeCmd(), policyCmd(), genCmd()}},
 		{"self", "About wardein:", []*cobra.Command{formatsCmd(), checksCmd(), dataCmd(), storeCmd(), configCmd(), versionCmd(), manCmd(), helpCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

@@ -14,11 +14,12 @@ import (
 
 	"github.com/wardein/wardein/place"
 	readers "github.com/wardein/wardein/place/reader/all"
+	"github.com/wardein/wardein/place/reader/columns"
 )
 
 // loadNetwork reads inventory files and folders of them. Files of a folder are
 // read in the order of their names.
-func loadNetwork(ctx context.Context, args []string, columns map[string]map[string]string) (*place.Network, error) {
+func loadNetwork(ctx context.Context, args []string, words map[string]map[string]string) (*place.Network, error) {
 	var files []string
 	for _, arg := range args {
 		st, err := os.Stat(arg)
@@ -42,7 +43,7 @@ func loadNetwork(ctx context.Context, args []string, columns map[string]map[stri
 	b := place.NewBuilder()
 	read := 0
 	for _, name := range files {
-		ok, err := readInventory(ctx, b, name, columns)
+		ok, err := readInventory(ctx, b, name, words)
 		if err != nil {
 			return nil, err
 		}
@@ -57,11 +58,44 @@ func loadNetwork(ctx context.Context, args []string, columns map[string]map[stri
 		}
 		return nil, &hinted{fmt.Errorf("no inventory is known by its form: %s", strings.Join(args, ", ")), "wardein reads " + strings.Join(names, ", ") + "; wardein gen network -o FOLDER writes an example"}
 	}
-	return b.Finish(), nil
+	n := b.Finish()
+	return n, dateSources(n)
+}
+
+// dateSources gives the sources that state no day the one that the operator's
+// fact inventory_date says.
+func dateSources(n *place.Network) error {
+	d, err := place.ParseDate(place.FactOf(n.Operator.Facts, "inventory_date"))
+	if err != nil {
+		return fmt.Errorf("the operator's fact inventory_date: %w", err)
+	}
+	for i := range n.Sources {
+		if n.Sources[i].Date == 0 {
+			n.Sources[i].Date = d
+		}
+	}
+	return nil
+}
+
+// readMap reads what an operator's columns, roles and makers are called; "" is no
+// map.
+func readMap(name string) (map[string]map[string]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	b, err := readSmall(name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := columns.Read(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, name)
+	}
+	return m, nil
 }
 
 // readInventory reads one file, ok: by a reader that knows it.
-func readInventory(ctx context.Context, b *place.Builder, name string, columns map[string]map[string]string) (ok bool, err error) {
+func readInventory(ctx context.Context, b *place.Builder, name string, words map[string]map[string]string) (ok bool, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return false, err
@@ -87,7 +121,7 @@ func readInventory(ctx context.Context, b *place.Builder, name string, columns m
 		return false, nil
 	}
 	hash := sha256.New()
-	in := place.Input{Name: base, Source: source, Size: st.Size(), Reader: io.TeeReader(f, hash), Map: columns}
+	in := place.Input{Name: base, Source: source, Size: st.Size(), Reader: io.TeeReader(f, hash), Map: words}
 	if err := readers.Readers()[i].Read(ctx, b, in); err != nil {
 		if ctx.Err() != nil {
 			return false, err

@@ -1,6 +1,7 @@
 // Package print writes what was asked of a network: which rules it breaks on a
-// day, who sees what, and what replacing costs, as a table and as JSON. What is
-// not known stands beside what is.
+// day, who sees what, and what replacing costs. Table is the first screen, Why
+// what stands behind one of its numbers, JSON all of it, CSV the elements. What
+// is not known stands beside what is.
 package print
 
 import (
@@ -26,8 +27,23 @@ type Result struct {
 	Exposure []*exposure.Result
 	// Needs are what broken rules ask for.
 	Needs []*plan.Need
+	Model *plan.Model
+	// Planned is what the plan that is judged takes; nil under none.
+	Planned *plan.Answer
+	// Generated is a plan that was drawn up for what is broken, Schedule its waves;
+	// nil: nobody asked.
+	Generated *plan.Generated
+	Schedule  *plan.Schedule
+	// Moments are how the rules end on other days; nil: nobody asked.
+	Moments []plan.Moment
+	// Pairs are counts over all pairs of elements; nil: nobody asked.
+	Pairs *exposure.Pairs
+	// Evidence is what proofs say of releases; nil: none was given.
+	Evidence *policy.Evidence
 	// Blind tells that origin was not looked at.
 	Blind bool
+	// Command asks the same again; next steps are printed with it.
+	Command string
 }
 
 // NotLegal ends every output.
@@ -35,31 +51,35 @@ const NotLegal = "Not legal advice; the text of the rule decides."
 
 // Totals counts, over the rules that are verified and bind, the elements by the
 // worst of their ends.
-func (r *Result) Totals() (counts [policy.Outcomes]int) {
-	ends := make([]policy.Outcome, r.Network.Nodes())
-	judged := make([]bool, r.Network.Nodes())
-	for i := range r.Results {
-		res := &r.Results[i]
-		if res.Rule.Status != "verified" || res.Why != "" {
-			continue
-		}
-		mark := func(nodes []int32, end policy.Outcome) {
-			for _, n := range nodes {
-				if !judged[n] || rank(end) > rank(ends[n]) {
-					ends[n], judged[n] = end, true
-				}
-			}
-		}
-		mark(res.Broken, policy.Breaks)
-		mark(res.Open, policy.Undetermined)
-		mark(res.Fine, policy.Complies)
-	}
-	for node := range ends {
-		if r.Network.Of(node) != nil {
-			counts[ends[node]]++
+func Totals(at *place.Snapshot, results []policy.Result) (counts [policy.Outcomes]int) {
+	for node, end := range Ends(at, results) {
+		if at.Of(node) != nil {
+			counts[end]++
 		}
 	}
 	return counts
+}
+
+// Ends is the worst end of each node over the rules that are verified and bind.
+func Ends(at *place.Snapshot, results []policy.Result) []policy.Outcome {
+	ends := make([]policy.Outcome, at.Nodes())
+	for i := range results {
+		res := &results[i]
+		if res.Rule.Status != "verified" {
+			continue
+		}
+		for _, part := range []struct {
+			nodes []int32
+			end   policy.Outcome
+		}{{res.Broken, policy.Breaks}, {res.Open, policy.Undetermined}, {res.Fine, policy.Complies}} {
+			for _, n := range part.nodes {
+				if rank(part.end) > rank(ends[n]) {
+					ends[n] = part.end
+				}
+			}
+		}
+	}
+	return ends
 }
 
 // rank orders ends by how much they ask for.
@@ -67,155 +87,169 @@ func rank(o policy.Outcome) int {
 	return [...]int{policy.OutOfScope: 0, policy.Complies: 1, policy.Undetermined: 2, policy.Breaks: 3}[o]
 }
 
-// Table writes the first screen. width is the terminal's, 0 where there is none.
-func Table(w io.Writer, r *Result, width int) error {
-	out := &screen{w: w, width: width}
-	n := r.Network
-	elements := 0
-	for node := range n.Element {
-		if n.Of(node) != nil {
-			elements++
-		}
-	}
-	var packs []string
-	for _, p := range r.Packs {
-		packs = append(packs, fmt.Sprintf("%s (%s)", p.ID, checked(p)))
-	}
-	out.line(0, "Network %s · %s elements, %s links · rules: %s", cmp.Or(term.Clean(n.Operator.Name), "without a name"), thousands(elements), thousands(len(n.Links)), cmp.Or(strings.Join(packs, ", "), "none asked for"))
-	counts := r.Totals()
-	out.line(0, "as of %s, under plan %q: %s break a rule · %s do not · %s out of scope · %s undetermined", n.Date, r.Plan,
-		thousands(counts[policy.Breaks]), thousands(counts[policy.Complies]), thousands(counts[policy.OutOfScope]), thousands(counts[policy.Undetermined]))
-	if r.Blind {
-		out.line(0, "blind to origin: rules that read who made something were left out")
-	}
-	r.gaps(out)
-	if len(r.Results) > 0 {
-		out.line(0, "")
-		out.rules(r, func(res *policy.Result) bool { return res.Rule.Status == "verified" })
-		if slices.ContainsFunc(r.Results, func(res policy.Result) bool { return res.Rule.Status != "verified" }) {
-			out.line(0, "")
-			out.line(0, "WITH UNCONFIRMED TEXT, not counted above")
-			out.rules(r, func(res *policy.Result) bool { return res.Rule.Status != "verified" })
-		}
-	}
-	out.needs(r.Needs)
-	for _, x := range r.Exposure {
-		out.line(0, "")
-		out.exposure(x)
-	}
-	out.line(0, "")
-	out.line(0, "%s", NotLegal)
-	for _, p := range r.Packs {
-		out.line(0, "%s: transcribed %s; %s.", p.ID, cmp.Or(p.Source.Transcribed, "by nobody named"), checked(p))
-	}
-	return out.err
-}
-
-func checked(p *policy.Pack) string {
-	if p.Source.Checked == "" {
-		return "not checked against its source"
-	}
-	return "checked against its source " + p.Source.Checked
-}
-
-func (r *Result) gaps(out *screen) {
-	gaps := r.Network.Gaps
-	if len(gaps) == 0 {
-		return
-	}
-	dropped := 0
-	for i := range gaps {
-		if gaps[i].Dropped {
-			dropped++
-		}
-	}
-	g := gaps[0]
-	out.line(0, "not taken   %s of the inventory, %s of them whole rows; the first: %s row %d %s: %s", plural(len(gaps), "fact"), thousands(dropped), term.Clean(g.File), g.Row, term.Clean(g.Column), term.Clean(g.Why))
-}
-
-// rules writes one line for each rule that is asked for, those that break first.
-func (s *screen) rules(r *Result, want func(*policy.Result) bool) {
-	var list []*policy.Result
+// Sorted are the results of rules that are verified, or of the others: those
+// that break first.
+func (r *Result) Sorted(verified bool) (list []*policy.Result) {
 	for i := range r.Results {
-		if want(&r.Results[i]) {
+		if (r.Results[i].Rule.Status == "verified") == verified {
 			list = append(list, &r.Results[i])
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *policy.Result) int { return rank(b.Outcome) - rank(a.Outcome) })
-	for _, res := range list {
-		s.line(0, "%-12s %-22s %s", strings.ToUpper(res.Outcome.String()), res.Rule.ID, term.Clean(res.Rule.Title))
-		switch {
-		case res.Why != "" && res.Outcome == policy.OutOfScope:
-			s.line(13, "%s", term.Clean(res.Why))
-			continue
-		case len(res.Groups) > 0:
-			for _, g := range res.Groups {
-				s.line(13, "%s", group(res.Rule, &g))
-			}
-		case res.Counts != [policy.Outcomes]int{}:
-			s.line(13, "%s break it, %s comply, %s undetermined, %s out of scope", thousands(res.Counts[policy.Breaks]), thousands(res.Counts[policy.Complies]), thousands(res.Counts[policy.Undetermined]), thousands(res.Counts[policy.OutOfScope]))
-		}
-		if len(res.Missing) > 0 {
-			var facts []string
-			for _, m := range res.Missing {
-				if m.Elements == 0 {
-					facts = append(facts, m.Fact)
-					continue
-				}
-				facts = append(facts, fmt.Sprintf("%s of %s", m.Fact, plural(m.Elements, "element")))
-			}
-			s.line(13, "missing: %s", strings.Join(facts, ", "))
-		}
-		if res.Rule.Status != "verified" {
-			s.line(13, "unconfirmed: %s", term.Clean(res.Rule.Unconfirmed))
-		}
-	}
+	return list
 }
 
-// needs writes what broken rules ask for.
-func (s *screen) needs(list []*plan.Need) {
-	shown := false
-	for _, n := range list {
-		if n.Plan == nil {
-			continue
+// NeedOf is what a broken rule asks for, nil where that was not counted.
+func (r *Result) NeedOf(res *policy.Result) *plan.Need {
+	for _, n := range r.Needs {
+		if n.Result == res && n.Plan != nil && n.Cost != nil {
+			return n
 		}
-		if !shown {
-			s.line(0, "")
-			s.line(0, "REPLACING  (model %s, payer: %s)", n.Cost.Model.ID, n.Cost.Model.Payer)
-			shown = true
-		}
-		start := fmt.Sprintf("%s to %s", n.Early, n.Late)
-		if n.Passed {
-			start = n.Late.String() + " passed"
-		}
-		s.line(0, "%-22s %s by %s · latest start %s (%s) · %s", n.Result.Rule.ID, plural(n.Cost.Elements, "element"), n.Deadline, start, cmp.Or(term.Clean(n.Region), "region not known"), money(n.Cost.Cost, n.Cost.Model.Currency))
-		if n.Blocks.Anchors > 0 {
-			s.line(13, "blocked by: %s that need 4G of the same maker", plural(n.Blocks.Anchors, "5G element"))
-		}
-		for i, m := range n.Blocks.Managers {
-			if i == 3 {
-				break
-			}
-			s.line(13, "blocked by: %s of the same maker manages %s of them", term.Clean(m.ID), thousands(m.Elements))
-		}
-		if n.Blocks.Spares > 0 || n.Blocks.Permits > 0 {
-			s.line(13, "not known: spares of %s, permits of %s", plural(n.Blocks.Spares, "element"), plural(n.Blocks.Permits, "element"))
-		}
-		for i, in := range n.Incoming {
-			if i == 3 {
-				break
-			}
-			s.line(13, "if replaced by %s: then %s of %s (%s before) · its release: %s", term.Clean(in.Vendor), policy.Percent(in.After), in.Group, policy.Percent(in.Before), in.Examined)
-		}
-		for _, o := range n.Cost.Open {
-			s.line(13, "not counted: %s, %s", o.What, plural(o.Elements, "element"))
-		}
-		s.line(13, "due anyway %s to %s · higher prices %s to %s", policy.Percent(n.Cost.Due.Low), policy.Percent(n.Cost.Due.High), policy.Percent(n.Cost.Uplift.Low), policy.Percent(n.Cost.Uplift.High))
 	}
+	return nil
 }
 
-// money prints a range of an amount.
-func money(r plan.Range, currency string) string {
+// Foot are the lines that end every output: what this is not, and who wrote the
+// rules down.
+func (r *Result) Foot() []string { return Foot(r.Packs) }
+
+// Foot is the foot of outputs about packs.
+func Foot(packs []*policy.Pack) []string {
+	list := []string{NotLegal}
+	for _, p := range packs {
+		list = append(list, fmt.Sprintf("%s: transcribed %s; %s.", p.ID, cmp.Or(term.Clean(p.Source.Transcribed), "by nobody named"), Checked(p)))
+	}
+	return list
+}
+
+// Checked says whether a pack was compared with its source.
+func Checked(p *policy.Pack) string {
+	if p.Source.Checked == "" {
+		return "not checked against its source"
+	}
+	return "checked against its source on " + term.Clean(p.Source.Checked)
+}
+
+// Synthetic says whether vendors or functions were drawn, "" where none were.
+func (r *Result) Synthetic() string {
+	drawn := 0
+	for node := range r.Network.Element {
+		if e := r.Network.Of(node); e != nil && (e.Synthetic || r.Network.VendorOf(e) >= 0 && r.Network.Vendors[r.Network.VendorOf(e)].Synthetic) {
+			drawn++
+		}
+	}
+	if drawn == 0 {
+		return ""
+	}
+	return "SYNTHETIC: vendors or functions of " + plural(drawn, "element") + " were drawn, and say nothing of a real network"
+}
+
+// Elements is how many stand on the day.
+func (r *Result) Elements() (n int) {
+	for node := range r.Network.Element {
+		if r.Network.Of(node) != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Aged says how old the inventory's facts are, "" where no file says it.
+func (r *Result) Aged() string {
+	var first, last place.Date
+	for _, s := range r.Network.Sources {
+		if s.Date != 0 {
+			last = max(last, s.Date)
+			if first == 0 || s.Date < first {
+				first = s.Date
+			}
+		}
+	}
+	switch {
+	case first == 0:
+		return "of no stated date"
+	case first == last:
+		return "of " + last.String()
+	}
+	return "of " + first.String() + " to " + last.String()
+}
+
+// How says in a few words how a rule ended.
+func How(res *policy.Result) string {
+	switch {
+	case len(res.Groups) > 0:
+		var worst *policy.Group
+		for i := range res.Groups {
+			if g := &res.Groups[i]; worst == nil || rank(g.Outcome) > rank(worst.Outcome) {
+				worst = g
+			}
+		}
+		text := policy.Interval(worst.Low, worst.High)
+		if res.Rule.Count != nil {
+			text = fmt.Sprint(worst.Low)
+			if worst.High != worst.Low {
+				text = fmt.Sprintf("%d-%d", worst.Low, worst.High)
+			}
+		}
+		return text
+	case res.Outcome == policy.Breaks:
+		return thousands(res.Counts[policy.Breaks])
+	case res.Outcome == policy.Undetermined && res.Counts[policy.Undetermined] > 0:
+		return thousands(res.Counts[policy.Undetermined]) + " open"
+	case res.Outcome == policy.Undetermined:
+		return "open"
+	}
+	return res.Outcome.String()
+}
+
+// MissingText names the facts that a rule lacks.
+func MissingText(res *policy.Result) string {
+	var facts []string
+	for _, m := range res.Missing {
+		if m.Elements == 0 {
+			facts = append(facts, term.Clean(m.Fact))
+			continue
+		}
+		facts = append(facts, fmt.Sprintf("%s of %s", term.Clean(m.Fact), plural(m.Elements, "element")))
+	}
+	return strings.Join(facts, ", ")
+}
+
+// Broken are the IDs of verified rules that are broken on a day, as the network
+// stands and under the plan.
+func Broken(m *plan.Moment) (without, with []string) {
+	for i := range m.Rules {
+		x := &m.Rules[i]
+		if !x.Verified {
+			continue
+		}
+		if x.Without.Outcome == policy.Breaks {
+			without = append(without, x.Rule)
+		}
+		if x.With.Outcome == policy.Breaks {
+			with = append(with, x.Rule)
+		}
+	}
+	return without, with
+}
+
+// Start is between when work has to begin for a need.
+func Start(n *plan.Need) string {
+	switch {
+	case n == nil || n.Late == 0:
+		return "-"
+	case n.Passed:
+		return month(n.Late) + " passed"
+	case month(n.Early) == month(n.Late):
+		return month(n.Late)
+	}
+	return month(n.Early) + " to " + month(n.Late)
+}
+
+func month(d place.Date) string { return d.String()[:7] }
+
+// Money prints a range of an amount, without the currency.
+func Money(r plan.Range) string {
 	unit, name := int64(1), ""
 	switch {
 	case r.High >= 10_000_000_000:
@@ -225,11 +259,19 @@ func money(r plan.Range, currency string) string {
 	case r.High >= 10_000:
 		unit, name = 1_000, " k"
 	}
-	return fmt.Sprintf("%s %d to %d%s (5 to 95 %% of draws)", currency, r.Low/unit, (r.High+unit-1)/unit, name)
+	low, high := r.Low/unit, (r.High+unit-1)/unit
+	if r.Low == r.High {
+		low = (r.Low + unit/2) / unit
+		high = low
+	}
+	if low == high {
+		return fmt.Sprint(high, name)
+	}
+	return fmt.Sprintf("%d-%d%s", low, high, name)
 }
 
-// group is a share or count, with its bound.
-func group(r *policy.Rule, g *policy.Group) string {
+// GroupText is a share or count, with its bound.
+func GroupText(r *policy.Rule, g *policy.Group) string {
 	key := strings.Trim(strings.Join(g.Key, " "), " ")
 	if key != "" {
 		key = term.Clean(key) + ": "
@@ -258,36 +300,8 @@ func group(r *policy.Rule, g *policy.Group) string {
 	return text
 }
 
-// exposure writes who sees what.
-func (s *screen) exposure(x *exposure.Result) {
-	s.line(0, "WHO SEES, by %s (always / normally / possibly, of the traffic)", x.By)
-	if x.Assumed {
-		s.line(0, "no demand is stated: each access element counts alike")
-	}
-	s.line(0, "%-18s %-22s %-22s %-22s %s", "", "content", "metadata", "can drop or change", "manages")
-	for i, row := range x.Rows {
-		if i == 12 {
-			s.line(0, "… %d more", len(x.Rows)-i)
-			break
-		}
-		cell := func(v exposure.View) string {
-			r := row.Views[v]
-			return fmt.Sprintf("%s / %s / %s", percent(r.Must.Bps, x.Total.Bps), percent(r.Expected.Bps, x.Total.Bps), percent(r.Could.Bps, x.Total.Bps))
-		}
-		s.line(0, "%-18s %-22s %-22s %-22s %s", term.Clean(row.Who), cell(exposure.Content), cell(exposure.Metadata), cell(exposure.Control), plural(row.Manages, "element"))
-	}
-	if x.Unrouted.Bps > 0 {
-		s.line(0, "no path carries %s of the traffic that is asked for", percent(x.Unrouted.Bps, x.Total.Bps))
-	}
-	if x.Unknown > 0 {
-		s.line(0, "%s in no row: their %s is not known", plural(x.Unknown, "element"), x.By)
-	}
-	for _, g := range x.Gaps {
-		s.line(0, "not counted: %s", term.Clean(g))
-	}
-}
-
-func percent(part, whole int64) string {
+// Percent is a part of a whole as people read it: "<1 %" is more than nothing.
+func Percent(part, whole int64) string {
 	if whole == 0 {
 		return "0 %"
 	}
@@ -305,13 +319,15 @@ type screen struct {
 	err   error
 }
 
-func (s *screen) line(indent int, format string, args ...any) {
+// line writes a line; where it is wider than the terminal it goes on below,
+// indented by hang.
+func (s *screen) line(hang int, format string, args ...any) {
 	if s.err != nil {
 		return
 	}
-	text := strings.TrimRight(strings.Repeat(" ", indent)+fmt.Sprintf(format, args...), " ")
+	text := strings.TrimRight(fmt.Sprintf(format, args...), " ")
 	if s.width > 0 {
-		text = term.Wrap(text, 0, max(indent, 4), s.width)
+		text = term.Wrap(text, 0, min(max(hang, 4), s.width/2), s.width)
 	}
 	_, s.err = io.WriteString(s.w, text+"\n")
 }
