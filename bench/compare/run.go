@@ -100,14 +100,14 @@ type measured struct {
 	// listed, of Functions; Data are runs of data.
 	Functions                 [2]int
 	Changed, Gone, Came, Data int
-	// Stated are changed functions of which texts differ that state where the
-	// program was built.
+	// Stated are changed functions of which texts differ that state where or when
+	// the program was built.
 	Stated int
 	// Review is the lines to review by `wardein compare` of the stripped
 	// programs; -1 where it failed.
 	Review int
 	// CPU is the seconds of a processor that reading both stripped programs and
-	// comparing them takes, Code the bytes of their code.
+	// comparing them takes, the least of three runs, Code the bytes of their code.
 	CPU  float64
 	Code int64
 }
@@ -177,9 +177,16 @@ func (p pair) measure(bin string) (*measured, error) {
 	if old, new, err = p.files("stripped"); err != nil {
 		return nil, err
 	}
-	if err := m.compare(old, new); err != nil {
-		return nil, err
+	least := 0.0
+	for range 3 { // others use the machine: the least is nearest to what it takes
+		if err := m.compare(old, new); err != nil {
+			return nil, err
+		}
+		if least == 0 || m.CPU < least {
+			least = m.CPU
+		}
 	}
+	m.CPU = least
 	for _, f := range []string{old, new} {
 		n, err := codeSize(f)
 		if err != nil {
@@ -210,7 +217,7 @@ func (m *measured) compare(old, new string) error {
 	m.Data = len(x.Data())
 	m.CPU = (cpu() - begin).Seconds()
 	m.Functions = [2]int{len(a.Functions), len(b.Functions)}
-	m.Gone, m.Came = len(x.Gone), len(x.Came)
+	m.Gone, m.Came, m.Changed, m.Stated = len(x.Gone), len(x.Came), 0, 0
 	for _, p := range x.Pairs {
 		if p.Same != function.Changed {
 			continue
@@ -218,7 +225,7 @@ func (m *measured) compare(old, new string) error {
 		m.Changed++
 		for _, t := range p.Change.TextsRemoved {
 			// the source stands in the folder beside the build's
-			if strings.HasPrefix(t, places[0].dir+"/") {
+			if strings.HasPrefix(t, places[0].dir+"/") || strings.Contains(t, places[0].date[:10]) {
 				m.Stated++
 				break
 			}

@@ -64,7 +64,7 @@ func table() error {
 	grids(&b, of(optionPair))
 	fmt.Fprint(&b, "\n## One source built in two places\n\nOther folders and dates, the same flags; assertions and banners state both.\n")
 	grids(&b, of(rebuildPair))
-	fmt.Fprint(&b, "\nStripped: functions listed, of them those that state the folder in a text which differs.\n")
+	fmt.Fprint(&b, "\nStripped: functions listed, of them those with a text that states the folder or the date and differs.\n")
 	listed := func(of []measured) string {
 		n, stated := 0, 0
 		for _, m := range of {
@@ -75,7 +75,7 @@ func table() error {
 	grid(&b, of(rebuildPair), func(m *measured) string { return listed([]measured{*m}) }, listed)
 	fmt.Fprint(&b, reviewHead)
 	reviewTable(&b, all, peers)
-	fmt.Fprint(&b, "\n## Speed\n\nBytes of code of both sides by processor time, on one core: reading, bounds, matching and comparing of functions and data; the collector included.\n")
+	fmt.Fprint(&b, "\n## Speed\n\nBytes of code of both sides by processor time, on one core: reading, bounds, matching and comparing of functions and data; the collector included; the best of three runs.\n")
 	speedTable(&b, of(versionPair))
 	if err := injectTables(&b); err != nil {
 		return err
@@ -218,7 +218,11 @@ func injectTables(b *strings.Builder) error {
 		}
 		fmt.Fprint(b, t.head)
 		fmt.Fprint(b, "\n| processor | bounds | changes | listed | missed | rows more for each |")
-		kinds := append([]string{"files"}, injectionKinds...)
+		kinds := slices.DeleteFunc(append([]string{"files"}, injectionKinds...), func(k string) bool {
+			return !slices.ContainsFunc(lists, func(list []injected) bool {
+				return slices.ContainsFunc(list, func(r injected) bool { return r.Kind == k })
+			})
+		})
 		for _, k := range kinds {
 			fmt.Fprintf(b, " %s |", k)
 		}
@@ -285,8 +289,8 @@ counts them as wrong. Functions whose bounds were not found count as not paired.
 const reviewHead = `
 ## What is left to review
 
-Of the stripped programs. *Rows*: functions that are changed, new or gone, and runs of data that differ. *Lines*: what ` + "`wardein compare`" + ` counts as lines to review, every
-instruction that differs included. diffoscope 240 (diffoscope-minimal, binutils-multiarch) without its limits: all lines it prints, and those of them that begin with + or -;
+Of the stripped programs. *Rows*: functions that are changed, new or gone, and runs of data that differ. *Lines*: what ` + "`wardein compare`" + ` counts as lines to review: one for each of these,
+and for each text, import and finding that differs. diffoscope 240 (diffoscope-minimal, binutils-multiarch) without its limits: all lines it prints, and those of them that begin with + or -;
 rows and lines of ours are given as a share of all of its lines.
 `
 
