@@ -120,7 +120,11 @@ type maker struct {
 	at       place.Origin
 	vendors  map[string]bool
 	evidence Evidence
+	elements int
 }
+
+// maxElements bounds the elements of a fixture.
+const maxElements = 100_000
 
 func (m *maker) vendor(id, group, country string) {
 	if id != "" && !m.vendors[id] {
@@ -138,6 +142,7 @@ func (m *maker) element(i int, facts map[string]string) error {
 	access := place.Access{At: m.at}
 	var release Release
 	repeat := 1
+	var needs []place.Dependency
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
 		value := facts[name]
 		if fact, ok := strings.CutPrefix(name, "fact."); ok {
@@ -178,7 +183,7 @@ func (m *maker) element(i int, facts map[string]string) error {
 				other.NF = "EMS"
 			}
 			m.b.Element(other)
-			m.b.Dependency(place.Dependency{From: e.ID, To: other.ID, Kind: dependencies[name], At: m.at})
+			needs = append(needs, place.Dependency{To: other.ID, Kind: dependencies[name], At: m.at})
 		default:
 			field := place.FieldOf(place.ElementFields, name)
 			if field == nil {
@@ -204,12 +209,19 @@ func (m *maker) element(i int, facts map[string]string) error {
 		release.Vendor, release.Product, release.Name = e.Vendor, e.Product, e.Release
 		m.evidence.Releases = append(m.evidence.Releases, release)
 	}
+	if m.elements += repeat; m.elements > maxElements {
+		return fmt.Errorf("more than %d elements", maxElements)
+	}
 	id := e.ID
 	for n := range repeat {
 		if n > 0 {
 			e.ID = fmt.Sprintf("%s-%d", id, n)
 		}
 		m.b.Element(e)
+		for _, d := range needs {
+			d.From = e.ID
+			m.b.Dependency(d)
+		}
 	}
 	return nil
 }
