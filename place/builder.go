@@ -150,7 +150,7 @@ func (b *Builder) Demand(d Demand) {
 		d.ID = strings.Join([]string{d.Source, d.Target, d.Class}, "|")
 	}
 	if d.Source == "" || d.Target == "" || len(b.net.Demands) >= maxOthers {
-		b.refuse(d.At, d.Source+d.Target, maxOthers)
+		b.refuse(d.At, either(d.Source, d.Target), maxOthers)
 		return
 	}
 	b.net.Demands = add(b.net.Demands, d)
@@ -159,7 +159,7 @@ func (b *Builder) Demand(d Demand) {
 // Dependency adds a dependency.
 func (b *Builder) Dependency(d Dependency) {
 	if d.From == "" || d.To == "" || len(b.net.Dependencies) >= maxLinks {
-		b.refuse(d.At, d.From+d.To, maxLinks)
+		b.refuse(d.At, either(d.From, d.To), maxLinks)
 		return
 	}
 	b.net.Dependencies = add(b.net.Dependencies, d)
@@ -172,6 +172,14 @@ func (b *Builder) Access(a Access) {
 		return
 	}
 	b.net.Access = append(b.net.Access, a)
+}
+
+// either is a name of a row that needs both, "" where one is missing.
+func either(x, y string) string {
+	if x == "" {
+		return ""
+	}
+	return y
 }
 
 func (b *Builder) refuse(at Origin, id string, most int) {

@@ -147,5 +147,8 @@ func Fuzz(f *testing.F, r place.Reader) {
 	})
 }
 
-// File is an input file.
-func File(name, text string) txtar.File { return txtar.File{Name: name, Data: []byte(text)} }
+// Input is an input file.
+type Input = txtar.File
+
+// File makes an input file.
+func File(name, text string) Input { return Input{Name: name, Data: []byte(text)} }

@@ -16,7 +16,13 @@ type lines struct {
 	row int // bytes since a row began; the file's reader sets it to 0
 }
 
-func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 256<<10)} }
+func newLines(file io.Reader) *lines {
+	r := bufio.NewReaderSize(file, 256<<10)
+	if b, _ := r.Peek(3); string(b) == "\ufeff" {
+		_, _ = r.Discard(3)
+	}
+	return &lines{r: r}
+}
 
 func (l *lines) peekLine() (string, error) {
 	b, err := l.r.Peek(64 << 10)
