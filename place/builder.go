@@ -349,8 +349,12 @@ func sorted[T any](b *Builder, kind string, rows *[]T, of func(*T) (string, *Spa
 		c, t, _ := of(y)
 		return cmp.Or(strings.Compare(a, c), cmp.Compare(s.From, t.From))
 	}
-	if !slices.IsSortedFunc(list, func(x, y T) int { return less(&x, &y) }) {
-		order := make([]int32, len(list)) // rows are large
+	inOrder := true
+	for i := 1; i < len(list) && inOrder; i++ { // in place: rows are large
+		inOrder = less(&list[i-1], &list[i]) <= 0
+	}
+	if !inOrder {
+		order := make([]int32, len(list))
 		for i := range order {
 			order[i] = int32(i)
 		}
