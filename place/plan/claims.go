@@ -72,9 +72,16 @@ func (c *Comparison) count(ctx context.Context) error {
 		return err
 	}
 	c.Ours, c.Gross = c.figure(c.Answer), c.figure(gross)
-	c.Ratio = float64(c.Ours.Mid) / math.Sqrt(float64(c.Claim.Low)*float64(c.Claim.High))
+	c.Ratio = c.ratio(c.Ours)
 	return nil
 }
+
+func (c *Comparison) ratio(r Range) float64 {
+	return float64(r.Mid) / math.Sqrt(float64(c.Claim.Low)*float64(c.Claim.High))
+}
+
+// GrossRatio is Ratio with the slider at nothing.
+func (c *Comparison) GrossRatio() float64 { return c.ratio(c.Gross) }
 
 // figure is what of an answer stands beside the claim.
 func (c *Comparison) figure(a *Answer) Range {

@@ -42,7 +42,7 @@ func TestClaims(t *testing.T) {
 		if c.Outside() {
 			note = "  outside a factor of 3: " + c.Claim.Why
 		}
-		t.Logf("%-22s %-28s ours %-34s ratio %.2f (nothing due anyway: %s)%s", c.Claim.ID, published(c.Model, c.Claim), ours(c, c.Ours), c.Ratio, ours(c, c.Gross), note)
+		t.Logf("%-22s %-28s ours %-34s ratio %.2f (nothing due anyway: %s, %.2f)%s", c.Claim.ID, published(c.Model, c.Claim), ours(c, c.Ours), c.Ratio, ours(c, c.Gross), c.GrossRatio(), note)
 		if c.Claim.Kind == "replacement" && c.Far() != known[c.Claim.ID] {
 			t.Errorf("%s: ratio %.2f, and that is not the order of magnitude", c.Claim.ID, c.Ratio)
 		}
@@ -150,7 +150,7 @@ func costsPage(models []*Model, list []Comparison) string {
 	line("## Published figures beside ours")
 	line("")
 	line("The ratio is the middle of ours by the (geometric) middle of theirs. What is outside a factor of 3 is said to be so. The column \"nothing due\" is ours with the")
-	line("slider \"due anyway\" at nothing: most of the distance between operators' figures and ours is there, since equipment of 2012 to 2019 has lived most of its life")
+	line("slider \"due anyway\" at nothing, with its ratio: most of the distance between operators' figures and ours is there, since equipment of 2012 to 2019 has lived most of its life")
 	line("when a deadline of 2023 to 2030 comes, and operators rarely say whether they deduct that.")
 	line("")
 	line("| claim | payer | published | ours | ratio | nothing due | due anyway · prices | why they differ |")
@@ -174,7 +174,7 @@ func costsPage(models []*Model, list []Comparison) string {
 		}
 		gross := "–"
 		if c.Claim.Kind == "replacement" {
-			gross = ours(c, c.Gross)
+			gross = fmt.Sprintf("%s (%.2f)", ours(c, c.Gross), c.GrossRatio())
 		}
 		line("| %s | %s | %s: %s%s | %s | %s | %s | %s · %s | %s |", c.Claim.ID, cell(c.Model.Payer), published(c.Model, c.Claim), cell(c.Claim.Text), status,
 			ours(c, c.Ours), ratio, gross, percents(c.Answer.Due), percents(c.Answer.Uplift), cell(sentence(c.Claim.Why)))
@@ -188,6 +188,9 @@ func costsPage(models []*Model, list []Comparison) string {
 		counts := m.Counts
 		if counts == nil {
 			counts = DefaultCounts
+		}
+		if len(m.Claims) > 0 && !slices.ContainsFunc(m.Claims, func(c Claim) bool { return c.Kind != "other" }) {
+			counts = []string{"nothing that the model computes"}
 		}
 		line("| %s | %s | %s | %s, %s |", m.ID, strings.Join(counts, ", "), cell(m.LeavesOut), cell(m.Source.Title), cell(m.Source.Reference))
 	}
