@@ -28,14 +28,7 @@ func (p *Pack) Test(ctx context.Context) (count int, wrong []string) {
 
 // testFixture judges one rule on a network that is made of a fixture.
 func (p *Pack) testFixture(ctx context.Context, r *Rule, f *Fixture) error {
-	net, evidence, err := f.network()
-	if err != nil {
-		return err
-	}
-	if f.AsOf == 0 {
-		return fmt.Errorf("want as_of")
-	}
-	res, err := newScene(p, net.At(f.AsOf), evidence).judge(ctx, r, Options{})
+	res, err := p.judgeFixture(ctx, r, f)
 	if err != nil {
 		return err
 	}
