@@ -400,13 +400,13 @@ func (c *costing) draw(a *Answer) {
 			}
 			sum := 0.0
 			for k, x := range [...]float64{kit[i], -dueHere, work, visits, anchors, both, higher, -share * (work + visits), later} {
-				parts[k][d] += int64(x)
+				parts[k][d] += whole(x)
 				sum += x * counted[k]
 			}
-			sums[i][d] = int64(sum)
+			sums[i][d] = whole(sum)
 			total += sum
 		}
-		totals[d], dues[d], uplifts[d] = int64(total), int64(due*1e6), int64(uplift*1e6)
+		totals[d], dues[d], uplifts[d] = whole(total), int64(due*1e6), int64(uplift*1e6)
 	}
 	a.Cost, a.Due, a.Uplift = rangeOf(totals), rangeOf(dues), rangeOf(uplifts)
 	for i, name := range Parts {
@@ -418,6 +418,9 @@ func (c *costing) draw(a *Answer) {
 		}
 	}
 }
+
+// whole is an amount without its fraction, within what a sum of the years holds.
+func whole(x float64) int64 { return int64(min(max(x, -1e16), 1e16)) }
 
 // span are the years that something may fall into: from the first step or the
 // decision to the last step or the end of the horizon, at most 200.

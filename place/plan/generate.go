@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,6 +24,9 @@ type Goal struct {
 	Unverified bool
 	// Bounds are exposures to keep within.
 	Bounds []Bound
+	// Anchors tells that the 4G elements of the same maker which 5G elements need
+	// go with them (see Anchors).
+	Anchors bool
 	// Decided is the day before which nothing is done.
 	Decided place.Date
 }
@@ -232,6 +236,23 @@ func (g *generator) rules(ctx context.Context) error {
 	return nil
 }
 
+// anchors adds what 5G elements that go need.
+func (g *generator) anchors() {
+	going := slices.Sorted(maps.Keys(g.going))
+	list := Anchors(g.s, going)
+	if len(list) == 0 {
+		return
+	}
+	when := g.s.Date
+	for _, node := range going {
+		when = min(when, g.when[node])
+	}
+	for _, node := range list {
+		g.add(node, "anchor", when)
+	}
+	g.out.Parts = append(g.out.Parts, Chosen{"anchor", len(list), g.priceOf(list), 0, false, "4G of the same maker below 5G that goes; whether 5G could stand alone instead is not known"})
+}
+
 func (g *generator) share(r *policy.Rule, group *policy.Group, name string, mandatory map[int32]bool) {
 	// The bound counts what is mandatory alone, and only where no group before
 	// has the same members: then prices add up.
@@ -269,6 +290,9 @@ func (g *generator) share(r *policy.Rule, group *policy.Group, name string, mand
 func (g *generator) mend(ctx context.Context) error {
 	tried := map[int32]int{}
 	for range rounds {
+		if g.goal.Anchors {
+			g.anchors()
+		}
 		g.choose()
 		after := g.plan.Apply(g.s.Network).At(g.s.Date)
 		results, err := g.judge(ctx, after)

@@ -27,6 +27,11 @@ type Need struct {
 	Region      string
 	Passed      bool
 	Blocks      Blocks
+	// Coupled is the plan with the 4G elements that its 5G elements need, and that
+	// would have to go with them (see Anchors), CoupledCost what it takes; nil
+	// where there are none.
+	Coupled     *Plan
+	CoupledCost *Answer
 	// Incoming are those that come in, Outgoing those that go, by one yardstick.
 	Incoming, Outgoing []Incoming
 }
@@ -101,8 +106,30 @@ func NeedOf(ctx context.Context, s *place.Snapshot, r *policy.Result, m *Model, 
 	}
 	n.Blocks = blocks(s, nodes)
 	n.start(s, nodes, decided)
+	if anchors := Anchors(s, nodes); len(anchors) > 0 {
+		n.Coupled = Replace(s, append(slices.Clone(nodes), anchors...), max(n.Deadline, decided), r.Rule.ID)
+		if n.CoupledCost, err = Cost(ctx, s.Network, n.Coupled, m, o); err != nil {
+			return nil, err
+		}
+	}
 	n.Incoming, n.Outgoing = incoming(s, n.Plan, ev)
 	return n, nil
+}
+
+// Anchors are the elements of the same maker, beside those that go, which 5G
+// elements among these are anchored on: a maker's non-standalone 5G works on its
+// own 4G alone, so that, until 5G stands alone, they go together.
+func Anchors(s *place.Snapshot, nodes []int32) (list []int32) {
+	l := newLeaving(s, nodes)
+	for _, node := range nodes {
+		for _, n := range l.needs[int(node)] {
+			if n.kind == place.AnchoredOn {
+				list = append(list, int32(s.NodeOf(n.on)))
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // start fills in when each region has to begin, and what blocks it there.

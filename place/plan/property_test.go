@@ -169,6 +169,15 @@ func TestGenerateRules(t *testing.T) {
 					t.Errorf("%s: %s is still broken by %d elements, and nothing says so", pack.ID, r.Rule.ID, len(r.Broken))
 				}
 			}
+			// With anchors no 5G element goes and leaves its maker's 4G below it.
+			with, _ := generate(t, n, m, Goal{Packs: []*policy.Pack{pack}, Unverified: true, Anchors: true})
+			var nodes []int32
+			for _, step := range with.Plan.Steps {
+				nodes = append(nodes, int32(n.Node(step.Element)))
+			}
+			if left := Anchors(s, nodes); len(left) > 0 || len(nodes) < len(g.Plan.Steps) {
+				t.Errorf("%s: %d anchors stay, with %d steps of %d", pack.ID, len(left), len(nodes), len(g.Plan.Steps))
+			}
 			for _, u := range g.Unmet {
 				t.Logf("%s: %s: %d elements: %s", pack.ID, u.For, u.Elements, u.Why)
 			}
