@@ -228,7 +228,7 @@ func (l *lister) look(e *dirEntry) {
 		e.miss(0, "could not be looked at", err)
 		return
 	}
-	e.Mode = uint32(st.Mode().Perm())
+	e.Mode = modeOf(st.Mode())
 	switch m := st.Mode(); {
 	case m.IsDir():
 		e.Kind = wardein.Directory
@@ -370,4 +370,16 @@ func (in *Input) directoryDigest() (sum wardein.Digest) {
 
 // notInFull stands beside the permission bits of an entry that could not be
 // read in full.
-const notInFull = 1 << 9
+const notInFull = 1 << 12
+
+// modeOf are the twelve bits that chmod knows: a set-user-ID program of a folder
+// is one like that of an archive.
+func modeOf(m fs.FileMode) uint32 {
+	bits := uint32(m.Perm())
+	for i, flag := range []fs.FileMode{fs.ModeSticky, fs.ModeSetgid, fs.ModeSetuid} {
+		if m&flag != 0 {
+			bits |= 1 << (9 + i)
+		}
+	}
+	return bits
+}
