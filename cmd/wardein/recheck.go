@@ -171,11 +171,12 @@ func (r *recheck) release(cmd *cobra.Command, arg string) (*rechecked, error) {
 	}
 	then.Node = now.Node
 	if was.Report.Tree != res.report.Tree {
-		done := func() {}
-		if then.Node, done, err = treeBeside(arg, was.Report.Tree); err != nil {
+		node, done, err := treeBeside(arg, was.Report.Tree)
+		if err != nil {
 			return nil, err
 		}
 		defer done()
+		then.Node = node
 	}
 	one.changes = findings.Causes(then, now, checks.Checks())
 	if r.write && !bytes.Equal(there, here) {

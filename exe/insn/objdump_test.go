@@ -2,7 +2,6 @@ package insn
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"debug/elf"
 	"encoding/binary"
@@ -173,28 +172,6 @@ func whole(t testing.TB, list []Inst, addr uint64, n int) {
 }
 
 var little binary.ByteOrder = binary.LittleEndian
-
-// assemble assembles a text and returns the contents of .text and what it is
-// loaded at: 0.
-func assemble(t testing.TB, text string, command ...string) []byte {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "out.o")
-	cmd := exec.Command(testkit.Tool(t, command[0]), append(command[1:], "-o", out, "-")...)
-	cmd.Stdin = bytes.NewReader([]byte(text))
-	if msg, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%q: %v\n%s", command, err, msg)
-	}
-	f, err := elf.Open(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	b, err := f.Section(".text").Data()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // reader is a Read that takes no longer than one of a real program.
 func (p *program) reader() func(uint64, int) (uint64, bool) {

@@ -72,8 +72,6 @@ const (
 	x86GS
 	x86REX
 	x86W
-
-	x86Segments = x86ES | x86CS | x86SS | x86DS | x86FS | x86GS
 )
 
 // The opcode maps (Intel SDM volume 2, appendix A). A word is an opcode: its

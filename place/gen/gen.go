@@ -28,11 +28,10 @@ var vendors = []struct {
 var regions = []string{"north", "east", "south", "west", "centre", "islands"}
 
 type drawing struct {
-	b    *place.Builder
-	r    *rand.Rand
-	at   place.Origin
-	n    [5]int // first element of each tier, and the end
-	site []string
+	b  *place.Builder
+	r  *rand.Rand
+	at place.Origin
+	n  [5]int // first element of each tier, and the end
 }
 
 // Network draws a network.
