@@ -27,6 +27,7 @@ type bounded struct {
 	r     io.Reader
 	value int64 // bytes since the last value
 	all   int64
+	err   error // of reading, not the end
 }
 
 var (
@@ -45,6 +46,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.value += int64(n)
 	b.all += int64(n)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
 	return n, err
 }
 
@@ -66,11 +70,14 @@ func (d *Decoder) Token() (json.Token, error) {
 func (d *Decoder) Decode(v any) error {
 	d.r.value = 0
 	err := d.d.Decode(v)
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) { // the value was read to its end
-		return &Unfit{err}
+	var bad *json.SyntaxError
+	switch {
+	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errValue) || errors.Is(err, errFile) || errors.As(err, &bad):
+		return ended(err)
+	case d.r.err != nil:
+		return d.r.err
 	}
-	return err
+	return &Unfit{err} // the value was read to its end
 }
 
 // Unfit is a value of another form than Decode was asked for. What stands

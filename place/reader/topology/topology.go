@@ -17,12 +17,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/wardein/wardein"
+	"github.com/wardein/wardein/internal/jsonrows"
 	"github.com/wardein/wardein/place"
 )
 
@@ -41,26 +41,20 @@ var Reader = place.Reader{
 	Read: read,
 }
 
-// maxFile bounds a file: it is held in memory whole.
-const maxFile = 1 << 30
+type about struct {
+	Name    string
+	Demands map[string]map[string]float64
+}
 
-type file struct {
-	Graph struct {
-		Name    string
-		Demands map[string]map[string]float64
-	}
-	Nodes []struct {
-		ID   name
-		Name string
-		Type string
-		Pos  []float64
-	}
-	Edges, Links []edge
+type node struct {
+	ID   name
+	Name string
+	Type string
+	Pos  []float64
 }
 
 type edge struct {
 	Source, Target name
-	Dist           float64
 	Type           string
 }
 
@@ -81,61 +75,127 @@ func (n *name) UnmarshalJSON(b []byte) error {
 }
 
 func read(ctx context.Context, b *place.Builder, in place.Input) error {
-	if in.Size > maxFile {
-		return fmt.Errorf("%d bytes: want at most %d", in.Size, maxFile)
-	}
-	var f file
-	d := json.NewDecoder(io.LimitReader(in.Reader, maxFile))
-	if err := d.Decode(&f); err != nil {
+	d := jsonrows.New(in.Reader)
+	if t, err := d.Token(); err != nil {
 		return err
+	} else if t != json.Delim('{') {
+		return fmt.Errorf("found %v, want a graph", t)
 	}
-	at := place.Origin{Source: in.Source}
-	b.Operator().Name = cmp.Or(b.Operator().Name, f.Graph.Name)
-	for i := range f.Nodes {
-		n := &f.Nodes[i]
-		at.Row = int32(i + 1)
-		id := string(n.ID)
-		s := place.Site{ID: "site " + id, Name: n.Name, Type: n.Type, At: at}
-		if len(n.Pos) == 2 {
-			if x, y := n.Pos[0], n.Pos[1]; math.Abs(y) <= 90 && math.Abs(x) <= 180 {
-				s.Lat, s.Lon, s.Located = int32(math.Round(y*1e6)), int32(math.Round(x*1e6)), true
-			} else {
-				b.Gap(at, "pos", fmt.Sprintf("[%g, %g]: want longitude and latitude", x, y), false)
+	r := &reading{b: b, at: place.Origin{Source: in.Source}}
+	err := d.Object(func(name string) error {
+		switch name {
+		case "graph":
+			var g about
+			if err := r.take(ctx, d.Decode(&g)); err != nil {
+				return err
 			}
+			r.demands = g.Demands
+			b.Operator().Name = cmp.Or(b.Operator().Name, g.Name)
+			return nil
+		case "nodes":
+			return r.list(d, func() error {
+				var n node
+				err := d.Decode(&n)
+				return r.take(ctx, err, func() { r.node(&n) })
+			})
+		case "edges", "links":
+			return r.list(d, func() error {
+				var e edge
+				err := d.Decode(&e)
+				return r.take(ctx, err, func() { r.edge(&e) })
+			})
 		}
-		b.Site(s)
-		e := place.NewElement(at)
-		e.ID, e.Name, e.Site = id, n.Name, s.ID
-		b.Element(e)
+		return d.Skip()
+	})
+	r.demand()
+	if err == nil && r.nodes == 0 {
+		err = errors.New("no nodes in it")
 	}
-	if err := ctx.Err(); err != nil {
+	return err
+}
+
+type reading struct {
+	b            *place.Builder
+	at           place.Origin
+	nodes, edges int
+	demands      map[string]map[string]float64
+}
+
+// list reads a list; rows are counted in each.
+func (r *reading) list(d *jsonrows.Decoder, each func() error) error {
+	if t, err := d.Token(); err != nil {
 		return err
+	} else if t != json.Delim('[') {
+		return fmt.Errorf("found %v, want a list", t)
 	}
-	edges := append(f.Edges, f.Links...)
-	if len(f.Nodes) == 0 {
-		return errors.New("no nodes")
+	r.at.Row = 0
+	return d.List(func() error {
+		r.at.Row++
+		return each()
+	})
+}
+
+// take does what is to be done with a value that was decoded; one of another
+// form is a gap.
+func (r *reading) take(ctx context.Context, err error, do ...func()) error {
+	var unfit *jsonrows.Unfit
+	switch {
+	case errors.As(err, &unfit):
+		r.b.Gap(r.at, "", err.Error(), true)
+		return nil
+	case err != nil:
+		return err
+	case r.at.Row%4096 == 1 && ctx.Err() != nil:
+		return ctx.Err()
 	}
-	for i := range edges {
-		at.Row = int32(i + 1)
-		l := place.NewLink(at)
-		l.ID, l.A, l.B, l.Medium = fmt.Sprintf("edge %d", i), string(edges[i].Source), string(edges[i].Target), edges[i].Type
-		b.Link(l)
-	}
-	at.Row = 0
-	for _, from := range sortedKeys(f.Graph.Demands) {
-		for _, to := range sortedKeys(f.Graph.Demands[from]) {
-			mbit := f.Graph.Demands[from][to]
-			if !(mbit >= 0 && mbit <= 1<<33) {
-				b.Gap(at, "demands", fmt.Sprintf("%s to %s: %g", from, to, mbit), true)
-				continue
-			}
-			demand := place.NewDemand(at)
-			demand.ID, demand.Source, demand.Target, demand.Class = "demand "+from+" "+to, "element "+from, "element "+to, "user"
-			demand.Bps = int64(math.Round(mbit * 1e6))
-			b.Demand(demand)
-		}
+	for _, f := range do {
+		f()
 	}
 	return nil
+}
+
+func (r *reading) node(n *node) {
+	r.nodes++
+	id := string(n.ID)
+	s := place.Site{ID: "site " + id, Name: n.Name, Type: r.b.Intern(n.Type), At: r.at}
+	if len(n.Pos) == 2 {
+		if x, y := n.Pos[0], n.Pos[1]; math.Abs(y) <= 90 && math.Abs(x) <= 180 {
+			s.Lat, s.Lon, s.Located = int32(math.Round(y*1e6)), int32(math.Round(x*1e6)), true
+		} else {
+			r.b.Gap(r.at, "pos", fmt.Sprintf("[%g, %g]: want longitude and latitude", x, y), false)
+		}
+	}
+	e := place.NewElement(r.at)
+	e.ID, e.Name, e.Site = id, n.Name, s.ID
+	r.b.Element(e)
+	if id != "" {
+		r.b.Site(s)
+	}
+}
+
+func (r *reading) edge(e *edge) {
+	l := place.NewLink(r.at)
+	l.ID, l.A, l.B, l.Medium = fmt.Sprintf("edge %d", r.edges), string(e.Source), string(e.Target), r.b.Intern(e.Type)
+	r.edges++
+	r.b.Link(l)
+}
+
+// demand adds the demands once all is read: they stand before the nodes.
+func (r *reading) demand() {
+	r.at.Row = 0
+	for _, from := range sortedKeys(r.demands) {
+		for _, to := range sortedKeys(r.demands[from]) {
+			mbit := r.demands[from][to]
+			if !(mbit >= 0 && mbit <= 1<<33) {
+				r.b.Gap(r.at, "demands", fmt.Sprintf("%s to %s: %g", from, to, mbit), true)
+				continue
+			}
+			demand := place.NewDemand(r.at)
+			demand.ID, demand.Source, demand.Target, demand.Class = "demand "+from+" "+to, "element "+from, "element "+to, "user"
+			demand.Bps = int64(math.Round(mbit * 1e6))
+			r.b.Demand(demand)
+		}
+	}
 }
 
 // sortedKeys are a map's keys in order, for the order of rows.

@@ -9,9 +9,14 @@ import (
 	"testing"
 
 	"github.com/wardein/wardein/internal/testkit"
+	"github.com/wardein/wardein/internal/testkit/inventory"
 	"github.com/wardein/wardein/place"
 	"github.com/wardein/wardein/place/graph"
 )
+
+func TestGolden(t *testing.T) { inventory.Golden(t, Reader, nil) }
+
+func Fuzz(f *testing.F) { inventory.Fuzz(f, Reader) }
 
 // loads are what topohub says of an edge: how much traffic takes it forward and
 // back, in percent of the most of any edge, when all pairs send alike ("uni")
