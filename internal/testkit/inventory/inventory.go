@@ -152,3 +152,12 @@ type Input = txtar.File
 
 // File makes an input file.
 func File(name, text string) Input { return Input{Name: name, Data: []byte(text)} }
+
+// Bench measures how fast a file is read.
+func Bench(b *testing.B, r place.Reader, in Input) {
+	b.SetBytes(int64(len(in.Data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Read(b, r, nil, in)
+	}
+}

@@ -169,3 +169,11 @@ func TestDamage(t *testing.T) {
 		}
 	}
 }
+
+func Benchmark(b *testing.B) {
+	data, err := os.ReadFile(testkit.Corpus(b, "netbox/netbox-demo-v3.6.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	inventory.Bench(b, Reader, inventory.File("demo.json", string(data)))
+}

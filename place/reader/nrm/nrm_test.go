@@ -1,6 +1,7 @@
 package nrm
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -48,4 +49,19 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant %q", name, got, c[1])
 		}
 	}
+}
+
+func Benchmark(b *testing.B) {
+	var xml, json strings.Builder
+	xml.WriteString(`<bulkCmConfigDataFile><configData dnPrefix="DC=example.net"><xn:SubNetwork id="1">`)
+	json.WriteString(`{"SubNetwork":[{"id":"1","ManagedElement":[{"id":"0"}`)
+	for i := range 5000 {
+		fmt.Fprintf(&xml, `<xn:ManagedElement id="%d"><xn:attributes><xn:vendorName>Alder</xn:vendorName><xn:swVersion>22.4</xn:swVersion><xn:locationName>Mast %d</xn:locationName></xn:attributes>
+<nn:GNBDUFunction id="1"><nn:attributes/><nn:NRCellDU id="1"><nn:attributes><nn:nRPCI>%d</nn:nRPCI></nn:attributes></nn:NRCellDU><nn:EP_F1C id="1"><nn:attributes><nn:farEndEntity>SubNetwork=1,ManagedElement=%d,GNBDUFunction=1</nn:farEndEntity></nn:attributes></nn:EP_F1C></nn:GNBDUFunction></xn:ManagedElement>`, i, i, i%504, (i+1)%5000)
+		fmt.Fprintf(&json, `,{"id":"%d","attributes":{"vendorName":"Alder","swVersion":"22.4","locationName":"Mast %d"},"GnbDuFunction":[{"id":"1","attributes":{},"NrCellDu":[{"id":"1","attributes":{"nrPci":%d}}],"EP_F1C":[{"id":"1","attributes":{"farEndEntity":"SubNetwork=1,ManagedElement=%d,GnbDuFunction=1"}}]}]}`, i+1, i, i%504, (i+1)%5000+1)
+	}
+	xml.WriteString(`</xn:SubNetwork></configData></bulkCmConfigDataFile>`)
+	json.WriteString(`]}]}`)
+	b.Run("xml", func(b *testing.B) { inventory.Bench(b, Reader, inventory.File("x.xml", xml.String())) })
+	b.Run("json", func(b *testing.B) { inventory.Bench(b, Reader, inventory.File("x.json", json.String())) })
 }
