@@ -38,13 +38,19 @@ type chunk struct {
 func (m *Matching) Data() (list []DataChange) {
 	names := []string{}
 	var by [2]map[string][]chunk
-	for s, p := range [2]*Program{m.Old, m.New} {
-		by[s] = map[string][]chunk{}
-		for _, a := range p.dataRuns() {
-			if _, ok := by[s][a.name]; !ok {
-				names = append(names, a.name)
+	// Data that points at data tells further places, on which the division into
+	// chunks depends: it is made again until none came, a few times at most.
+	for known, round := -1, 0; known < len(m.places[0]) && round < 8; round++ {
+		known = len(m.places[0])
+		names, list = names[:0], nil
+		for s, p := range [2]*Program{m.Old, m.New} {
+			by[s] = map[string][]chunk{}
+			for _, a := range p.dataRuns() {
+				if _, ok := by[s][a.name]; !ok {
+					names = append(names, a.name)
+				}
+				by[s][a.name] = append(by[s][a.name], m.chunks(s, a, &list)...)
 			}
-			by[s][a.name] = append(by[s][a.name], m.chunks(s, a, &list)...)
 		}
 	}
 	slices.Sort(names)
