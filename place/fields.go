@@ -216,7 +216,7 @@ var SiteFields = []Field[Site]{
 
 // LinkFields are the facts of links.
 var LinkFields = []Field[Link]{
-	text("id", "name that no other link has", func(l *Link) *string { return &l.ID }),
+	text("id", "name that no other link has; A|B where none is given", func(l *Link) *string { return &l.ID }),
 	text("a", "the element at one end", func(l *Link) *string { return &l.A }),
 	text("b", "the element at the other", func(l *Link) *string { return &l.B }),
 	text("layer", "", func(l *Link) *string { return &l.Layer }, LinkLayers...),

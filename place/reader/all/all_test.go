@@ -121,7 +121,7 @@ form = 1
 [role]                  # roles (netbox), categories (tmf639), classes and types (nrm): which function
 "Cell site" = "eNB"
 
-[maker]                 # names of makers (nrm, tmf639): which vendor's ID
+[maker]                 # names of makers (netbox, nrm, tmf639): which vendor's ID
 "Alder Works, Ltd." = "alder"
 
 [relation]              # types of relationships (tmf639)
@@ -152,6 +152,7 @@ func table[T any](b *bytes.Buffer, name string, fields []place.Field[T]) {
 		if f.Words != nil {
 			about = strings.TrimPrefix(about+": "+strings.Join(f.Words, ", "), ": ")
 		}
+		about = strings.ReplaceAll(about, "|", "\\|")
 		fmt.Fprintf(b, "| %s | %s | %s |\n", f.Name, [...]string{"text", "number", "date", "yes or no"}[f.Type], about)
 	}
 	b.WriteString("\n")

@@ -58,9 +58,20 @@ func (r *reading) sites() {
 }
 
 func (r *reading) vendors() {
+	seen := map[string]bool{}
 	for _, o := range r.s.list("dcim.manufacturer") {
-		r.b.Vendor(place.Vendor{ID: o.text("slug"), Name: o.text("name"), At: r.at(o)})
+		if id := r.maker(o.pk); !seen[id] {
+			seen[id] = true
+			r.b.Vendor(place.Vendor{ID: id, Name: o.text("name"), At: r.at(o)})
+		}
 	}
+}
+
+// maker is the ID of a manufacturer: its slug, or what a map says.
+func (r *reading) maker(pk int64) string {
+	o := r.get("dcim.manufacturer", pk)
+	to := r.in.Map["maker"]
+	return cmp.Or(to[o.text("name")], to[o.text("slug")], o.text("slug"))
 }
 
 // inService tells what a status says; what is not in service is left out, and
@@ -136,7 +147,7 @@ func (r *reading) devices() {
 		e.Name = o.text("name")
 		e.Site = r.get("dcim.site", o.ref("site")).text("slug")
 		kind := r.get("dcim.devicetype", o.ref("device_type"))
-		e.Vendor = r.get("dcim.manufacturer", kind.ref("manufacturer")).text("slug")
+		e.Vendor = r.maker(kind.ref("manufacturer"))
 		e.Product = kind.text("model")
 		r.platform(&e, o)
 		r.function(&e, r.get("dcim.devicerole", o.ref("role")))
@@ -164,7 +175,7 @@ func (r *reading) panels() map[int64]bool {
 func (r *reading) platform(e *place.Element, o *object) {
 	p := r.get("dcim.platform", o.ref("platform"))
 	e.Release = p.text("name")
-	if v := r.get("dcim.manufacturer", p.ref("manufacturer")).text("slug"); v != e.Vendor {
+	if v := r.maker(p.ref("manufacturer")); v != e.Vendor {
 		e.Software = v
 	}
 }
@@ -185,7 +196,7 @@ func (r *reading) machines() {
 		}
 		e.Site = r.get("dcim.site", site).text("slug")
 		p := r.get("dcim.platform", o.ref("platform"))
-		e.Release, e.Software = p.text("name"), r.get("dcim.manufacturer", p.ref("manufacturer")).text("slug")
+		e.Release, e.Software = p.text("name"), r.maker(p.ref("manufacturer"))
 		r.function(&e, r.get("dcim.devicerole", o.ref("role")))
 		custom(r, o, e.At, place.ElementFields, &e, &e.Facts)
 		r.b.Element(e)

@@ -31,7 +31,7 @@ var Reader = place.Reader{
 	Name: "netbox",
 	Doc: wardein.Doc{
 		About: "Devices, virtual machines, sites and cabling from NetBox.",
-		How:   "A dump (manage.py dumpdata) or saved pages of the REST API, one behind the other in one file. Cables are followed through patch panels and circuits as NetBox traces them; each chain from interface to interface is a link. Roles that are no function of the vocabulary are named by --map (kind role). Custom fields that are called like a field of elements or sites are that field; others of devices are further facts.",
+		How:   "A dump (manage.py dumpdata) or saved pages of the REST API, one behind the other in one file. Cables are followed through patch panels and circuits as NetBox traces them; each chain from interface to interface is a link. Roles that are no function of the vocabulary are named by --map (kind role), makers that other files call otherwise, too (kind maker). Custom fields that are called like a field of elements or sites are that field; others of devices are further facts.",
 		Limits: []string{
 			"Devices, machines and cables that are planned, staged or in stock are not in service: they are listed as left out.",
 			"A chain that splits at a panel is not followed further, as in NetBox.",

@@ -152,6 +152,21 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
+// TestMaker: two manufacturers can be one vendor.
+func TestMaker(t *testing.T) {
+	for _, s := range inventory.Samples(t) {
+		n := inventory.Read(t, Reader, map[string]map[string]string{"maker": {"Birch Systems": "alder"}}, s.Files...)
+		if len(n.Vendors) != 1 || n.Vendors[0].ID != "alder" {
+			t.Errorf("%s: %+v", s.Name, n.Vendors)
+		}
+		for _, e := range n.Elements {
+			if e.Vendor != "alder" && e.Software != "alder" {
+				t.Errorf("%s: %s is of %q, %q", s.Name, e.ID, e.Vendor, e.Software)
+			}
+		}
+	}
+}
+
 // What is no object of NetBox is told, and what stands before damage is kept.
 func TestDamage(t *testing.T) {
 	for _, c := range [][2]string{
