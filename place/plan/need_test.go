@@ -199,3 +199,33 @@ func BenchmarkSpread(b *testing.B) {
 		}
 	}
 }
+
+// TestLate: a step of two rules is late for the earlier, and not for the other.
+func TestLate(t *testing.T) {
+	n, err := gen.Network(gen.Options{Elements: 500, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := replace(n, "alder", "cedar", place.Day(2027, 12, 31))
+	for i := range p.Steps {
+		p.Steps[i].Why = "late"
+		if i%2 == 0 {
+			p.Steps[i].Why, p.Steps[i].Date = "early late", place.Day(2026, 12, 31)
+		}
+	}
+	p.Sort()
+	s, err := Spread(context.Background(), n, p, Pace{1000, 1000, 2, 1}, place.Day(2026, 11, 22))
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := 0
+	for _, l := range s.Late {
+		if l.Rule != "early" || l.Deadline != place.Day(2026, 12, 31) || l.Last <= l.Deadline {
+			t.Errorf("%+v", l)
+		}
+		steps += l.Steps
+	}
+	if steps != (len(p.Steps)+1)/2 {
+		t.Errorf("%d steps are late, of %d", steps, len(p.Steps))
+	}
+}

@@ -274,28 +274,33 @@ func (out *Schedule) waves(n *place.Network) {
 	out.Plan.Sort()
 }
 
-// late compares the days with those that were asked for.
+// late compares the days with those on which rules ask for them. A step is asked
+// for by the first of its rules; a rule's own day is therefore the last on which
+// one of its steps is.
 func (out *Schedule) late(asked *Plan) {
-	want := make(map[string]place.Date, len(asked.Steps))
+	want := map[string]place.Date{}
 	for i := range asked.Steps {
-		want[asked.Steps[i].Element] = asked.Steps[i].Date
+		s := &asked.Steps[i]
+		for _, rule := range strings.Fields(cmp.Or(s.Why, "-")) {
+			want[rule] = max(want[rule], s.Date)
+		}
 	}
 	type key struct{ rule, region string }
 	found := map[key]*Late{}
 	for i := range out.Plan.Steps {
 		s := &out.Plan.Steps[i]
-		if s.Date <= want[s.Element] {
-			continue
-		}
 		for _, rule := range strings.Fields(cmp.Or(s.Why, "-")) {
+			if s.Date <= want[rule] {
+				continue
+			}
 			k := key{rule, s.Region}
 			l := found[k]
 			if l == nil {
-				l = &Late{Rule: rule, Region: s.Region, Deadline: want[s.Element]}
+				l = &Late{Rule: rule, Region: s.Region, Deadline: want[rule]}
 				found[k] = l
 			}
 			l.Steps++
-			l.Deadline, l.Last = min(l.Deadline, want[s.Element]), max(l.Last, s.Date)
+			l.Last = max(l.Last, s.Date)
 		}
 	}
 	for _, l := range found {
