@@ -13,6 +13,7 @@ const (
 	maxLinks    = 16 << 20
 	maxOthers   = 4 << 20
 	maxGaps     = 100_000
+	maxFacts    = 4000 // of one element
 )
 
 // Builder collects rows from readers and makes a Network of them. A row that
@@ -214,6 +215,8 @@ func overlay[T any](b *Builder, kind string, rows []T, id func(*T) string, field
 		f := FieldOf(fields, o.field)
 		for ; i < len(rows) && id(&rows[i]) == o.id; i++ {
 			switch {
+			case f == nil && facts != nil && len(*facts(&rows[i])) >= maxFacts:
+				b.Gap(o.at, o.field, fmt.Sprintf("more than %d further facts of one %s", maxFacts, kind), true)
 			case f == nil && facts != nil:
 				*facts(&rows[i]) = setFact(*facts(&rows[i]), o.field, o.value)
 			case f == nil || o.field == "id" || o.field == "valid_from":

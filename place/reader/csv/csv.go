@@ -324,8 +324,12 @@ func header(line string) []string {
 	return columns
 }
 
-// maxRow bounds a row: a quote that is never closed would take the whole file.
-const maxRow = 16 << 20
+// Bounds on a table: a quote that is never closed would take the whole file as
+// one row.
+const (
+	maxRow     = 16 << 20
+	maxColumns = 2000
+)
 
 func read(ctx context.Context, b *place.Builder, in place.Input) error {
 	buf := newLines(in.Reader)
@@ -343,6 +347,9 @@ func read(ctx context.Context, b *place.Builder, in place.Input) error {
 		return fmt.Errorf("header: %w", err)
 	}
 	names = slices.Clone(names)
+	if len(names) > maxColumns {
+		return fmt.Errorf("%d columns: want at most %d", len(names), maxColumns)
+	}
 	for i := range names {
 		names[i] = strings.TrimSpace(names[i])
 	}

@@ -83,6 +83,10 @@ func TestBounds(t *testing.T) {
 	if got := inventory.Text(t, n); !strings.Contains(got, "a row of more than 16 MiB") || len(n.Elements) != 1 {
 		t.Errorf("%.500s", got)
 	}
+	n = inventory.Read(t, csv.Reader, nil, inventory.File("elements.csv", "id"+strings.Repeat(",x_y", 3000)+"\n"))
+	if got := inventory.Text(t, n); !strings.Contains(got, "3001 columns: want at most 2000") {
+		t.Errorf("%.500s", got)
+	}
 }
 
 // What is written and read again is the same.
