@@ -85,7 +85,7 @@ func (s *scene) masses(fact string, members []member) masses {
 		if m.sure() {
 			least = float64(m.least)
 		}
-		out.exact = out.exact && m.sure() && !m.open
+		out.exact = out.exact && (m.sure() && !m.open || m.most == 0 && !m.unbounded)
 		out.unbounded = out.unbounded || m.unbounded
 		out.whole += least
 		out.most += float64(m.most)

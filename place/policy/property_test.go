@@ -182,7 +182,7 @@ func TestForgetting(t *testing.T) {
 			r := &p.Rules[k]
 			before, after := judged(t, p, r, less), judged(t, p, r, f)
 			if why := agrees(before, after); why != "" {
-				t.Fatalf("%s without %s: %s", r.ID, name, why)
+				t.Fatalf("%s without %s: %s\n%+v\n%+v\nof %v", r.ID, name, why, before.Groups, after.Groups, less.Elements)
 			}
 			for _, m := range before.Missing {
 				if m.Elements > len(f.Elements) {

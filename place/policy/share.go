@@ -251,7 +251,8 @@ func (s *Share) MeasureOf(e *place.Element) int64 { return measures[s.Measure](e
 // Bound is the cap, in parts per million.
 func (s *Share) Bound() int64 { return s.max }
 
-// greatest is the greatest known measure of each function.
+// greatest is the greatest known measure of each function; of "", for elements
+// of which the function is not known, that of all.
 func (s *scene) greatest(of func(*place.Element) int64) map[string]int64 {
 	most := map[string]int64{}
 	for node := range s.Element {
@@ -261,6 +262,11 @@ func (s *scene) greatest(of func(*place.Element) int64) map[string]int64 {
 				old = place.Unknown
 			}
 			most[e.NF] = max(old, of(e))
+		}
+	}
+	if _, ok := most[""]; ok {
+		for _, n := range most {
+			most[""] = max(most[""], n)
 		}
 	}
 	return most
