@@ -73,9 +73,11 @@ func firstErr(steps ...func() error) error {
 
 // factColumns are the columns of the further facts of elements.
 func factColumns(n *place.Network) (list []string) {
+	seen := map[string]bool{}
 	for i := range n.Elements {
 		for _, f := range n.Elements[i].Facts {
-			if !slices.Contains(list, "x_"+f.Name) {
+			if !seen[f.Name] {
+				seen[f.Name] = true
 				list = append(list, "x_"+f.Name)
 			}
 		}
