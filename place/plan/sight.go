@@ -19,8 +19,10 @@ type sight struct {
 	b     Bound
 	of    []int32 // elements that are its and not going yet, hosts among them
 	hosts map[int32][]int32
+	mine  []bool
 	flows []exposure.Flow
 	graph *graph.Graph
+	paths *graph.Search
 }
 
 // bound adds what keeps an exposure within a cap.
@@ -36,6 +38,7 @@ func (g *generator) bound(ctx context.Context, b Bound) error {
 		return nil
 	}
 	x.flows, x.graph = exposure.Flows(g.s, exposure.Options{By: "vendor"}), exposure.Graph(g.s)
+	x.paths = x.graph.NewSearch()
 	if b.Always {
 		return x.always(ctx)
 	}
@@ -46,6 +49,7 @@ func (g *generator) bound(ctx context.Context, b Bound) error {
 func (x *sight) find() {
 	s := x.g.s
 	mine := make([]bool, s.Nodes())
+	x.mine = mine
 	for node := range s.Element {
 		if e := s.Of(node); e != nil && (e.Vendor == x.b.Vendor || e.Software == x.b.Vendor) {
 			mine[node] = true
@@ -91,6 +95,46 @@ func (x *sight) share(ctx context.Context, nodes []int32) (int64, error) {
 		}
 	}
 	return 0, nil
+}
+
+// quick is share by the graph alone, for the many sets that are tried: whatever is
+// chosen by it is asked of share in the end.
+func (x *sight) quick(nodes []int32) int64 {
+	gone := make(map[int32]bool, len(nodes))
+	for _, node := range nodes {
+		gone[node] = true
+	}
+	// Set 0 is the vendor's, set 1 is empty and so avoided wherever there is a path.
+	member := make([]uint64, len(x.mine))
+	for node, is := range x.mine {
+		if _, going := x.g.going[int32(node)]; is && !going && !gone[int32(node)] {
+			member[node] = 1
+			for _, f := range x.hosts[int32(node)] {
+				member[f] = 1
+			}
+		}
+	}
+	content := x.b.View == exposure.Content
+	var seen, total float64
+	for _, f := range x.flows {
+		var free []uint64
+		if x.b.Always {
+			free = x.graph.Free(f.Targets, member, content)
+		} else {
+			x.paths.From(f.Targets...)
+			x.paths.Avoid(member, 1, graph.ByHop, content)
+		}
+		for _, src := range f.Sources {
+			total += src.Bps
+			switch {
+			case !x.b.Always:
+				seen += src.Bps * (1 - x.paths.Share(src.Node, member, 0))
+			case free[src.Node]&3 == 2:
+				seen += src.Bps
+			}
+		}
+	}
+	return int64(seen / max(total, 1) * 1e6)
 }
 
 // normally takes elements by the traffic that they carry for the money until the
@@ -151,11 +195,10 @@ func (x *sight) normally(ctx context.Context) error {
 	low, high := len(must), len(nodes)
 	for low < high {
 		mid := (low + high) / 2
-		left, err := x.share(ctx, nodes[:mid])
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if left <= x.b.Max {
+		if x.quick(nodes[:mid]) <= x.b.Max {
 			high = mid
 		} else {
 			low = mid + 1
@@ -177,13 +220,18 @@ func (x *sight) take(ctx context.Context, nodes []int32, must map[int32]bool, le
 	})
 	for _, node := range order[:min(len(order), prune)] {
 		without := slices.DeleteFunc(slices.Clone(nodes), func(n int32) bool { return n == node })
-		left, err := x.share(ctx, without)
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if left <= x.b.Max {
+		if x.quick(without) <= x.b.Max {
 			nodes = without
 		}
+	}
+	if left, err := x.share(ctx, nodes); err != nil || left > x.b.Max {
+		if err == nil {
+			x.g.out.Unmet = append(x.g.out.Unmet, Unmet{x.b.String(), len(nodes), errBound.Error()})
+		}
+		return err
 	}
 	price := x.g.priceOf(nodes)
 	why := fmt.Sprintf("exposure:%s", x.b.Vendor)
@@ -299,13 +347,6 @@ func (x *sight) always(ctx context.Context) error {
 		nodes = append(nodes, node)
 	}
 	slices.Sort(nodes)
-	left, err := x.share(ctx, nodes)
-	if err != nil {
-		return err
-	}
-	if left > x.b.Max {
-		x.g.out.Unmet = append(x.g.out.Unmet, Unmet{x.b.String(), len(nodes), errBound.Error()})
-	}
 	if len(x.hosts) > 0 || x.b.View == exposure.Content {
 		dearest = 0 // of hosts and of tunnels less may be enough
 	}
