@@ -10,8 +10,10 @@ import (
 // and by how much more than any other.
 type threshold struct{ least, ahead int32 }
 
-// thresholds are gone down step by step: each pair tells more about others.
-var thresholds = []threshold{{850, 100}, {760, 100}, {680, 90}, {600, 80}, {520, 70}, {450, 70}, {390, 90}, {340, 130}, {300, 150}, {260, 160}}
+// thresholds are gone down step by step: each pair tells more about others. At
+// last, what is left may be more like others that have no partner either.
+var thresholds = []threshold{{850, 100}, {760, 100}, {680, 90}, {600, 80}, {520, 70}, {450, 70}, {390, 90}, {340, 130}, {300, 150}, {260, 160},
+	{300, 100}, {260, 120}}
 
 // Bounds on the work for one function.
 const (
@@ -51,10 +53,23 @@ func (m *matcher) suggest(a, b int32, key Key) {
 	}
 	c := candidate{a: a, b: b, key: key, stale: true}
 	c.body, c.weight = m.body(a, b)
-	m.of[0][a] = append(m.of[0][a], int32(len(m.list)))
-	m.of[1][b] = append(m.of[1][b], int32(len(m.list)))
+	m.of[0][a] = append(m.firstOf(m.of[0][a]), int32(len(m.list)))
+	m.of[1][b] = append(m.firstOf(m.of[1][b]), int32(len(m.list)))
 	m.best[0][a].stale, m.best[1][b].stale = true, true
 	m.list = append(m.list, c)
+}
+
+// firstOf is a list of candidates with room, of memory that many lists share.
+func (m *matcher) firstOf(list []int32) []int32 {
+	const room = 8
+	if list != nil {
+		return list
+	}
+	if len(m.room) < room {
+		m.room = make([]int32, 512*room)
+	}
+	list, m.room = m.room[:0:room], m.room[room:]
+	return list
 }
 
 // hint notes that a pair points at two functions at the same place.
@@ -185,8 +200,14 @@ func (m *matcher) changed(s int, i int32) {
 			m.best[0][m.list[c].a].stale, m.best[1][m.list[c].b].stale = true, true
 		}
 	}
-	touch(i - 1)
-	touch(i + 1)
+	for _, d := range [2]int32{-1, 1} {
+		for k := i + d; k >= i-nearby && k <= i+nearby && k >= 0 && int(k) < len(m.pair[s]); k += d {
+			touch(k)
+			if m.pair[s][k] >= 0 {
+				break
+			}
+		}
+	}
 	for _, list := range [2]*[2]rows[int32]{&m.callees, &m.callers} {
 		near := list[s].of(i)
 		for _, k := range near[:min(len(near), maxNeighbours)] {

@@ -143,6 +143,13 @@ const prior = 40
 // like is how like two functions are with all that is known, in thousandths.
 func (m *matcher) like(c *candidate) int32 {
 	sum, weights := c.body*c.weight, c.weight
+	if c.hints > 0 {
+		weight := min(10+20*c.hints, 50)
+		sum += 1000 * weight
+		weights += weight
+	}
+	near, n := m.near(c.a, c.b)
+	sum, weights = sum+near, weights+n
 	for _, list := range [2]*[2]rows[int32]{&m.callees, &m.callers} {
 		x, y := list[0].of(c.a), list[1].of(c.b)
 		both, known, others := m.common(x[:min(len(x), maxNeighbours)], y[:min(len(y), maxNeighbours)])
@@ -152,14 +159,6 @@ func (m *matcher) like(c *candidate) int32 {
 			weights += weight
 		}
 	}
-	if c.hints > 0 {
-		weight := min(10+20*c.hints, 50)
-		sum += 1000 * weight
-		weights += weight
-	}
-	near, n := m.near(c.a, c.b)
-	sum += near * 20 * n
-	weights += 20 * n
 	return sum / (weights + prior)
 }
 
@@ -189,21 +188,42 @@ func (m *matcher) common(x, y []int32) (both, known, others int32) {
 	return both, known, max(open, -open)
 }
 
-// near says whether the functions before and behind are pairs: 1000 or 0, and
-// how many of the two have partners at all.
-func (m *matcher) near(a, b int32) (v, n int32) {
+// nearby is how many functions without a partner may stand between a function
+// and its next neighbour that has one.
+const nearby = 6
+
+// next is the next function before or behind one that has a partner, and how
+// far away it is; −1 where none is near.
+func (m *matcher) next(s int, i, d int32) (at, far int32) {
+	for far = 1; far <= nearby; far++ {
+		if i += d; i < 0 || int(i) >= len(m.pair[s]) {
+			return -1, far
+		}
+		if m.pair[s][i] >= 0 {
+			return i, far
+		}
+	}
+	return -1, far
+}
+
+// near weighs the next functions with partners before and behind: sum is more
+// the more likely they make a pair of two functions, weights how much that
+// says. What stands right before or behind says most.
+func (m *matcher) near(a, b int32) (sum, weights int32) {
 	for _, d := range [2]int32{-1, 1} {
-		x, y := a+d, b+d
-		if x < 0 || y < 0 || int(x) >= len(m.pair[0]) || int(y) >= len(m.pair[1]) || m.pair[0][x] < 0 && m.pair[1][y] < 0 {
-			continue
-		}
-		n++
-		if m.pair[0][x] == y {
-			v += 1000
+		x, far := m.next(0, a, d)
+		y, away := m.next(1, b, d)
+		switch {
+		case x >= 0 && y >= 0 && m.pair[0][x] == y:
+			weight := int32(20)
+			if far+away > 2 {
+				weight = 10
+			}
+			sum += weight * max(0, 1000-50*(max(far, away)-1)-400*max(far-away, away-far))
+			weights += weight
+		case far == 1 && x >= 0 || away == 1 && y >= 0:
+			weights += 20
 		}
 	}
-	if n > 0 {
-		v /= n
-	}
-	return v, n
+	return sum, weights
 }

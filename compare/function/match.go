@@ -40,6 +40,7 @@ type matcher struct {
 	features         [2]rows[feature]
 	callees, callers [2]rows[int32]
 	list             []candidate
+	room             []int32
 	of               [2][][]int32 // candidates, by function
 	best             [2][]best
 	stamp            [2][]int32

@@ -99,6 +99,11 @@ func Read(f *exe.File, functions []exe.Function) (*Program, error) {
 	p := &Program{file: f, image: image, codes: map[insn.Set]*insn.Code{}, ends: map[uint64]string{}, nodeOf: map[int32]int32{}, compact: f.Arch == "arm" || f.Arch == "mips"}
 	p.take(functions)
 	r := &reader{Program: p, idle: map[insn.Set]*[1 << 16]int8{}}
+	code := uint64(0)
+	for i := range p.Functions {
+		code += p.Functions[i].Size
+	}
+	p.operands = make([]operand, 0, code/16)
 	for i := range p.Functions {
 		r.decode(int32(i))
 		if len(p.operands) > maxOperands {
@@ -164,7 +169,7 @@ func (p *Program) bytes(f *Function) []byte { return p.image.Bytes(f.Addr)[:f.Si
 
 // Body is a number that functions of this program have in common which do the
 // same: their instructions are equal, and what they point at. It is another one
-// in each process.
+// in each process; nothing that a comparison says depends on it.
 func (p *Program) Body(i int) uint64 {
 	f := &p.Functions[i]
 	h := f.skeleton
