@@ -183,3 +183,21 @@ func BenchmarkJudge(b *testing.B) {
 	b.ReportMetric(float64(rules), "rules")
 	b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N*rules), "ms/rule")
 }
+
+// TestNotSaid: what evidence of a release does not say is not known, and is named.
+func TestNotSaid(t *testing.T) {
+	packs, err := Packs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := packs[slices.IndexFunc(packs, func(p *Pack) bool { return p.ID == "lab-baseline" })]
+	r := &p.Rules[slices.IndexFunc(p.Rules, func(r Rule) bool { return r.ID == "critical-findings" })]
+	f := &Fixture{AsOf: place.Day(2026, 12, 1), Element: map[string]string{"nf": "UPF", "vendor": "alder", "release.bundle": "yes"}}
+	res, err := p.judgeFixture(context.Background(), r, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Outcome != Undetermined || !slices.Equal(res.Missing, []Missing{{"release.findings", 1}}) {
+		t.Errorf("%s, missing %v", res.Outcome, res.Missing)
+	}
+}

@@ -49,6 +49,7 @@ type scene struct {
 	evidence *Evidence
 	lists    map[string]ref.Val
 	inLayers map[string][]string   // of a function, the pack's layers
+	makers   map[[2]int][]string   // of two vendors
 	links    map[string][][]string // of a kind of dependency, by node
 	reach    [][]int32             // by node, the lines of the access register that let somebody reach it
 	anyone   bool                  // a line of it names nobody knows what
@@ -58,7 +59,7 @@ type scene struct {
 }
 
 func newScene(p *Pack, s *place.Snapshot, e *Evidence) *scene {
-	out := &scene{Snapshot: s, pack: p, evidence: e, lists: map[string]ref.Val{}, inLayers: map[string][]string{}, links: map[string][][]string{}}
+	out := &scene{Snapshot: s, pack: p, evidence: e, lists: map[string]ref.Val{}, inLayers: map[string][]string{}, links: map[string][][]string{}, makers: map[[2]int][]string{}}
 	for name := range p.Lists {
 		out.lists[name] = types.NewStringList(types.DefaultTypeAdapter, p.listed(name, s.Date))
 	}

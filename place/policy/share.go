@@ -155,11 +155,6 @@ func (x *sums) add(m *member) {
 	x.lowAll = plus(x.lowAll, m.most)
 }
 
-// plus is the sums of both.
-func (x sums) plus(y sums) sums {
-	return sums{plus(x.low, y.low), plus(x.lowAll, y.lowAll), plus(x.high, y.high), plus(x.highAll, y.highAll), x.unknown + y.unknown, max(x.top, y.top), x.unbounded || y.unbounded}
-}
-
 // share judges a cap on a part of a whole. Where facts are missing the share is
 // an interval; a measure that is not known lies between 0 and the greatest that
 // is known of its function.

@@ -221,10 +221,15 @@ func leaves(_ *scene, e *place.Element) place.Value {
 	return place.Value{Type: place.When, N: int64(day)}
 }
 
-// makers are the names by which the vendors of an element are listed.
+// makers are the names by which the vendors of an element are listed. Elements of
+// the same makers share a list, which nobody changes.
 func makers(s *scene, node int) (list []string) {
 	e := s.Of(node)
-	for _, v := range []int{s.VendorOf(e), s.SoftwareOf(e)} {
+	both := [2]int{s.VendorOf(e), s.SoftwareOf(e)}
+	if list, ok := s.makers[both]; ok {
+		return list
+	}
+	for _, v := range both {
 		if v < 0 {
 			return nil // one that is not known may be any
 		}
@@ -234,7 +239,9 @@ func makers(s *scene, node int) (list []string) {
 		}
 	}
 	slices.Sort(list)
-	return slices.Compact(list)
+	list = slices.Compact(list)
+	s.makers[both] = list
+	return list
 }
 
 func makerCountries(s *scene, node int) (list []string) {
