@@ -76,6 +76,7 @@ type ruleView struct {
 	Groups                               []string
 	Table                                []elementView
 	Left                                 int
+	Shown                                string // says what the table holds
 }
 
 type quietView struct{ Outcome, ID, Title, Why string }
@@ -212,6 +213,9 @@ func rules(r *print.Result, list []*policy.Result, quiet []quietView) (shown []r
 			}
 		}
 		x.Left = total - len(x.Table)
+		if x.Shown = grouped(total) + " elements"; total == 1 {
+			x.Shown = "1 element"
+		}
 		shown = append(shown, x)
 	}
 	return shown, quiet

@@ -248,26 +248,34 @@ func Start(n *plan.Need) string {
 
 func month(d place.Date) string { return d.String()[:7] }
 
-// Money prints a range of an amount, without the currency.
+// Money prints a range of an amount, without the currency: its low end rounded
+// down, its high end up.
 func Money(r plan.Range) string {
 	unit, name := int64(1), ""
-	switch {
-	case r.High >= 10_000_000_000:
-		unit, name = 1_000_000_000, " bn"
-	case r.High >= 10_000_000:
-		unit, name = 1_000_000, " m"
-	case r.High >= 10_000:
-		unit, name = 1_000, " k"
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1_000_000_000, " bn"}, {1_000_000, " m"}, {1_000, " k"}} {
+		if r.High >= u.size {
+			unit, name = u.size, u.name
+			break
+		}
 	}
-	low, high := r.Low/unit, (r.High+unit-1)/unit
-	if r.Low == r.High {
-		low = (r.Low + unit/2) / unit
-		high = low
+	text := func(n int64) string { // in tenths of the unit
+		if unit == 1 || n >= 100 {
+			return fmt.Sprint(n / 10)
+		}
+		return fmt.Sprintf("%d.%d", n/10, n%10)
 	}
-	if low == high {
-		return fmt.Sprint(high, name)
+	tenth := max(unit/10, 1)
+	low, high := r.Low/tenth, (r.High+tenth-1)/tenth
+	if unit == 1 {
+		low, high = low*10, high*10
 	}
-	return fmt.Sprintf("%d-%d%s", low, high, name)
+	if r.Low == r.High || text(low) == text(high) {
+		return text(low) + name
+	}
+	return text(low) + "-" + text(high) + name
 }
 
 // GroupText is a share or count, with its bound.

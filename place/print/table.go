@@ -51,7 +51,11 @@ func (s *screen) head(r *Result) {
 	n := r.Network
 	var packs []string
 	for _, p := range r.Packs {
-		packs = append(packs, fmt.Sprintf("%s (%s)", p.ID, Checked(p)))
+		how := "not checked against its source"
+		if p.Source.Checked != "" {
+			how, _, _ = strings.Cut(Checked(p), " against the ")
+		}
+		packs = append(packs, fmt.Sprintf("%s (%s)", p.ID, how))
 	}
 	s.line(4, "Network %s, inventory %s · %s elements, %s links · rules: %s", cmp.Or(term.Clean(n.Operator.Name), "without a name"), r.Aged(),
 		thousands(r.Elements()), thousands(len(n.Links)), cmp.Or(strings.Join(packs, ", "), "none asked for (wardein policy list)"))

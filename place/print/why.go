@@ -234,10 +234,22 @@ func (s *screen) element(r *Result, node int) {
 		}
 	}
 	s.line(14, "%-13s %s", "not known", strings.Join(unknown, ", "))
+	var outside []string
+	defer func() {
+		if len(outside) > 0 {
+			s.line(0, "")
+			s.line(14, "%-13s %s", policy.OutOfScope, strings.Join(outside, ", "))
+		}
+	}()
 	for i := range r.Results {
 		res := &r.Results[i]
 		_, as, ok := End(res, int32(node))
 		if !ok {
+			why := ""
+			if res.Why != "" {
+				why = " (" + term.Clean(res.Why) + ")"
+			}
+			outside = append(outside, res.Rule.ID+why)
 			continue
 		}
 		s.line(0, "")
