@@ -133,7 +133,7 @@ type evidence struct {
 func (e *evidence) of(digest, file string) *policy.Release {
 	r := e.releases[digest]
 	if r == nil {
-		r = &policy.Release{Digest: digest, Findings: map[string]int64{}, Source: place.Source{Name: file}}
+		r = &policy.Release{Digest: digest, Source: place.Source{Name: file}}
 		e.releases[digest] = r
 	}
 	return r

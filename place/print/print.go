@@ -291,13 +291,7 @@ func GroupText(r *policy.Rule, g *policy.Group) string {
 	case r.Count != nil:
 		text = fmt.Sprintf("%s%d to %d different", key, g.Low, g.High)
 	default:
-		most := ""
-		if r.Share != nil {
-			most = r.Share.Max
-		} else if r.Exposure != nil {
-			most = r.Exposure.Max
-		}
-		text = fmt.Sprintf("%s%s, at most %s", key, policy.Interval(g.Low, g.High), most)
+		text = fmt.Sprintf("%s%s, at most %s", key, policy.Interval(g.Low, g.High), r.Cap())
 	}
 	if g.Outcome == policy.Undetermined && len(g.Uncertain) > 0 {
 		text += fmt.Sprintf(" · undetermined: %s", plural(len(g.Uncertain), "element"))
