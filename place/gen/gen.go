@@ -43,6 +43,7 @@ func Network(o Options) (*place.Network, error) {
 	d.at = place.Origin{Source: d.b.Source(place.Source{Name: fmt.Sprintf("gen network -n %d --seed %d", o.Elements, o.Seed)})}
 	op := d.b.Operator()
 	op.Name, op.Country, op.Turnover, op.Currency = "examplenet", "XX", int64(o.Elements)*40_000, "EUR"
+	op.Facts = append(op.Facts, place.Fact{Name: "inventory_date", Value: "2026-01-01"}) // no element is younger
 	for _, v := range vendors {
 		d.b.Vendor(place.Vendor{ID: v.id, Name: v.id, Group: v.id, Country: v.country, Synthetic: true, At: d.at})
 	}

@@ -445,7 +445,7 @@ func timeline(r *print.Result) *timelineView {
 	slices.SortStableFunc(list, func(a, b *policy.Result) int { return cmp.Compare(a.Rule.From, b.Rule.From) })
 	first, last = place.Day(first.Year(), 1, 1), place.Day(last.Year()+1, 1, 1)
 	x := func(d place.Date) float64 {
-		return timeNames + float64(d-first)/float64(last-first)*(timeWidth-timeNames-10)
+		return timeNames + float64(d-first)/float64(last-first)*(timeWidth-timeNames-34)
 	}
 	t := &timelineView{Width: timeWidth, Height: len(list)*timeRow + 34, Now: f1(x(r.Network.Date)), NowLabel: r.Network.Date.String()}
 	step := max((last.Year()-first.Year())/12, 1)

@@ -94,7 +94,7 @@ type needView struct {
 	Years, Starts                                           []partView
 	Blocks                                                  []string
 	// The parts in the middle, for the sliders: see sliders.js.
-	Kit, Labour, Other, Due, Uplift int64
+	Kit, Work, Avoided, Market, Due, Uplift int64
 }
 
 type partView struct{ Name, Cost string }
@@ -273,18 +273,18 @@ func (v *view) costs(r *print.Result) {
 			Cost: print.Money(a.Cost), Currency: term.Clean(a.Model.Currency), Due: a.Due.Mid, Uplift: a.Uplift.Mid}
 		for _, p := range a.Parts {
 			if p.Counted {
-				x.Parts = append(x.Parts, partView{term.Clean(p.Name), print.Money(p.Cost)})
+				x.Parts = append(x.Parts, partView{cmp.Or(term.Clean(p.About), p.Name), print.Money(p.Cost)})
 			}
-			switch p.Name {
-			case "kit":
+			switch {
+			case !p.Counted || p.Name == "due" || p.Name == "prices":
+			case p.Name == "kit":
 				x.Kit = p.Cost.Mid
-			case "labour":
-				x.Labour = p.Cost.Mid
-			case "less what was due anyway", "higher prices":
+			case p.Name == "avoided":
+				x.Avoided = p.Cost.Mid
+			case p.Name == "market":
+				x.Market = p.Cost.Mid
 			default:
-				if p.Counted {
-					x.Other += p.Cost.Mid
-				}
+				x.Work += p.Cost.Mid
 			}
 		}
 		for _, at := range n.Starts {

@@ -1,8 +1,6 @@
 package print
 
 import (
-	"encoding/csv"
-	"io"
 	"strconv"
 
 	"github.com/wardein/wardein/internal/canon"
@@ -450,74 +448,6 @@ func momentOf(m *plan.Moment) moment {
 	return out
 }
 
-// drawn is a plan that was drawn up.
-type drawn struct {
-	Price string   `json:"price"`
-	Least string   `json:"no_plan_costs_less_than"`
-	Exact bool     `json:"exact"`
-	Steps []step   `json:"steps"`
-	Parts []chosen `json:"parts"`
-	Unmet []unmet  `json:"not_reached"`
-	Late  []late   `json:"late"`
-}
-
-type step struct {
-	Wave    int    `json:"wave"`
-	Date    string `json:"date"`
-	Element string `json:"element"`
-	Vendor  string `json:"vendor"`
-	Product string `json:"product"`
-	Release string `json:"release"`
-	Region  string `json:"region"`
-	Why     string `json:"why"`
-}
-
-type chosen struct {
-	For      string `json:"for"`
-	Elements int    `json:"elements"`
-	Price    string `json:"price"`
-	Least    string `json:"no_set_costs_less_than"`
-	Exact    bool   `json:"exact"`
-	How      string `json:"how"`
-}
-
-type unmet struct {
-	For      string `json:"for"`
-	Elements int    `json:"elements"`
-	Why      string `json:"why"`
-}
-
-type late struct {
-	Rule     string `json:"rule"`
-	Region   string `json:"region"`
-	Steps    int    `json:"steps"`
-	Deadline string `json:"deadline"`
-	Last     string `json:"last"`
-}
-
-func drawnOf(r *Result) drawn {
-	g := r.Generated
-	text := func(n int64) string { return strconv.FormatInt(n, 10) }
-	out := drawn{Price: text(g.Price), Least: text(g.Least), Exact: g.Exact, Steps: []step{}, Parts: []chosen{}, Unmet: []unmet{}, Late: []late{}}
-	p := g.Plan
-	if r.Schedule != nil {
-		p = r.Schedule.Plan
-		for _, l := range r.Schedule.Late {
-			out.Late = append(out.Late, late{l.Rule, l.Region, l.Steps, l.Deadline.String(), l.Last.String()})
-		}
-	}
-	for _, s := range p.Steps {
-		out.Steps = append(out.Steps, step{s.Wave, s.Date.String(), s.Element, s.Vendor, s.Product, s.Release, s.Region, s.Why})
-	}
-	for _, c := range g.Parts {
-		out.Parts = append(out.Parts, chosen{c.For, c.Elements, text(c.Price), text(c.Least), c.Exact, c.How})
-	}
-	for _, u := range g.Unmet {
-		out.Unmet = append(out.Unmet, unmet{u.For, u.Elements, u.Why})
-	}
-	return out
-}
-
 type pairs struct {
 	By     string    `json:"by"`
 	Joined string    `json:"joined"`
@@ -539,60 +469,4 @@ type evidence struct {
 	Opened   int64    `json:"opened_ppm"`
 	CodeRead int64    `json:"code_read_ppm"`
 	Source   string   `json:"source"`
-}
-
-// CSV writes the elements that break a rule, of which it can't be told, or that a
-// cap counts, a row each; the last rows say what this is not.
-func CSV(w io.Writer, r *Result) error {
-	c := csv.NewWriter(w)
-	if err := c.Write([]string{"rule", "status", "outcome", "element", "site", "region", "nf", "vendor", "product", "release"}); err != nil {
-		return err
-	}
-	for i := range r.Results {
-		res := &r.Results[i]
-		put := func(outcome string, nodes []int32) error {
-			for _, n := range nodes {
-				e := r.Network.Of(int(n))
-				region := ""
-				if at := r.Network.SiteOf(e); at >= 0 {
-					region = r.Network.Sites[at].Region
-				}
-				if err := c.Write(plain([]string{res.Rule.ID, res.Rule.Status, outcome, e.ID, e.Site, region, e.NF, e.Vendor, e.Product, e.Release})); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-		if err := put("breaks", res.Broken); err != nil {
-			return err
-		}
-		if err := put("undetermined", res.Open); err != nil {
-			return err
-		}
-		for k := range res.Groups {
-			if err := put("counted", res.Groups[k].Members); err != nil {
-				return err
-			}
-			if err := put("may count", res.Groups[k].Uncertain); err != nil {
-				return err
-			}
-		}
-	}
-	for _, l := range r.Foot() {
-		if err := c.Write([]string{"# " + l, "", "", "", "", "", "", "", "", ""}); err != nil {
-			return err
-		}
-	}
-	c.Flush()
-	return c.Error()
-}
-
-// plain keeps what a spreadsheet would take for a formula from being one.
-func plain(row []string) []string {
-	for i, s := range row {
-		if s != "" && (s[0] == '=' || s[0] == '+' || s[0] == '-' || s[0] == '@') {
-			row[i] = "'" + s
-		}
-	}
-	return row
 }

@@ -251,6 +251,9 @@ func month(d place.Date) string { return d.String()[:7] }
 // Money prints a range of an amount, without the currency: its low end rounded
 // down, its high end up.
 func Money(r plan.Range) string {
+	if r.High <= 0 && r.Low < 0 {
+		return "-(" + Money(plan.Range{Low: -r.High, Mid: -r.Mid, High: -r.Low}) + ")"
+	}
 	unit, name := int64(1), ""
 	for _, u := range []struct {
 		size int64
@@ -271,6 +274,9 @@ func Money(r plan.Range) string {
 	low, high := r.Low/tenth, (r.High+tenth-1)/tenth
 	if unit == 1 {
 		low, high = low*10, high*10
+	}
+	if high >= 100 {
+		high = (high + 9) / 10 * 10 // it is printed without tenths
 	}
 	if r.Low == r.High || text(low) == text(high) {
 		return text(low) + name

@@ -61,8 +61,17 @@ func (s *screen) head(r *Result) {
 		thousands(r.Elements()), thousands(len(n.Links)), cmp.Or(strings.Join(packs, ", "), "none asked for (wardein policy list)"))
 	if len(r.Packs) > 0 {
 		counts := Totals(r.Network, r.Results)
-		s.line(4, "as of %s, under plan %q: %s break a rule · %s do not · %s out of scope · %s undetermined", n.Date, term.Clean(r.Plan),
-			thousands(counts[policy.Breaks]), thousands(counts[policy.Complies]), thousands(counts[policy.OutOfScope]), thousands(counts[policy.Undetermined]))
+		broken, open := 0, 0
+		for _, res := range r.Sorted(true) {
+			switch res.Outcome {
+			case policy.Breaks:
+				broken++
+			case policy.Undetermined:
+				open++
+			}
+		}
+		s.line(4, "as of %s, under plan %q: %s break a rule · %s do not · %s out of scope · %s undetermined · of the rules %d are broken, %d undetermined", n.Date, term.Clean(r.Plan),
+			thousands(counts[policy.Breaks]), thousands(counts[policy.Complies]), thousands(counts[policy.OutOfScope]), thousands(counts[policy.Undetermined]), broken, open)
 	} else {
 		s.line(4, "as of %s, under plan %q", n.Date, term.Clean(r.Plan))
 	}

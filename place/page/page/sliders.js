@@ -22,8 +22,11 @@ for (const box of document.querySelectorAll(".sliders")) {
   const show = () => {
     due.out.textContent = due.input.value + " %";
     rise.out.textContent = rise.input.value + " %";
-    const kit = number("kit") * (1 - Number(due.input.value) / 100);
-    const total = kit + number("labour") + number("other") + (kit + number("labour")) * Number(rise.input.value) / 100;
+    // (kit × (1 − due) + work) × (1 + rise) − work that was due anyway (place/plan)
+    const share = Number(due.input.value) / 100;
+    const was = number("due") / 1000000;
+    const avoided = was > 0 ? number("avoided") * share / was : 0;
+    const total = (number("kit") * (1 - share) + number("work")) * (1 + Number(rise.input.value) / 100) + avoided + number("market");
     sum.textContent = "then about " + box.dataset.currency + " " + Math.round(total).toLocaleString("en") + ", by the middle of each range";
   };
   due.input.addEventListener("input", show);
