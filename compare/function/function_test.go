@@ -229,6 +229,25 @@ func TestSelf(t *testing.T) {
 	})
 }
 
+// TestSelfChain compares a program with itself whose data tells places of
+// further data, one after the other.
+func TestSelfChain(t *testing.T) {
+	cc := testkit.Tool(t, "gcc")
+	out := filepath.Join(t.TempDir(), "out")
+	if msg, err := exec.Command(cc, "-w", "-O2", "-s", "-o", out, "testdata/chain.c").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, msg)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, _ := read(t, b, true)
+	y, _ := read(t, b, true)
+	if d := function.Match(x, y).Data(); len(d) > 0 {
+		t.Errorf("data %+v", d)
+	}
+}
+
 // TestTurned compares in both directions: the pairs are the same, what is gone
 // one way came the other way.
 func TestTurned(t *testing.T) {

@@ -197,7 +197,7 @@ func (s *scene) capped(ctx context.Context, r *Rule, res *Result, by grouping, m
 			g.Outcome = Complies
 		}
 		if !x.unbounded && x.unknown > 0 {
-			g.Assumed = fmt.Sprintf("%d elements without a number of %s count with 0 to %d, the greatest known of their function", x.unknown, by.measure, x.top)
+			g.Assumed = fmt.Sprintf("without a number of %s: %d, counted with 0 to %d, the greatest known of their function", by.measure, x.unknown, x.top)
 		}
 		res.Groups = append(res.Groups, g)
 	}
