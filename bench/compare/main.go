@@ -8,6 +8,7 @@
 //	go run ./bench/compare build              builds that are not there yet (hours)
 //	go run ./bench/compare rebuild            Debian packages built again, for `wardein equiv`
 //	go run ./bench/compare run                what the comparison says of all pairs, scored
+//	go run ./bench/compare score OLD NEW      one pair, with what was missed
 //	go run ./bench/compare diffoscope         diffoscope on some of the pairs
 //	go run ./bench/compare releases           whole releases of about 100 MB compared
 //	go run ./bench/compare inject             changes made to programs: is each listed
@@ -41,6 +42,7 @@ var commands = map[string]func() error{
 	"injecttrees": injectTrees,
 	"releases":    releasesRun,
 	"run":         run,
+	"score":       scoreOne,
 	"diffoscope":  diffoscope,
 }
 
