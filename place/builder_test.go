@@ -43,6 +43,8 @@ func TestGaps(t *testing.T) {
 	b := place.NewBuilder()
 	src := b.Source(place.Source{Name: "f"})
 	at := func(row int32) place.Origin { return place.Origin{Source: src, Row: row} }
+	b.Vendor(place.Vendor{ID: "alder", At: at(1)})
+	b.Site(place.Site{ID: "exchange", At: at(1)})
 	b.Element(element("b", at(2), func(e *place.Element) { e.Vendor = "nobody" }))
 	b.Element(element("a", at(3), func(e *place.Element) { e.Site = "nowhere"; e.Software = "noone" }))
 	b.Element(element("a", at(4)))
@@ -190,5 +192,19 @@ func TestFunctions(t *testing.T) {
 	}
 	if _, ok := place.FunctionOf("toaster"); ok {
 		t.Error("a toaster is a function")
+	}
+}
+
+// TestOnlyElements: without any table of vendors and sites, those that elements
+// name are there, and nothing more is known of them.
+func TestOnlyElements(t *testing.T) {
+	b := place.NewBuilder()
+	at := place.Origin{Source: b.Source(place.Source{Name: "f"})}
+	b.Element(element("a", at, func(e *place.Element) { e.Vendor, e.Site = "alder", "exchange" }))
+	b.Element(element("b", at, func(e *place.Element) { e.Vendor, e.Software = "alder", "birch" }))
+	b.Element(element("c", at))
+	n := b.Finish()
+	if len(n.Gaps) > 0 || len(n.Vendors) != 2 || len(n.Sites) != 1 || n.Vendors[n.SoftwareOf(&n.Elements[1])].ID != "birch" || n.VendorOf(&n.Elements[2]) != -1 {
+		t.Errorf("%v, vendors %v, sites %v", n.Gaps, n.Vendors, n.Sites)
 	}
 }

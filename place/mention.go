@@ -41,6 +41,33 @@ func (b *Builder) MentionVendor(v Vendor) {
 	b.vendors = add(b.vendors, v)
 }
 
+// onlyNamed makes the vendors and the sites that elements name where no file has
+// any: an inventory may be one table of elements. Where there is a table, a name
+// that is not in it is a gap.
+func (b *Builder) onlyNamed() {
+	n := &b.net
+	if len(n.Vendors) == 0 {
+		var named []Vendor
+		for i := range n.Elements {
+			for _, id := range []string{n.Elements[i].Vendor, n.Elements[i].Software} {
+				if id != "" {
+					named = append(named, Vendor{ID: id, Name: id, At: n.Elements[i].At})
+				}
+			}
+		}
+		n.Vendors = missing(n.Vendors, named, func(v *Vendor) string { return v.ID })
+	}
+	if len(n.Sites) == 0 {
+		var named []Site
+		for i := range n.Elements {
+			if id := n.Elements[i].Site; id != "" {
+				named = append(named, Site{ID: id, At: n.Elements[i].At})
+			}
+		}
+		n.Sites = missing(n.Sites, named, func(s *Site) string { return s.ID })
+	}
+}
+
 // missing adds the rows that are mentioned and not given.
 func missing[T any](rows, mentioned []T, id func(*T) string) []T {
 	if len(mentioned) == 0 {

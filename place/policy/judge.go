@@ -290,12 +290,17 @@ func (r *Rule) Cap() string {
 
 // Value is what a fact is for an element, as rules see it, and where it is from;
 // known is false where no file gives it.
-func (p *Pack) Value(at *place.Snapshot, node int, name string) (value string, from place.Origin, known bool) {
+func (p *Pack) Value(at *place.Snapshot, ev *Evidence, node int, name string) (value string, from place.Origin, known bool) {
 	v := variableOf(name)
 	if v == nil || v.network {
 		return "", place.Origin{}, false
 	}
 	e := at.Of(node)
+	if name == "release" { // a map, of which the summary is what people read
+		if r := ev.of(e); r != nil {
+			return r.Summary(), at.Origin("element", e.ID, name, e.At), true
+		}
+	}
 	value, known = v.print(newScene(p, at, nil), node)
 	return value, at.Origin("element", e.ID, name, e.At), known
 }

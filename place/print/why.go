@@ -151,7 +151,7 @@ func (s *screen) list(r *Result, res *policy.Result, title string, nodes []int32
 		e := r.Network.Of(int(node))
 		var facts []string
 		for _, name := range reads {
-			if value, _, known := res.Pack.Value(r.Network, int(node), name); known && value != "" {
+			if value, _, known := res.Pack.Value(r.Network, r.Evidence, int(node), name); known && value != "" {
 				facts = append(facts, name+" "+term.Clean(value))
 			} else if slices.ContainsFunc(res.Missing, func(m policy.Missing) bool { return m.Fact == name }) {
 				facts = append(facts, name+" not known")
@@ -256,7 +256,7 @@ func (s *screen) element(r *Result, node int) {
 		s.line(4, "%s %s: %s", res.Rule.ID, as, term.Clean(res.Rule.Title))
 		s.law(res)
 		for _, name := range res.Rule.Reads() {
-			value, at, known := res.Pack.Value(n, node, name)
+			value, at, known := res.Pack.Value(n, r.Evidence, node, name)
 			switch {
 			case known:
 				s.line(14, "%-13s %s: %s (%s)", "fact", name, cmp.Or(term.Clean(value), "none"), r.From(at))

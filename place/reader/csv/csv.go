@@ -9,7 +9,8 @@
 //	operator.csv  name,value: name, country, turnover, currency, and further facts
 //	overlay.csv   kind,id,field,value: facts of rows that another file gives
 //
-// A column "x_NAME" is a further fact NAME of elements.
+// A column "x_NAME" is a further fact NAME of elements. A table of elements alone
+// will do: vendors and sites are then those that it names.
 package csv
 
 import (
