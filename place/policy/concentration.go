@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -22,15 +21,6 @@ type Concentration struct {
 
 	of  *expression
 	max int64
-}
-
-// Effective prints how many equal values would be as concentrated as an index in
-// parts per million: its inverse, to one decimal.
-func Effective(ppm int64) string {
-	if ppm <= 0 {
-		return "none"
-	}
-	return fmt.Sprintf("%.1f", 1e6/float64(ppm))
 }
 
 // concentration judges the index. Where only values are not known its bounds are

@@ -288,21 +288,27 @@ func (r *Rule) Cap() string {
 	return ""
 }
 
+// View is a network on a day as a pack's rules see it, for who explains results.
+type View struct{ s *scene }
+
+// View looks at a network as Judge does.
+func (p *Pack) View(at *place.Snapshot, ev *Evidence) *View { return &View{newScene(p, at, ev)} }
+
 // Value is what a fact is for an element, as rules see it, and where it is from;
 // known is false where no file gives it.
-func (p *Pack) Value(at *place.Snapshot, ev *Evidence, node int, name string) (value string, from place.Origin, known bool) {
-	v := variableOf(name)
-	if v == nil || v.network {
+func (v *View) Value(node int, name string) (value string, from place.Origin, known bool) {
+	x := variableOf(name)
+	if x == nil || x.network {
 		return "", place.Origin{}, false
 	}
-	e := at.Of(node)
+	e := v.s.Of(node)
 	if name == "release" { // a map, of which the summary is what people read
-		if r := ev.of(e); r != nil {
-			return r.Summary(), at.Origin("element", e.ID, name, e.At), true
+		if r := v.s.evidence.of(e); r != nil {
+			return r.Summary(), v.s.Origin("element", e.ID, name, e.At), true
 		}
 	}
-	value, known = v.print(newScene(p, at, nil), node)
-	return value, at.Origin("element", e.ID, name, e.At), known
+	value, known = x.print(v.s, node)
+	return value, v.s.Origin("element", e.ID, name, e.At), known
 }
 
 // exposed judges a cap on exposure.

@@ -146,12 +146,12 @@ func (s *screen) list(r *Result, res *policy.Result, title string, nodes []int32
 		return
 	}
 	s.line(0, "%s", strings.ToUpper(title)+" ("+thousands(len(nodes))+")")
-	reads := res.Rule.Reads()
+	reads, view := res.Rule.Reads(), res.Pack.View(r.Network, r.Evidence)
 	for _, node := range nodes {
 		e := r.Network.Of(int(node))
 		var facts []string
 		for _, name := range reads {
-			if value, _, known := res.Pack.Value(r.Network, r.Evidence, int(node), name); known && value != "" {
+			if value, _, known := view.Value(int(node), name); known && value != "" {
 				facts = append(facts, name+" "+term.Clean(value))
 			} else if slices.ContainsFunc(res.Missing, func(m policy.Missing) bool { return m.Fact == name }) {
 				facts = append(facts, name+" not known")
@@ -255,8 +255,9 @@ func (s *screen) element(r *Result, node int) {
 		s.line(0, "")
 		s.line(4, "%s %s: %s", res.Rule.ID, as, term.Clean(res.Rule.Title))
 		s.law(res)
+		view := res.Pack.View(n, r.Evidence)
 		for _, name := range res.Rule.Reads() {
-			value, at, known := res.Pack.Value(n, r.Evidence, node, name)
+			value, at, known := view.Value(node, name)
 			switch {
 			case known:
 				s.line(14, "%-13s %s: %s (%s)", "fact", name, cmp.Or(term.Clean(value), "none"), r.From(at))
